@@ -1,0 +1,22 @@
+# make test   install into .venv and run the tests that need no data and no GPU
+# make demo   install into .venv and run the whole job once on a small made-up data set
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: install test demo
+
+install: $(VENV)/installed
+
+$(VENV)/installed: setup.py
+	$(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install virtualenv && $(PYTHON) -m virtualenv $(VENV))
+	$(RUN) -m pip install --quiet --upgrade pip
+	$(RUN) -m pip install --quiet -e ".[lite,test]"
+	touch $@
+
+test: install
+	$(RUN) -m ruff check mmad tools eval tests benchmarks
+	$(RUN) -m pytest $(PYTEST_ARGS)
+
+demo: install
+	$(RUN) tools/demo.py demo

@@ -1,0 +1,43 @@
+"""Detection mAP of a predictions file, as the official challenge computes it.
+
+python eval/map.py predictions.json [--ground-truth val.csv] [--subset val] [--json report.json]
+"""
+
+import argparse
+from pathlib import Path
+
+from mmad.data.annotations import is_placeholder, read_annotations, read_label_set, read_predictions, select_subset
+from mmad.data.files import write_json
+from mmad.errors import InputError, run_command
+from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
+    parser.add_argument("--ground-truth", help="MMA-52 CSV or JSON; default: the file that the predictions name")
+    parser.add_argument("--subset", default="val", help="of a file that holds several (default: val)")
+    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
+    args = parser.parse_args()
+
+    labels = read_label_set(args.labels)
+    predictions = read_predictions(args.predictions, labels)
+    truth = args.ground_truth or predictions.ground_truth
+    if not truth:
+        raise InputError(args.predictions, "names no ground truth", "give it with --ground-truth FILE")
+    if not Path(truth).is_absolute() and not Path(truth).exists():  # named relative to the predictions
+        truth = str(Path(args.predictions).parent / truth)
+    annotations = select_subset(read_annotations(truth, labels), args.subset, truth)
+    if is_placeholder(annotations):
+        print(f"warning: {truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
+
+    actions = evaluate(annotations, predictions.detections, labels)
+    parts = evaluate_parts(annotations, predictions.detections, labels)
+    print(as_table(actions, parts))
+    if args.json:
+        write_json(args.json, as_json(actions, parts), indent=1)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,364 @@
+"""What is true and what was predicted: annotation files and predictions, read and checked at the border.
+
+Annotations: the MMA-52 CSV (with or without its fps column), ActivityNet JSON, the official baseline's `mmad.json`;
+MA-52 lists of clips. Predictions: JSON, the submission CSVs, or a zip that holds one. Numpy only.
+
+Every reader takes `on_problem`: by default the first thing wrong is raised as an `InputError` that names the row or
+key; a caller that wants them all passes a function that keeps them, and the rows concerned are left out.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmad.data.files import read_json, read_table, write_json
+from mmad.errors import InputError, refuse
+from mmad.labels import MMA52, LabelSet
+from mmad.records import Annotation, Detections
+
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+OnProblem = Callable[[InputError], None]
+
+
+# --- label sets -------------------------------------------------------------------------------------------------
+
+
+def read_label_set(name: str) -> LabelSet:
+    """"mma52", or a text file with one action a line: `name`, `index<TAB>name` or `index<TAB>name<TAB>body part`.
+
+    Without body parts every action belongs to one part called "all".
+    """
+    if name == MMA52.name:
+        return MMA52
+    rows = [line.strip().split("\t") for line in Path(name).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if not rows:
+        raise InputError(name, "no labels in the file", "one action a line")
+    actions, parts = [], []
+    for number, row in enumerate(rows):
+        if len(row) > 1 and row[0] != str(number):
+            raise InputError(f"{name}, line {number + 1}", f"index {row[0]!r}", f"expected {number}: ids count from 0")
+        actions.append(row[min(1, len(row) - 1)].strip())
+        parts.append(row[2].strip() if len(row) > 2 else "all")
+    if len(set(actions)) < len(actions):
+        twice = next(action for action in actions if actions.count(action) > 1)
+        raise InputError(name, f"the action {twice!r} is there twice")
+    part_names = tuple(dict.fromkeys(parts))
+    return LabelSet(Path(name).stem, tuple(actions), part_names, tuple(part_names.index(part) for part in parts))
+
+
+def label_id(label, labels: LabelSet, where: str) -> int:
+    """The id of a label given by name, by number, or by number in a string."""
+    if isinstance(label, str) and label in labels.index:
+        return labels.index[label]
+    number = _as_whole_number(label)
+    if number is not None:
+        if 0 <= number < len(labels):
+            return number
+        raise InputError(where, f"unknown label {label}", f"ids of {labels.name} are 0..{len(labels) - 1}")
+    near = difflib.get_close_matches(str(label), labels.actions, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it is no action of {labels.name}"
+    raise InputError(where, f"unknown label {label!r}", hint)
+
+
+def _as_whole_number(value) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return int(number) if number.is_integer() else None
+
+
+# --- annotations ------------------------------------------------------------------------------------------------
+
+
+def read_annotations(
+    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+) -> list[Annotation]:
+    """One `Annotation` a video, in the order of the file, by the kind that the file is.
+
+    fps: frames a second for the early-2024 MMA-52 CSV, which has no fps column.
+    """
+    path = Path(path)
+    if path.suffix.lower() in (".csv", ".zip"):
+        return _read_mma52_csv(path, labels, fps, on_problem)
+    content = read_json(path)
+    if isinstance(content, dict) and isinstance(content.get("database"), dict):
+        return _read_videos(path, content["database"], "annotations", _activitynet_action, labels, on_problem)
+    if isinstance(content, dict) and content and all(isinstance(v, dict) and "actions" in v for v in content.values()):
+        return _read_videos(path, content, "actions", _baseline_action, labels, on_problem)
+    raise InputError(
+        path, "no annotations in this JSON", 'expected ActivityNet\'s {"database": ...} or {video_id: {"actions": ...}}'
+    )
+
+
+def select_subset(annotations: list[Annotation], subset: str, path: str | Path) -> list[Annotation]:
+    """Those of one subset. A file that names no subsets (the MMA-52 CSV: one file is one subset) is taken whole."""
+    kept = [item for item in annotations if item.subset in ("", subset)]
+    if not kept:
+        known = ", ".join(sorted({item.subset for item in annotations})) or "none"
+        raise InputError(path, f"no video of subset {subset!r}", f"subsets in the file: {known}")
+    return kept
+
+
+def is_placeholder(annotations: list[Annotation]) -> bool:
+    """Whether this is the official test.csv: hidden labels, one dummy row (frames 0-20) a video."""
+    return len(annotations) > 1 and all(
+        item.fps and item.segments.shape == (1, 2) and np.allclose(item.segments * item.fps, (0, 20))
+        for item in annotations
+    )
+
+
+MMA52_COLUMNS = ("video_id", "start_frame", "end_frame", "class", "total_frames")
+
+
+def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Annotation]:
+    header, rows = read_table(path)
+    _require_columns(path, header, MMA52_COLUMNS)
+    column = {name: header.index(name) for name in header}
+    videos: dict[str, dict] = {}
+    for line, row in enumerate(rows, start=2):
+        where = f"{path}, line {line}"
+        try:
+            video_id = row[column["video_id"]].strip()
+            if not video_id:
+                raise InputError(where, "empty video_id")
+            start, end, total = (_number(row[column[c]], where, c) for c in ("start_frame", "end_frame", "total_frames"))
+            rate = _number(row[column["fps"]], where, "fps") if "fps" in column else fps
+            label = label_id(row[column["class"]].strip(), labels, where)
+            if rate <= 0 or total <= 0:
+                raise InputError(where, f"fps {rate:g}, total_frames {total:g}", "both must be positive")
+            if start < 0:
+                raise InputError(where, f"start_frame {start:g} is negative")
+            if end < start:
+                raise InputError(where, f"end_frame {end:g} is before start_frame {start:g}", "swap or delete the row")
+            video = videos.setdefault(video_id, {"total": total, "fps": rate, "segments": [], "labels": []})
+            if (video["total"], video["fps"]) != (total, rate):
+                raise InputError(
+                    where,
+                    f"{video_id} has {total:g} frames at {rate:g} fps here and {video['total']:g} at {video['fps']:g} above",
+                    "one video has one length and one rate",
+                )
+        except InputError as error:
+            on_problem(error)
+            continue
+        video["segments"].append((start / rate, end / rate))
+        video["labels"].append(label)
+    return [
+        Annotation(video_id, v["total"] / v["fps"], v["segments"], v["labels"], fps=v["fps"])
+        for video_id, v in videos.items()
+    ]
+
+
+def _read_videos(path, videos: dict, key: str, read_action, labels: LabelSet, on_problem: OnProblem) -> list[Annotation]:
+    """The videos of a JSON file; `read_action(item, where)` takes one entry of `key` apart."""
+    annotations = []
+    for video_id, video in videos.items():
+        where = f"{path}, video {video_id!r}"
+        try:
+            if not isinstance(video, dict) or "duration" not in video:
+                raise InputError(where, "no duration", "add its length in seconds")
+            duration = _number(video["duration"], where, "duration")
+            if duration <= 0:
+                raise InputError(where, f"duration {duration:g} s is not positive")
+            actions = video.get(key, [])
+            if not isinstance(actions, list):
+                raise InputError(where, f"{key!r} is not a list")
+        except InputError as error:
+            on_problem(error)
+            continue
+        segments, ids = [], []
+        for number, item in enumerate(actions):
+            try:
+                label, segment = read_action(item, f"{where}, {key}[{number}]")
+                segments.append(_segment(segment, f"{where}, {key}[{number}]"))
+                ids.append(label_id(label, labels, f"{where}, {key}[{number}]"))
+            except InputError as error:
+                on_problem(error)
+                del segments[len(ids) :]
+        fps = _as_number(video.get("fps"))
+        annotations.append(Annotation(str(video_id), duration, segments, ids, str(video.get("subset", "")), fps))
+    return annotations
+
+
+def _activitynet_action(item, where: str):
+    if not isinstance(item, dict) or "segment" not in item or not ("label" in item or "label_id" in item):
+        raise InputError(where, "has no segment or no label", 'expected {"segment": [start, end], "label": name}')
+    return item.get("label", item.get("label_id")), item["segment"]
+
+
+def _baseline_action(item, where: str):
+    if not isinstance(item, list) or len(item) != 3:
+        raise InputError(where, f"{item!r}", "expected [label, start, end]")
+    return item[0], item[1:]
+
+
+def _segment(segment, where: str) -> tuple[float, float]:
+    if not isinstance(segment, list) or len(segment) != 2:
+        raise InputError(where, f"segment {segment!r}", "expected [start, end] in seconds")
+    start, end = (_number(value, where, "segment") for value in segment)
+    if end < start:
+        raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)", "swap or delete it")
+    return start, end
+
+
+def read_clip_list(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse) -> list[tuple[str, int]]:
+    """[(file name, label id)] of an MA-52 list: `name.mp4 label` a line. Each clip once."""
+    clips: dict[str, int] = {}
+    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            name, _, label = line.strip().rpartition(" ")
+            if not name:
+                raise InputError(where, f"{line.strip()!r}", "expected `name.mp4 label`")
+            if name in clips:
+                raise InputError(where, f"clip {name} is listed twice", "delete one of the lines")
+            clips[name] = label_id(label, labels, where)
+        except InputError as error:
+            on_problem(error)
+    if not clips:
+        on_problem(InputError(path, "no clips in the list", "expected `name.mp4 label` lines"))
+    return list(clips.items())
+
+
+# --- predictions ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class PredictionFile:
+    """Detections by video in the order of the file, and the ground truth that the file names, if it does."""
+
+    detections: list[Detections]
+    ground_truth: str | None = None
+
+
+def read_predictions(path: str | Path, labels: LabelSet = MMA52) -> PredictionFile:
+    """Predictions from JSON, from a submission CSV of any year, or from a zip that holds one."""
+    path = Path(path)
+    if path.suffix.lower() in (".csv", ".zip"):
+        return PredictionFile(_read_prediction_csv(path, labels))
+    content = read_json(path)
+    results = content.get("results") if isinstance(content, dict) else None
+    if not isinstance(results, dict):
+        raise InputError(path, "no predictions in this JSON", 'expected {"results": {video_id: [...]}}')
+    detections = [_read_results(path, str(video_id), items, labels) for video_id, items in results.items()]
+    return PredictionFile(detections, content.get("ground_truth"))
+
+
+def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detections:
+    if not isinstance(items, list):
+        raise InputError(f"{path}, video {video_id!r}", "its results are not a list")
+    try:  # the plain case in bulk: it is several times faster than item by item
+        segments = np.array([item["segment"] for item in items], dtype=np.float64).reshape(len(items), 2)
+        scores = np.array([item["score"] for item in items], dtype=np.float64)
+        ids = [labels.index[item["label"]] for item in items]
+        return Detections(video_id, segments, ids, scores)
+    except (KeyError, TypeError, ValueError):
+        return _read_results_one_by_one(path, video_id, items, labels)
+
+
+def _read_results_one_by_one(path: Path, video_id: str, items: list, labels: LabelSet) -> Detections:
+    """The same for labels given by number, and with a word on the item that is wrong."""
+    segments, ids, scores = [], [], []
+    for number, item in enumerate(items):
+        where = f"{path}, video {video_id!r}, results[{number}]"
+        if not isinstance(item, dict) or "score" not in item:
+            raise InputError(where, "has no score", 'expected {"segment": [s, e], "label": name, "score": x}')
+        if "label_id" in item and "label" not in item:
+            item = {**item, "label": item["label_id"]}
+        label, segment = _activitynet_action(item, where)
+        segments.append(_segment(segment, where))
+        ids.append(label_id(label, labels, where))
+        scores.append(_score(item["score"], where))
+    return Detections(video_id, segments, ids, scores)
+
+
+def write_predictions(
+    path: str | Path, detections: Iterable[Detections], labels: LabelSet = MMA52, ground_truth: str | None = None
+) -> None:
+    """Seconds to a tenth of a millisecond, scores to seven significant digits."""
+    results = {
+        item.video_id: [
+            {"segment": [round(start, 4), round(end, 4)], "label": labels.actions[label], "score": float(f"{score:.7g}")}
+            for (start, end), label, score in zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist())
+        ]
+        for item in detections
+    }
+    write_json(path, {"version": "mmad-1", "ground_truth": ground_truth, "results": results})
+
+
+PREDICTION_COLUMNS = ("video_id", "t_start", "t_end", "class", "score")
+
+
+def _read_prediction_csv(path: Path, labels: LabelSet) -> list[Detections]:
+    """2024/25: `,video_id,t_start,t_end,class,score`; 2026: `ID,video-id,t-start,t-end,label,score`."""
+    header, rows = read_table(path)
+    names = [name.strip().lower().replace("-", "_") for name in header]
+    names = ["class" if name == "label" else name for name in names]
+    _require_columns(path, names, PREDICTION_COLUMNS)
+    video, start, end, label, score = (names.index(name) for name in PREDICTION_COLUMNS)
+    starts, ends = _column(path, rows, start, "t_start"), _column(path, rows, end, "t_end")
+    scores = _column(path, rows, score, "score")
+    for line in np.flatnonzero(ends < starts)[:1]:
+        raise InputError(f"{path}, line {line + 2}", f"t_end {ends[line]:g} is before t_start {starts[line]:g}")
+    for line in np.flatnonzero(~((scores >= 0) & (scores <= 1)))[:1]:
+        _score(scores[line], f"{path}, line {line + 2}")
+    known: dict[str, int] = {}
+    ids = np.empty(len(rows), dtype=np.int64)
+    rows_of: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        text = row[label].strip()
+        if text not in known:
+            known[text] = label_id(text, labels, f"{path}, line {i + 2}")
+        ids[i] = known[text]
+        rows_of.setdefault(row[video].strip(), []).append(i)
+    segments = np.stack([starts, ends], axis=1)
+    return [Detections(video_id, segments[at], ids[at], scores[at]) for video_id, at in rows_of.items()]
+
+
+# --- fields -----------------------------------------------------------------------------------------------------
+
+
+def _require_columns(path: Path, header: list[str], wanted: tuple[str, ...]) -> None:
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        raise InputError(f"{path}, line 1", f"no column {', '.join(missing)}", f"found {', '.join(header)}")
+
+
+def _column(path: Path, rows: list[list[str]], index: int, name: str) -> np.ndarray:
+    try:
+        values = np.array([row[index] for row in rows], dtype=np.float64)
+        if np.isfinite(values).all():
+            return values
+    except ValueError:
+        pass
+    return np.array([_number(row[index], f"{path}, line {line}", name) for line, row in enumerate(rows, start=2)])
+
+
+def _as_number(value) -> float | None:
+    if isinstance(value, bool) or value is None:
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _number(value, where: str, name: str) -> float:
+    number = _as_number(value)
+    if number is None or not np.isfinite(number):
+        raise InputError(where, f"{name} {value!r} is not a number")
+    return number
+
+
+def _score(value, where: str) -> float:
+    score = _number(value, where, "score")
+    if not 0 <= score <= 1:
+        raise InputError(where, f"score {score:g} is outside 0..1", "apply a sigmoid, or divide by the largest")
+    return score

@@ -1,0 +1,103 @@
+"""Files that are whole or absent, and names that stay in their folder. Standard library only."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from mmad.errors import InputError
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path`; renamed to `path` when the block ends well, removed when it does not.
+
+    What was written is synced to disk before the rename, so that a reader sees the old file, the new file or none.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: str | Path, content, indent: int | None = None) -> None:
+    write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | Path):
+    """The content of a JSON file; `InputError` with line and column where it is not JSON."""
+    try:
+        return json.loads(Path(path).read_bytes())
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}, line {error.lineno}, column {error.colno}", f"not JSON ({error.msg})", "is the file complete?"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
+
+
+def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
+    """(header, rows) of a CSV file, or of the only CSV file inside a zip; row i stands on line i + 2.
+
+    Empty lines are dropped only at the end, so that the line numbers of `InputError`s are right.
+    """
+    path = Path(path)
+    data = _only_csv_in_zip(path) if path.suffix.lower() == ".zip" else path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(path, f"not a CSV text file ({error})") from None
+    while rows and not rows[-1]:
+        rows.pop()
+    if not rows:
+        raise InputError(path, "the file is empty", "expected a CSV header line")
+    header, body = rows[0], rows[1:]
+    for number, row in enumerate(body, start=2):
+        if len(row) != len(header):
+            raise InputError(f"{path}, line {number}", f"{len(row)} fields where the header has {len(header)}")
+    return header, body
+
+
+def _only_csv_in_zip(path: Path) -> bytes:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+            if len(names) != 1:
+                raise InputError(path, f"{len(names)} CSV files in the archive", "expected exactly one")
+            return archive.read(names[0])
+    except zipfile.BadZipFile:
+        raise InputError(path, "not a zip archive", "is the file complete?") from None
+
+
+def path_for_id(folder: str | Path, video_id: str, suffix: str) -> Path:
+    """`folder/video_id + suffix`, refused if the id would leave the folder.
+
+    An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused.
+    """
+    parts = PurePosixPath(video_id).parts + PureWindowsPath(video_id).parts
+    harmless = (
+        video_id.strip()
+        and not PurePosixPath(video_id).is_absolute()
+        and not PureWindowsPath(video_id).anchor
+        and ".." not in parts
+        and all(character.isprintable() for character in video_id)
+    )
+    if not harmless:
+        raise InputError(f"video id {video_id!r}", "is no name for a file in a folder", "rename the video")
+    return Path(folder) / f"{video_id}{suffix}"

@@ -1,0 +1,1 @@
+"""Running: videos to features, features to detections, training."""

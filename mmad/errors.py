@@ -1,0 +1,50 @@
+"""What is said when the input is wrong: one line, and exit code 2."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+class InputError(ValueError):
+    """Something a person handed in is wrong.
+
+    place: the file, with the row or key where there is one ("val.csv, row 12").
+    problem: what is wrong there, with the offending value.
+    remedy: what to do about it; may be empty where that is plain.
+    """
+
+    def __init__(self, place: str | Path, problem: str, remedy: str = ""):
+        self.place, self.problem, self.remedy = str(place), problem, remedy
+        line = f"{place}: {problem}" + (f"; {remedy}" if remedy else "")
+        super().__init__(" ".join(line.split()))
+
+
+def refuse(error: InputError) -> None:
+    """The default for readers that can also collect what is wrong: stop at the first."""
+    raise error
+
+
+def run_command(main: Callable[[], int | None]) -> None:
+    """Run a command's `main` and leave with its exit code: 0 done, 2 bad input (one line), 130 interrupted.
+
+    Anything else that escapes is a defect of ours and keeps its traceback (exit code 1).
+    """
+    try:
+        code = main() or 0
+        sys.stdout.flush()
+    except InputError as error:
+        code = _complain(str(error))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, FileExistsError) as error:
+        code = _complain(f"{error.filename}: {error.strerror or error}")
+    except BrokenPipeError:  # `... | head` closed the pipe: not an error of anybody's
+        sys.stderr.close()
+        code = 0
+    except KeyboardInterrupt:
+        print("interrupted: what was finished is kept, the same command goes on from there", file=sys.stderr)
+        code = 130
+    sys.exit(code)
+
+
+def _complain(line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return 2

@@ -1,0 +1,102 @@
+"""What is named: the 52 micro-actions of MMA-52 / MA-52 and their 7 body parts.
+
+Index = label id of the official files (`label_name.txt`). Source: Guo et al., TCSVT 2024, and the challenge data.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Action names in the order of their ids, body-part names, and the part of each action."""
+
+    name: str
+    actions: tuple[str, ...]
+    parts: tuple[str, ...]
+    part_of: tuple[int, ...]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """{action name: label id}"""
+        return {name: i for i, name in enumerate(self.actions)}
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+
+_ACTIONS_BY_PART = {
+    "body": (
+        "shaking body",
+        "sitting straightly",
+        "shrugging",
+        "turning around",
+        "rising up",
+    ),
+    "head": (
+        "bowing head",
+        "head up",
+        "tilting head",
+        "turning head",
+        "nodding",
+        "shaking head",
+    ),
+    "upper limb": (
+        "scratching arms",
+        "playing objects",
+        "putting hands together",
+        "rubbing hands",
+        "pointing oneself",
+        "clenching fist",
+        "stretching arms",
+        "retracting arms",
+        "waving",
+        "spreading hands",
+        "hands touching fingers",
+        "other finger movements",
+        "illustrative gestures",
+    ),
+    "lower limb": (
+        "shaking legs",
+        "curling legs",
+        "spread legs",
+        "closing legs",
+        "crossing legs",
+        "stretching feet",
+        "retracting feet",
+        "tiptoe",
+    ),
+    "body-hand": (
+        "scratching or touching neck",
+        "scratching or touching chest",
+        "scratching or touching back",
+        "scratching or touching shoulder",
+        "arms akimbo",
+        "crossing arms",
+    ),
+    "head-hand": (
+        "playing or tidying hair",
+        "scratching or touching hindbrain",
+        "scratching or touching forehead",
+        "scratching or touching face",
+        "rubbing eyes",
+        "touching nose",
+        "touching ears",
+        "covering face",
+        "covering mouth",
+        "pushing glasses",
+    ),
+    "leg-hand": (
+        "patting legs",
+        "touching legs",
+        "scratching legs",
+        "scratching feet",
+    ),
+}
+
+MMA52 = LabelSet(
+    name="mma52",
+    actions=tuple(action for actions in _ACTIONS_BY_PART.values() for action in actions),
+    parts=tuple(_ACTIONS_BY_PART),
+    part_of=tuple(part for part, actions in enumerate(_ACTIONS_BY_PART.values()) for _ in actions),
+)

@@ -1,0 +1,1 @@
+"""Formulas: free functions on tensors, no state."""

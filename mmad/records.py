@@ -1,0 +1,145 @@
+"""What travels from room to room. Seconds outside, feature steps inside; numpy only."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mmad.errors import InputError
+
+
+@dataclass(frozen=True)
+class TimeGrid:
+    """The times of a sequence of feature steps: step i is centred on `start + i * step` seconds.
+
+    The only door between seconds and feature steps. Both ways take and return numbers, arrays or tensors.
+    """
+
+    start: float
+    step: float
+
+    def __post_init__(self):
+        if not (np.isfinite(self.start) and np.isfinite(self.step) and self.step > 0):
+            raise InputError("TimeGrid", f"start {self.start} s, step {self.step} s", "the step must be positive")
+
+    def to_seconds(self, index):
+        return self.start + index * self.step
+
+    def to_index(self, seconds):
+        return (seconds - self.start) / self.step
+
+
+@dataclass
+class Annotation:
+    """What is true of one video.
+
+    duration: s. segments: (N, 2) float64 s, start and end. labels: (N,) int64. N = 0 is legal: nothing happens.
+    subset: the part of the data set it belongs to, "" where the file does not say.
+    fps: frames a second by which the file's frame numbers became seconds, None where it speaks seconds.
+    """
+
+    video_id: str
+    duration: float
+    segments: np.ndarray
+    labels: np.ndarray
+    subset: str = ""
+    fps: float | None = None
+
+    def __post_init__(self):
+        self.segments = np.asarray(self.segments, dtype=np.float64).reshape(-1, 2)
+        self.labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
+        _check_segments(f"annotation of {self.video_id}", self.segments, self.labels)
+        if not (np.isfinite(self.duration) and self.duration > 0):
+            raise InputError(f"annotation of {self.video_id}", f"duration {self.duration} s is not positive")
+
+
+@dataclass
+class FeatureTrack:
+    """The features of one video: `values` (T, C) float32, row i centred on `grid.to_seconds(i)`.
+
+    duration: of the video, s. source: backbone, its weights' digest and the settings that made the values, so
+    that features of other weights are refused. details: what else the sidecar file keeps.
+    """
+
+    video_id: str
+    values: np.ndarray
+    grid: TimeGrid
+    duration: float
+    source: str = ""
+    details: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.values.ndim != 2 or self.values.shape[0] == 0:
+            raise InputError(
+                f"features of {self.video_id}", f"shape {self.values.shape}", "expected (steps, channels), steps > 0"
+            )
+
+
+@dataclass
+class Detections:
+    """What was found in one video, best first.
+
+    segments: (M, 2) float64 s. labels: (M,) int64. scores: (M,) float64 in [0, 1]. M = 0 is legal.
+    Unsorted input is sorted by descending score; equal scores keep their order.
+    """
+
+    video_id: str
+    segments: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+    def __post_init__(self):
+        segments = np.asarray(self.segments, dtype=np.float64).reshape(-1, 2)
+        labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
+        scores = np.asarray(self.scores, dtype=np.float64).reshape(-1)
+        where = f"detections in {self.video_id}"
+        _check_segments(where, segments, labels)
+        if len(scores) != len(labels):
+            raise InputError(where, f"{len(scores)} scores for {len(labels)} labels")
+        if not ((scores >= 0) & (scores <= 1)).all():  # NaN fails both
+            raise InputError(where, "a score is not a number in 0..1")
+        order = np.argsort(-scores, kind="stable")
+        self.segments, self.labels, self.scores = segments[order], labels[order], scores[order]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass
+class ApReport:
+    """Average precision of every class at every tIoU threshold.
+
+    thresholds: (J,). ap: (J, K) in [0, 1], NaN for a class without truth. num_truth: (K,). names: K class names.
+    unjudged: classes that were predicted but have no truth, so that they are left out of every mean.
+    """
+
+    thresholds: np.ndarray
+    ap: np.ndarray
+    num_truth: np.ndarray
+    names: list[str]
+    unjudged: list[str] = field(default_factory=list)
+
+    def mean_ap(self) -> np.ndarray:
+        """(J,) mean over the classes that have truth; NaN where none has."""
+        judged = self.num_truth > 0
+        return self.ap[:, judged].mean(axis=1) if judged.any() else np.full(len(self.thresholds), np.nan)
+
+    def average(self) -> float:
+        """Mean over all thresholds: "Avg 0.1:0.9"."""
+        return float(self.mean_ap().mean())
+
+    def average_at(self, thresholds: tuple[float, ...] = (0.2, 0.5, 0.7)) -> float:
+        """Mean over chosen thresholds; the default is what MAC 2026 ranks by."""
+        at = [int(np.argmin(np.abs(self.thresholds - wanted))) for wanted in thresholds]
+        return float(self.mean_ap()[at].mean())
+
+
+def _check_segments(where: str, segments: np.ndarray, labels: np.ndarray) -> None:
+    if len(segments) != len(labels):
+        raise InputError(where, f"{len(segments)} segments for {len(labels)} labels")
+    if not np.isfinite(segments).all():
+        raise InputError(where, "a segment has a time that is not a number")
+    if (segments[:, 1] < segments[:, 0]).any():
+        start, end = segments[np.argmax(segments[:, 1] < segments[:, 0])]
+        raise InputError(where, f"a segment ends before it starts ({start:g} s .. {end:g} s)")
+    if (labels < 0).any():
+        raise InputError(where, f"label {labels.min()} is negative")

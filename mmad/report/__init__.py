@@ -1,0 +1,1 @@
+"""Showing: timelines and pages."""

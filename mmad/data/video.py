@@ -1,0 +1,264 @@
+"""Video files: what they hold (`probe`), chosen frames (`read_frames`), all frames in bounded memory (`stream`).
+
+Two readers behind one interface. PyAV reads everything and is exact; decord is quicker at opening short trimmed clips
+but returns wrong frames from edited files, so `choose_reader` gives it only files it is known to read rightly.
+Frame i is the i-th frame that a player shows, upright; its time is `VideoInfo.times[i]`, from timestamps, with the
+first shown frame at 0 s. Both readers give bit-identical full-size frames.
+"""
+
+import contextlib
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mmad.errors import InputError
+
+READERS = ("auto", "pyav", "decord")
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What `probe` found. width, height: of the upright picture. rotation: degrees counter-clockwise in the metadata.
+
+    timestamps: (num_frames,) presentation times of the shown frames in units of `time_base` seconds, ascending.
+    expected_frames: what the file's own index promises, more than num_frames where the file is cut off.
+    hidden_packets: frames stored but not shown (edit list).
+    """
+
+    path: Path
+    width: int
+    height: int
+    rotation: int
+    timestamps: np.ndarray
+    time_base: float
+    frame_duration: float
+    expected_frames: int
+    hidden_packets: int
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.timestamps)
+
+    @cached_property
+    def times(self) -> np.ndarray:
+        """(num_frames,) seconds since the first shown frame."""
+        return (self.timestamps - self.timestamps[0]) * self.time_base
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the first shown frame to the end of the last."""
+        return float(self.times[-1]) + self.frame_duration
+
+    @property
+    def fps(self) -> float:
+        """Mean frames a second."""
+        return self.num_frames / self.duration
+
+    @cached_property
+    def constant_rate(self) -> bool:
+        """Whether frame i is shown at i / fps, to half a frame."""
+        even = np.arange(self.num_frames) / self.fps
+        return bool(np.abs(self.times - even).max() < 0.5 / self.fps)
+
+    def nearest_frames(self, seconds: np.ndarray) -> np.ndarray:
+        """Indices of the frames whose times are nearest to `seconds`, clamped to the video."""
+        seconds = np.asarray(seconds, dtype=np.float64)
+        after = np.clip(np.searchsorted(self.times, seconds), 1, max(self.num_frames - 1, 1))
+        before = after - 1
+        last = self.num_frames - 1
+        nearer = np.abs(self.times[np.minimum(after, last)] - seconds) < np.abs(seconds - self.times[before])
+        return np.minimum(np.where(nearer, after, before), last)
+
+
+class BrokenVideo(InputError):
+    """The decoder stopped before the end. read: frames that were read; expected: frames the file's index promises."""
+
+    def __init__(self, path: Path, read: int, expected: int, seconds: float):
+        self.read, self.expected, self.seconds = read, expected, seconds
+        problem = f"broken or cut off: {read} of {expected} frames could be read, up to {seconds:.2f} s"
+        super().__init__(path, problem, "copy the file again; what was read is kept")
+
+
+def probe(path: str | Path) -> VideoInfo:
+    """Size, rate, rotation and the times of all shown frames; reads the packets, decodes one frame."""
+    path = Path(path)
+    with _open(path) as container:
+        video = _video_stream(container, path)
+        timestamps, hidden = [], 0
+        try:
+            for packet in container.demux(video):
+                if not packet.size:
+                    continue
+                if packet.is_discard:
+                    hidden += 1
+                else:
+                    timestamps.append(packet.pts)
+        except av.error.FFmpegError:
+            pass  # cut off: the frames up to here count, `stream` will say how many
+        time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
+        promised = video.frames - hidden
+    with _open(path) as container:
+        frame = _first_frame(container, path)
+    frame_duration = 1 / float(rate) if rate else 0.04
+    if any(stamp is None for stamp in timestamps):  # a container without timestamps (raw streams, some AVI)
+        time_base = frame_duration
+        timestamps = range(len(timestamps))
+    stamps = np.sort(np.asarray(timestamps, dtype=np.int64))
+    if len(stamps) > 1:
+        frame_duration = float(np.median(np.diff(stamps))) * time_base or frame_duration
+    rotation = int(round(frame.rotation / 90)) * 90 % 360
+    width, height = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
+    expected = max(len(stamps), promised)
+    return VideoInfo(path, width, height, rotation, stamps, time_base, frame_duration, expected, hidden)
+
+
+def stream(
+    path: str | Path | VideoInfo, indices: Sequence[int] | None = None, size: tuple[int, int] | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield (frame index, (H, W, 3) uint8 RGB) in order, in bounded memory however slow the consumer is.
+
+    indices: ascending; only these are converted to RGB (all frames are decoded, as H.264 demands). Default: all.
+    size: (height, width) of the upright picture to resize to inside the decoder, bilinear. Default: full size.
+    Raises `BrokenVideo` after the last good frame if the file ends early. Reads with PyAV.
+    """
+    info = path if isinstance(path, VideoInfo) else probe(path)
+    wanted = None if indices is None else set(int(i) for i in indices)
+    last = info.num_frames - 1 if wanted is None else max(wanted, default=-1)
+    if not (0 <= min(wanted or [0]) and last < info.num_frames):
+        raise InputError(info.path, f"frame {last} was asked for", f"frames are 0..{info.num_frames - 1}")
+    shown = -1  # index of the frame on screen
+    with _open(info.path) as container:
+        video = _video_stream(container, info.path)
+        video.thread_type = "AUTO"
+        for position, frame in enumerate(_decode(container, video)):
+            stamp = position if frame.pts is None else frame.pts
+            # Before the first shown frame (edit list) this loop does nothing; after a lost frame it runs twice.
+            while shown < last and stamp >= info.timestamps[shown + 1]:
+                shown += 1
+                if wanted is None or shown in wanted:
+                    yield shown, _upright(frame, info.rotation, size)
+            if shown == last and (wanted is not None or info.expected_frames == info.num_frames):
+                return
+    if shown < last or (wanted is None and info.expected_frames > info.num_frames):
+        raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
+
+
+def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
+    """(reader, reason) for reading chosen frames of a file: "decord" where it is there and reads rightly, or "pyav"."""
+    if wish not in READERS:
+        raise InputError("reader", f"{wish!r}", f"choose one of {', '.join(READERS)}")
+    if wish != "auto":
+        return wish, "forced"
+    if importlib.util.find_spec("decord") is None:
+        return "pyav", "decord is not installed"
+    if info.hidden_packets or info.timestamps[0] < 0:
+        return "pyav", "the file has an edit list, from which decord returns wrong frames"
+    if info.expected_frames > info.num_frames:
+        return "pyav", "the file is cut off"
+    count = _decord_length(info.path)
+    if count != info.num_frames:
+        return "pyav", f"decord counts {count} frames of {info.num_frames}"
+    return "decord", "trimmed file that decord reads rightly"
+
+
+def read_frames(
+    path: str | Path | VideoInfo,
+    indices: Sequence[int],
+    reader: str = "auto",
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB of the chosen frames, in the order given; indices may repeat.
+
+    reader: "auto" (see `choose_reader`), "pyav" or "decord". size: (height, width) to resize to inside the decoder.
+    """
+    info = path if isinstance(path, VideoInfo) else probe(path)
+    indices = np.asarray(indices, dtype=np.int64)
+    if len(indices) == 0:
+        height, width = size or (info.height, info.width)
+        return np.empty((0, height, width, 3), dtype=np.uint8)
+    if indices.min() < 0 or indices.max() >= info.num_frames:
+        raise InputError(info.path, f"frame {indices.max()} was asked for", f"frames are 0..{info.num_frames - 1}")
+    name, _ = choose_reader(info, reader)
+    if name == "decord":
+        frames = _read_decord(info, indices, size)
+        if frames is not None:
+            return frames
+        if reader == "decord":
+            raise InputError(info.path, "decord cannot read this file", "use reader=pyav")
+    unique = np.unique(indices)
+    frames = np.stack([frame for _, frame in stream(info, unique, size)])
+    return frames[np.searchsorted(unique, indices)]
+
+
+def _open(path: Path):
+    if not path.exists():
+        raise InputError(path, "no such file")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name a video file")
+    if path.stat().st_size == 0:
+        raise InputError(path, "the file is empty (0 bytes)")
+    try:
+        return av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise InputError(path, f"not a readable video ({error.strerror})", "is the file complete?") from None
+
+
+def _video_stream(container, path: Path):
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise InputError(path, f"has no video track (it holds: {kinds})")
+    return streams[0]
+
+
+def _decode(container, video) -> Iterator[av.VideoFrame]:
+    """All frames; at the first packet that cannot be decoded, those that the decoder still holds, and no more."""
+    try:
+        for packet in container.demux(video):
+            yield from packet.decode()
+    except av.error.FFmpegError:
+        with contextlib.suppress(av.error.FFmpegError):
+            yield from video.codec_context.decode(None)
+
+
+def _first_frame(container, path: Path) -> av.VideoFrame:
+    try:
+        return next(_decode(container, _video_stream(container, path)))
+    except StopIteration:
+        raise InputError(path, "no frame could be decoded", "is the file complete?") from None
+
+
+def _upright(frame: av.VideoFrame, rotation: int, size: tuple[int, int] | None) -> np.ndarray:
+    if size is not None:
+        height, width = size if rotation % 180 == 0 else size[::-1]
+        frame = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR")
+    picture = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(picture, rotation // 90)) if rotation else picture
+
+
+def _open_decord(path: Path, size: tuple[int, int] | None = None):
+    import decord  # on demand: it is an optional wheel, and its readers must be made in the process that uses them
+
+    height, width = size or (-1, -1)
+    return decord.VideoReader(str(path), num_threads=1, width=width, height=height)
+
+
+def _decord_length(path: Path) -> int:
+    """Frames that decord counts; -1 if it cannot open the file."""
+    try:
+        return len(_open_decord(path))
+    except Exception:  # decord raises its own error types, by version
+        return -1
+
+
+def _read_decord(info: VideoInfo, indices: np.ndarray, size: tuple[int, int] | None) -> np.ndarray | None:
+    """The frames, or None if decord fails on the file."""
+    try:
+        return _open_decord(info.path, size).get_batch(indices).asnumpy()
+    except Exception:  # as above
+        return None

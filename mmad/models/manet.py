@@ -1,0 +1,301 @@
+"""MANet: a ResNet whose residual branches look at channels (SE) and at neighbouring frames (temporal shift).
+
+Source: Guo et al., "Benchmarking Micro-Action Recognition", TCSVT 2024 (arXiv 2403.05234) and the authors' code.
+The temporal shift is TSM's (Lin et al., ICCV 2019); SE is Hu et al., CVPR 2018, per frame and without biases.
+
+A clip goes through `MANet.forward`. A video of any length, or many of them one after the other, goes through
+`FrameStream` chunk by chunk, each frame once, with the same result as if it had gone through whole.
+"""
+
+import re
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+SHIFT_DIVISOR = 8  # one eighth of the channels looks ahead, one eighth looks back
+
+
+class SqueezeExcite(nn.Module):
+    """Scale each channel of each frame by a gate computed from the frame's mean. (T, C, H, W) -> the same."""
+
+    def __init__(self, channels: int, reduction: int = 4):
+        super().__init__()
+        self.reduce = nn.Linear(channels, channels // reduction, bias=False)
+        self.expand = nn.Linear(channels // reduction, channels, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = torch.sigmoid(self.expand(torch.relu(self.reduce(x.mean(dim=(2, 3))))))
+        return x * gate[:, :, None, None]
+
+
+def temporal_shift(x: Tensor, previous: Tensor, following: Tensor) -> Tensor:
+    """Replace the first C/8 channels by the next frame's and the second C/8 by the previous frame's.
+
+    x: (T, C, H, W). previous, following: (T, C, H, W), what stands beside each frame, zero where nothing does.
+    """
+    fold = x.shape[1] // SHIFT_DIVISOR
+    return torch.cat([following[:, :fold], previous[:, fold : 2 * fold], x[:, 2 * fold :]], dim=1)
+
+
+def shift_clips(x: Tensor, num_frames: int) -> Tensor:
+    """The temporal shift within clips. x: (N * num_frames, C, H, W) -> the same; zero beyond a clip's ends."""
+    fold = x.shape[1] // SHIFT_DIVISOR
+    clips = rearrange(x, "(n t) c h w -> n t c h w", t=num_frames)
+    shifted = clips.clone()
+    shifted[:, :-1, :fold] = clips[:, 1:, :fold]
+    shifted[:, -1:, :fold] = 0
+    shifted[:, 1:, fold : 2 * fold] = clips[:, :-1, fold : 2 * fold]
+    shifted[:, :1, fold : 2 * fold] = 0
+    return shifted.flatten(0, 1)
+
+
+class Bottleneck(nn.Module):
+    """1x1, 3x3 (strided), 1x1; the residual branch begins with SE and the shift, the identity path sees neither."""
+
+    expansion = 4
+
+    def __init__(self, in_channels: int, width: int, stride: int, shift: bool = True):
+        super().__init__()
+        out_channels = width * self.expansion
+        self.excite = SqueezeExcite(in_channels) if shift else None
+        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.downsample = _downsample(in_channels, out_channels, stride)
+
+    def residual(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.bn1(self.conv1(x)))
+        x = torch.relu(self.bn2(self.conv2(x)))
+        return self.bn3(self.conv3(x))
+
+
+class BasicBlock(nn.Module):
+    """3x3 (strided), 3x3: the block of ResNet-18 and -34, with SE and the shift in the same place."""
+
+    expansion = 1
+
+    def __init__(self, in_channels: int, width: int, stride: int, shift: bool = True):
+        super().__init__()
+        self.excite = SqueezeExcite(in_channels) if shift else None
+        self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = _downsample(in_channels, width, stride)
+
+    def residual(self, x: Tensor) -> Tensor:
+        x = torch.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
+
+
+def _downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
+    if stride == 1 and in_channels == out_channels:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
+
+
+LAYOUTS = {18: (BasicBlock, (2, 2, 2, 2)), 34: (BasicBlock, (3, 4, 6, 3)), 50: (Bottleneck, (3, 4, 6, 3))}
+
+
+class ResNet(nn.Module):
+    """The frames' half of MANet: stem, four stages of blocks, global average pool.
+
+    depth: 18, 34 or 50. Parameter names are torchvision's, so that its ImageNet weights fit as they are.
+    """
+
+    def __init__(self, depth: int = 50):
+        super().__init__()
+        block, counts = LAYOUTS[depth]
+        self.conv1 = nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(64)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        channels = 64
+        for number, (count, width) in enumerate(zip(counts, (64, 128, 256, 512)), start=1):
+            blocks = []
+            for i in range(count):
+                blocks.append(block(channels, width, stride=2 if i == 0 and number > 1 else 1))
+                channels = width * block.expansion
+            setattr(self, f"layer{number}", nn.Sequential(*blocks))
+        self.channels = channels
+
+    def stem(self, x: Tensor) -> Tensor:
+        """(T, 3, H, W) -> (T, 64, H / 4, W / 4)"""
+        return self.maxpool(torch.relu(self.bn1(self.conv1(x))))
+
+    def blocks(self) -> list[nn.Module]:
+        return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
+
+    @staticmethod
+    def pool(x: Tensor) -> Tensor:
+        """(T, C, h, w) -> (T, C)"""
+        return x.mean(dim=(2, 3))
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(N, T, 3, H, W) normalised frames -> (N, T, C) features, each mixed with its neighbours in the clip."""
+        num_frames = clips.shape[1]
+        x = self.stem(clips.flatten(0, 1))
+        for block in self.blocks():
+            x = run_block(block, x, shift_clips(block.excite(x), num_frames))
+        return rearrange(self.pool(x), "(n t) c -> n t c", t=num_frames)
+
+
+def run_block(block: nn.Module, x: Tensor, shifted: Tensor) -> Tensor:
+    """A block's output from its input and from the input of its residual branch."""
+    return torch.relu(block.residual(shifted) + block.downsample(x))
+
+
+class FrameStream:
+    """A network of shifting blocks over an endless reel of frames, chunk by chunk, each frame once.
+
+    The shift looks one frame ahead, so each block holds its last frame back until the next one is there: features
+    come out `len(blocks)` frames late, and `finish` brings the rest. Videos follow one another on the reel; `starts`
+    marks where one begins, and nothing is carried across. The features equal those of each video run whole.
+
+    network: has `stem`, `blocks` and `pool`, and blocks with `excite` (see `run_block`). Use in eval mode: batch
+    statistics would depend on the cut.
+    """
+
+    def __init__(self, network: nn.Module, run_block=run_block):
+        self.network = network
+        self.run_block = run_block
+        self.shifts = [StreamShift() if block.excite is not None else None for block in network.blocks()]
+
+    def push(self, frames: Tensor, starts: Tensor) -> Tensor:
+        """frames (T, 3, H, W), starts (T,) bool -> the (T', C) features that are complete now, in order."""
+        return self._run(self.network.stem(frames), starts, last=False)
+
+    def finish(self) -> Tensor:
+        """The (T', C) features still held back; the reel is empty afterwards."""
+        shift = next(shift for shift in self.shifts if shift is not None)
+        if shift.held is None:
+            return torch.empty(0, 0)
+        nothing = shift.held[:0]
+        return self._run(nothing, torch.empty(0, dtype=torch.bool, device=nothing.device), last=True)
+
+    def _run(self, x: Tensor, starts: Tensor, last: bool) -> Tensor:
+        for block, shift in zip(self.network.blocks(), self.shifts):
+            if shift is None:
+                x = self.run_block(block, x, x) if len(x) else x
+                continue
+            x, shifted, starts = shift(x, block.excite, starts, last)
+            if len(x) == 0 and not last:
+                return torch.empty(0, 0, device=x.device)
+            x = self.run_block(block, x, shifted)
+        return self.network.pool(x)
+
+
+class StreamShift:
+    """The temporal shift of one block, remembering two frames between chunks."""
+
+    def __init__(self):
+        self.held: Tensor | None = None  # (1, C, H, W) input of the frame whose successor is not here yet
+        self.excited: Tensor | None = None  # (2, C, H, W) gated: the frame before `held`, and `held`
+        self.held_starts: Tensor | None = None  # (1,) whether `held` begins a video
+
+    def __call__(self, x: Tensor, excite, starts: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """x (T, C, H, W), starts (T,) -> the inputs whose successors are known, the same shifted, and their starts."""
+        excited = excite(x) if len(x) else x
+        if self.held is not None:
+            x = torch.cat([self.held, x])
+            starts = torch.cat([self.held_starts, starts])
+            excited = torch.cat([self.excited, excited])  # one frame more than x, in front
+        elif len(x):
+            excited = torch.cat([torch.zeros_like(excited[:1]), excited])
+        if last and len(x):  # nothing follows
+            excited = torch.cat([excited, torch.zeros_like(excited[:1])])
+            starts_after = torch.cat([starts[1:], starts.new_ones(1)])
+            self.held = self.excited = self.held_starts = None
+        elif len(x):
+            self.held, self.excited, self.held_starts = x[-1:], excited[-2:], starts[-1:]
+            x, starts, starts_after = x[:-1], starts[:-1], starts[1:]
+        else:
+            return x, x, starts
+        here = excited[1 : 1 + len(x)]
+        previous = excited[: len(x)] * ~starts.view(-1, 1, 1, 1)
+        following = excited[2 : 2 + len(x)] * ~starts_after.view(-1, 1, 1, 1)
+        return x, temporal_shift(here, previous, following), starts
+
+
+@dataclass
+class RecognizerOutput:
+    """logits: (N, K) before softmax. embedding: (N, 300) in the space of label vectors, or None. features: (N, T, C)."""
+
+    logits: Tensor
+    embedding: Tensor | None
+    features: Tensor
+
+
+class ClipHead(nn.Module):
+    """Class logits and a label embedding from frame features, both averaged over the frames after their linears."""
+
+    def __init__(self, channels: int, num_classes: int, embedding: int = 300, dropout: float = 0.5):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.fc_cls = nn.Linear(channels, num_classes)
+        self.fc_emb = nn.Linear(channels, embedding) if embedding else None
+        self.fc_emb_t = nn.Linear(embedding, embedding) if embedding else None
+        nn.init.normal_(self.fc_cls.weight, std=0.001)
+        nn.init.zeros_(self.fc_cls.bias)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(N, T, C) -> (N, K) logits and (N, E) embedding or None"""
+        dropped = self.dropout(features)
+        logits = self.fc_cls(dropped).mean(dim=1)
+        if self.fc_emb is None:
+            return logits, None
+        return logits, self.fc_emb_t(torch.tanh(self.fc_emb(dropped))).mean(dim=1)
+
+
+class Recognizer(nn.Module):
+    """A backbone and a clip head. MANet is `Recognizer(ResNet(50), 52)`.
+
+    backbone: maps (N, T, 3, H, W) to (N, T', C) and says its `channels`.
+    embedding: size of the label vectors that the joint-embedding branch learns to meet; 0 leaves the branch out.
+    """
+
+    def __init__(self, backbone: nn.Module, num_classes: int = 52, embedding: int = 300, dropout: float = 0.5):
+        super().__init__()
+        self.backbone = backbone
+        self.head = ClipHead(backbone.channels, num_classes, embedding, dropout)
+
+    def forward(self, clips: Tensor) -> RecognizerOutput:
+        """clips: (N, T, 3, H, W) float, normalised, any T (MANet was trained with 8)."""
+        features = self.backbone(clips)
+        return RecognizerOutput(*self.head(features), features)
+
+
+# --- published weights ------------------------------------------------------------------------------------------
+
+_RELEASED_NAMES = (  # the authors' mmcv names -> ours, applied in order
+    (r"\.conv1\.conv\.net\.", ".conv1."),
+    (r"\.conv1\.conv\.fcce\.0\.", ".excite.reduce."),
+    (r"\.conv1\.conv\.fcce\.2\.", ".excite.expand."),
+    (r"\.downsample\.conv\.", ".downsample.0."),
+    (r"\.downsample\.bn\.", ".downsample.1."),
+    (r"\.conv(\d)\.conv\.", r".conv\1."),
+    (r"\.conv(\d)\.bn\.", r".bn\1."),
+    (r"^cls_head\.", "head."),
+)
+_UNUSED = re.compile(r"\.action_p2_")  # present in the released file, never used by the authors' forward
+
+
+def is_released(state: dict[str, Tensor]) -> bool:
+    """Whether a state dict has the names of the authors' released checkpoint."""
+    return any(name.startswith("cls_head.") or ".conv1.conv." in name for name in state)
+
+
+def from_released(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The released checkpoint under our names, without the tensors that its network never uses."""
+    renamed = {}
+    for name, value in state.items():
+        if _UNUSED.search(name):
+            continue
+        for pattern, replacement in _RELEASED_NAMES:
+            name = re.sub(pattern, replacement, name)
+        renamed[name] = value
+    return renamed

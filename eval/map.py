@@ -7,8 +7,8 @@ import argparse
 from pathlib import Path
 
 from mmad.data.annotations import is_placeholder, read_annotations, read_label_set, read_predictions, select_subset
-from mmad.data.files import write_json
 from mmad.errors import InputError, run_command
+from mmad.files import write_json
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 
 

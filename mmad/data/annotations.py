@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.files import read_json, read_table, write_json
 from mmad.errors import InputError, refuse
+from mmad.files import read_json, read_table, write_json
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 
@@ -27,13 +27,14 @@ OnProblem = Callable[[InputError], None]
 
 
 def read_label_set(name: str) -> LabelSet:
-    """"mma52", or a text file with one action a line: `name`, `index<TAB>name` or `index<TAB>name<TAB>body part`.
+    """ "mma52", or a text file with one action a line: `name`, `index<TAB>name` or `index<TAB>name<TAB>body part`.
 
     Without body parts every action belongs to one part called "all".
     """
     if name == MMA52.name:
         return MMA52
-    rows = [line.strip().split("\t") for line in Path(name).read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    lines = Path(name).read_text(encoding="utf-8-sig").splitlines()
+    rows = [line.strip().split("\t") for line in lines if line.strip()]
     if not rows:
         raise InputError(name, "no labels in the file", "one action a line")
     actions, parts = [], []
@@ -127,7 +128,8 @@ def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProb
             video_id = row[column["video_id"]].strip()
             if not video_id:
                 raise InputError(where, "empty video_id")
-            start, end, total = (_number(row[column[c]], where, c) for c in ("start_frame", "end_frame", "total_frames"))
+            frames = ("start_frame", "end_frame", "total_frames")
+            start, end, total = (_number(row[column[name]], where, name) for name in frames)
             rate = _number(row[column["fps"]], where, "fps") if "fps" in column else fps
             label = label_id(row[column["class"]].strip(), labels, where)
             if rate <= 0 or total <= 0:
@@ -140,7 +142,7 @@ def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProb
             if (video["total"], video["fps"]) != (total, rate):
                 raise InputError(
                     where,
-                    f"{video_id} has {total:g} frames at {rate:g} fps here and {video['total']:g} at {video['fps']:g} above",
+                    f"{video_id}: {total:g} frames at {rate:g} fps here, {video['total']:g} at {video['fps']:g} above",
                     "one video has one length and one rate",
                 )
         except InputError as error:
@@ -154,7 +156,9 @@ def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProb
     ]
 
 
-def _read_videos(path, videos: dict, key: str, read_action, labels: LabelSet, on_problem: OnProblem) -> list[Annotation]:
+def _read_videos(
+    path, videos: dict, key: str, read_action, labels: LabelSet, on_problem: OnProblem
+) -> list[Annotation]:
     """The videos of a JSON file; `read_action(item, where)` takes one entry of `key` apart."""
     annotations = []
     for video_id, video in videos.items():
@@ -285,8 +289,8 @@ def write_predictions(
     """Seconds to a tenth of a millisecond, scores to seven significant digits."""
     results = {
         item.video_id: [
-            {"segment": [round(start, 4), round(end, 4)], "label": labels.actions[label], "score": float(f"{score:.7g}")}
-            for (start, end), label, score in zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist())
+            {"segment": [round(start, 4), round(end, 4)], "label": labels.actions[k], "score": float(f"{score:.7g}")}
+            for (start, end), k, score in zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist())
         ]
         for item in detections
     }

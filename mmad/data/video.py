@@ -111,7 +111,7 @@ def probe(path: str | Path) -> VideoInfo:
     stamps = np.sort(np.asarray(timestamps, dtype=np.int64))
     if len(stamps) > 1:
         frame_duration = float(np.median(np.diff(stamps))) * time_base or frame_duration
-    rotation = int(round(frame.rotation / 90)) * 90 % 360
+    rotation = round(frame.rotation / 90) * 90 % 360
     width, height = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
     expected = max(len(stamps), promised)
     return VideoInfo(path, width, height, rotation, stamps, time_base, frame_duration, expected, hidden)
@@ -127,9 +127,9 @@ def stream(
     Raises `BrokenVideo` after the last good frame if the file ends early. Reads with PyAV.
     """
     info = path if isinstance(path, VideoInfo) else probe(path)
-    wanted = None if indices is None else set(int(i) for i in indices)
+    wanted = None if indices is None else {int(i) for i in indices}
     last = info.num_frames - 1 if wanted is None else max(wanted, default=-1)
-    if not (0 <= min(wanted or [0]) and last < info.num_frames):
+    if min(wanted or [0]) < 0 or last >= info.num_frames:
         raise InputError(info.path, f"frame {last} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
     with _open(info.path) as container:

@@ -54,7 +54,9 @@ def _evaluate(annotations, detections, names: list[str], class_of: np.ndarray, t
     for k in np.flatnonzero(num_truth):
         truth = truth_order[truth_at[k] : truth_at[k] + num_truth[k]]
         found = order[found_at[k] : found_at[k] + num_found[k]]
-        correct = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], thresholds)
+        correct = match(
+            found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], thresholds
+        )
         ap[:, k] = average_precision(correct, num_truth[k])
     unjudged = [names[k] for k in np.flatnonzero((num_truth == 0) & (num_found > 0))]
     return ApReport(np.asarray(thresholds), ap, num_truth, names, unjudged)
@@ -161,7 +163,8 @@ def as_table(actions: ApReport, parts: ApReport) -> str:
         values = "".join(f"{100 * value:7.2f}" for value in report.mean_ap())
         lines.append(f"{title:<12}{values}{100 * report.average():>12.2f}{100 * report.average_at():>15.2f}")
     judged = int((actions.num_truth > 0).sum())
-    lines.append(f"mean over {judged} classes with truth of {len(actions.names)}, {int(actions.num_truth.sum())} instances")
+    instances = int(actions.num_truth.sum())
+    lines.append(f"mean over {judged} classes with truth of {len(actions.names)}, {instances} instances")
     if actions.unjudged:
         lines.append(f"left out, predicted but without truth: {', '.join(actions.unjudged)}")
     return "\n".join(lines)

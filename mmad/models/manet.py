@@ -51,15 +51,44 @@ def shift_clips(x: Tensor, num_frames: int) -> Tensor:
     return shifted.flatten(0, 1)
 
 
+class FrameNet(nn.Module):
+    """A network of stem, blocks and pool whose blocks may begin with SE and the temporal shift.
+
+    A block has `excite` (None: it does not shift) and maps (x, shifted) to its output: the residual branch sees the
+    shifted frames, the identity path does not.
+    """
+
+    channels: int
+
+    def stem(self, x: Tensor) -> Tensor:
+        """(T, 3, H, W) -> (T, C, h, w), what goes into the first block."""
+        raise NotImplementedError
+
+    def blocks(self) -> list[nn.Module]:
+        raise NotImplementedError
+
+    def pool(self, x: Tensor) -> Tensor:
+        """(T, C, h, w) -> (T, channels)"""
+        raise NotImplementedError
+
+    def forward(self, clips: Tensor) -> Tensor:
+        """(N, T, 3, H, W) normalised frames -> (N, T, C) features, each mixed with its neighbours in the clip."""
+        num_frames = clips.shape[1]
+        x = self.stem(clips.flatten(0, 1))
+        for block in self.blocks():
+            x = block(x, x if block.excite is None else shift_clips(block.excite(x), num_frames))
+        return rearrange(self.pool(x), "(n t) c -> n t c", t=num_frames)
+
+
 class Bottleneck(nn.Module):
     """1x1, 3x3 (strided), 1x1; the residual branch begins with SE and the shift, the identity path sees neither."""
 
     expansion = 4
 
-    def __init__(self, in_channels: int, width: int, stride: int, shift: bool = True):
+    def __init__(self, in_channels: int, width: int, stride: int):
         super().__init__()
         out_channels = width * self.expansion
-        self.excite = SqueezeExcite(in_channels) if shift else None
+        self.excite = SqueezeExcite(in_channels)
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
@@ -68,10 +97,10 @@ class Bottleneck(nn.Module):
         self.bn3 = nn.BatchNorm2d(out_channels)
         self.downsample = _downsample(in_channels, out_channels, stride)
 
-    def residual(self, x: Tensor) -> Tensor:
-        x = torch.relu(self.bn1(self.conv1(x)))
-        x = torch.relu(self.bn2(self.conv2(x)))
-        return self.bn3(self.conv3(x))
+    def forward(self, x: Tensor, shifted: Tensor) -> Tensor:
+        residual = torch.relu(self.bn1(self.conv1(shifted)))
+        residual = torch.relu(self.bn2(self.conv2(residual)))
+        return torch.relu(self.bn3(self.conv3(residual)) + self.downsample(x))
 
 
 class BasicBlock(nn.Module):
@@ -79,18 +108,18 @@ class BasicBlock(nn.Module):
 
     expansion = 1
 
-    def __init__(self, in_channels: int, width: int, stride: int, shift: bool = True):
+    def __init__(self, in_channels: int, width: int, stride: int):
         super().__init__()
-        self.excite = SqueezeExcite(in_channels) if shift else None
+        self.excite = SqueezeExcite(in_channels)
         self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(width)
         self.downsample = _downsample(in_channels, width, stride)
 
-    def residual(self, x: Tensor) -> Tensor:
-        x = torch.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
+    def forward(self, x: Tensor, shifted: Tensor) -> Tensor:
+        residual = torch.relu(self.bn1(self.conv1(shifted)))
+        return torch.relu(self.bn2(self.conv2(residual)) + self.downsample(x))
 
 
 def _downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -102,7 +131,7 @@ def _downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
 LAYOUTS = {18: (BasicBlock, (2, 2, 2, 2)), 34: (BasicBlock, (3, 4, 6, 3)), 50: (Bottleneck, (3, 4, 6, 3))}
 
 
-class ResNet(nn.Module):
+class ResNet(FrameNet):
     """The frames' half of MANet: stem, four stages of blocks, global average pool.
 
     depth: 18, 34 or 50. Parameter names are torchvision's, so that its ImageNet weights fit as they are.
@@ -130,39 +159,21 @@ class ResNet(nn.Module):
     def blocks(self) -> list[nn.Module]:
         return [*self.layer1, *self.layer2, *self.layer3, *self.layer4]
 
-    @staticmethod
-    def pool(x: Tensor) -> Tensor:
-        """(T, C, h, w) -> (T, C)"""
+    def pool(self, x: Tensor) -> Tensor:
         return x.mean(dim=(2, 3))
-
-    def forward(self, clips: Tensor) -> Tensor:
-        """(N, T, 3, H, W) normalised frames -> (N, T, C) features, each mixed with its neighbours in the clip."""
-        num_frames = clips.shape[1]
-        x = self.stem(clips.flatten(0, 1))
-        for block in self.blocks():
-            x = run_block(block, x, shift_clips(block.excite(x), num_frames))
-        return rearrange(self.pool(x), "(n t) c -> n t c", t=num_frames)
-
-
-def run_block(block: nn.Module, x: Tensor, shifted: Tensor) -> Tensor:
-    """A block's output from its input and from the input of its residual branch."""
-    return torch.relu(block.residual(shifted) + block.downsample(x))
 
 
 class FrameStream:
-    """A network of shifting blocks over an endless reel of frames, chunk by chunk, each frame once.
+    """A `FrameNet` over an endless reel of frames, chunk by chunk, each frame once.
 
     The shift looks one frame ahead, so each block holds its last frame back until the next one is there: features
-    come out `len(blocks)` frames late, and `finish` brings the rest. Videos follow one another on the reel; `starts`
-    marks where one begins, and nothing is carried across. The features equal those of each video run whole.
-
-    network: has `stem`, `blocks` and `pool`, and blocks with `excite` (see `run_block`). Use in eval mode: batch
-    statistics would depend on the cut.
+    come out as many frames late as blocks shift, and `finish` brings the rest. Videos follow one another on the
+    reel; `starts` marks where one begins, and nothing is carried across. The features equal those of whole videos.
+    Use in eval mode: batch statistics would depend on the cut.
     """
 
-    def __init__(self, network: nn.Module, run_block=run_block):
+    def __init__(self, network: FrameNet):
         self.network = network
-        self.run_block = run_block
         self.shifts = [StreamShift() if block.excite is not None else None for block in network.blocks()]
 
     def push(self, frames: Tensor, starts: Tensor) -> Tensor:
@@ -171,8 +182,8 @@ class FrameStream:
 
     def finish(self) -> Tensor:
         """The (T', C) features still held back; the reel is empty afterwards."""
-        shift = next(shift for shift in self.shifts if shift is not None)
-        if shift.held is None:
+        shift = next((shift for shift in self.shifts if shift is not None), None)
+        if shift is None or shift.held is None:
             return torch.empty(0, 0)
         nothing = shift.held[:0]
         return self._run(nothing, torch.empty(0, dtype=torch.bool, device=nothing.device), last=True)
@@ -180,12 +191,12 @@ class FrameStream:
     def _run(self, x: Tensor, starts: Tensor, last: bool) -> Tensor:
         for block, shift in zip(self.network.blocks(), self.shifts):
             if shift is None:
-                x = self.run_block(block, x, x) if len(x) else x
+                x = block(x, x)
                 continue
             x, shifted, starts = shift(x, block.excite, starts, last)
             if len(x) == 0 and not last:
                 return torch.empty(0, 0, device=x.device)
-            x = self.run_block(block, x, shifted)
+            x = block(x, shifted)
         return self.network.pool(x)
 
 
@@ -223,7 +234,7 @@ class StreamShift:
 
 @dataclass
 class RecognizerOutput:
-    """logits: (N, K) before softmax. embedding: (N, 300) in the space of label vectors, or None. features: (N, T, C)."""
+    """logits: (N, K) before softmax. embedding: (N, 300), near the label vectors, or None. features: (N, T, C)."""
 
     logits: Tensor
     embedding: Tensor | None

@@ -1,0 +1,329 @@
+"""What is set: dataclasses with a default and a sentence a field, filled from YAML and `key=value`.
+
+load_config(DetectionConfig, "configs/bench.yaml", ["data.root=bench", "train.epochs=30"])
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+
+import yaml
+
+from mmad.errors import InputError
+from mmad.files import write_text
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+@dataclass
+class BackboneConfig:
+    """The network that turns frames into features."""
+
+    name: str = "efficientnet_lite0"  # a key of mmad.models.BACKBONES
+    weights: str = "pretrained"  # "pretrained", "random", or a checkpoint file
+    shift: bool = False  # efficientnet_lite0 only: insert MANet's SE + temporal shift (untrained until trained)
+
+
+@dataclass
+class ExtractConfig:
+    """Videos to features: tools/extract_features.py."""
+
+    backbone: BackboneConfig = field(default_factory=BackboneConfig)
+    mode: str = "dense"  # "dense": each frame once, shift over the whole video; "clip": a window of frames a step
+    stride: int = 4  # frames a feature step
+    window: int = 32  # clip mode: frames of video that one step sees
+    frames: int = 0  # clip mode: frames sampled from the window; 0: as many as the backbone was made for
+    fps: float = 0.0  # resample every video to this rate first; 0: each video's own
+    batch: int = 32  # frames (dense) or clips (clip) a forward pass
+    resize_in_decoder: bool = False  # quicker, but features then depend on the reader; recorded with them
+    precision: str = "float32"  # of the forward pass; features are stored as float32
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
+
+    def __post_init__(self):
+        require("mode", self.mode, ("dense", "clip"))
+        require("precision", self.precision, PRECISIONS)
+        require_positive(self, "stride", "window", "batch")
+
+
+@dataclass
+class DataConfig:
+    """Where a data set lies. Paths are relative to `root`, files may be in any form that DESIGN names."""
+
+    root: str = ""  # folder that the other paths start from; empty: the working directory
+    labels: str = "mma52"  # "mma52", or a label file
+    train: str = "train.csv"  # annotations (detection) or list of clips (recognition) to train on
+    val: str = "val.csv"  # the same to choose the best checkpoint by; may be the file that `train` names
+    train_subset: str = "train"  # of a file that holds several subsets
+    val_subset: str = "val"
+    fps: float = 30.0  # of an MMA-52 CSV without an fps column
+
+
+@dataclass
+class FeaturesConfig:
+    """Where the features of a data set lie, and what to believe of arrays without a sidecar file."""
+
+    folder: str = "features"  # relative to data.root
+    bare_stride: float = 0.0  # frames a step of arrays without sidecar; 0: the duration spread over the rows
+    bare_offset: float = 0.0  # frame on which their first row is centred; 0: half a stride
+    bare_fps: float = 30.0  # frames a second that the two are counted in
+    channels_first: bool = False  # (C, T) arrays, as some other tools write them
+
+
+@dataclass
+class DetectorConfig:
+    """The temporal detector."""
+
+    width: int = 256  # channels inside
+    layers: int = 3  # encoder blocks at full resolution
+    levels: int = 5  # pyramid levels; level l has one point every 2^l steps
+    heads: int = 4  # of self-attention
+    head_layers: int = 2  # convolutions before the predictions
+    dropout: float = 0.1
+    reach: float = 0.0  # longest start or end offset of level 0, steps; 0: from the duration quantiles of the train set
+
+    def __post_init__(self):
+        require_positive(self, "width", "layers", "levels", "heads", "head_layers")
+        if self.width % self.heads:
+            raise InputError("detector.width", f"{self.width} is no multiple of heads={self.heads}")
+
+
+@dataclass
+class InferConfig:
+    """From the detector's output to detections."""
+
+    max_detections: int = 200  # a video (or a stretch of one `window` long, for long videos)
+    candidates: int = 2000  # best-scored ones that go into suppression, per video or window
+    nms: str = "soft"  # "soft" (Gaussian), "hard", or "none"; always per class
+    sigma: float = 0.5  # of soft-NMS
+    iou: float = 0.5  # of hard NMS
+    min_score: float = 0.0  # 0 keeps everything: thresholds only cost mAP
+    window: int = 512  # feature steps that the detector sees at once; longer videos go in overlapping windows
+
+    def __post_init__(self):
+        require("nms", self.nms, ("soft", "hard", "none"))
+        require_positive(self, "max_detections", "candidates", "window", "sigma")
+
+
+@dataclass
+class TrainConfig:
+    """One loop serves recognition and detection."""
+
+    epochs: int = 15
+    batch: int = 8
+    optimizer: str = "adamw"  # "adamw" or "sgd"
+    lr: float = 1e-3
+    momentum: float = 0.9  # sgd
+    weight_decay: float = 0.05  # none on norms and biases
+    schedule: str = "cosine"  # "cosine" with warm-up, or "step"
+    warmup_epochs: float = 1.0  # cosine
+    step_epochs: list[int] = field(default_factory=lambda: [30, 60])  # step: lr is divided by 10 at these
+    clip_grad: float = 1.0  # largest gradient norm; 0: none
+    ema: float = 0.0  # decay of the averaged weights that are evaluated and saved as best; 0: none
+    workers: int = 0  # processes that read data beside the training one
+    evaluate_every: int = 1  # epochs; the last one is always evaluated
+
+    def __post_init__(self):
+        require("optimizer", self.optimizer, ("adamw", "sgd"))
+        require("schedule", self.schedule, ("cosine", "step"))
+        require_positive(self, "epochs", "batch", "lr", "evaluate_every")
+
+
+@dataclass
+class LossConfig:
+    """Weights of the detector's losses."""
+
+    boundary: float = 1.0  # DIoU, relative to the classification loss
+    alpha: float = 0.25  # focal: weight of the positives
+    gamma: float = 2.0  # focal: how much easy points are played down
+    centre: float = 1.5  # points within this many strides of an action's middle answer for it
+
+
+@dataclass
+class DetectionConfig:
+    """Features to a trained detector: tools/train_det.py."""
+
+    output: str = "runs/detector"
+    seed: int = 0
+    device: str = "auto"
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    infer: InferConfig = field(default_factory=InferConfig)
+
+
+@dataclass
+class ClipConfig:
+    """What a recogniser sees of a trimmed clip."""
+
+    videos: str = ""  # folder of the clips, relative to data.root
+    frames: int = 8  # one of each of so many equal parts
+    resize: int = 256  # short side, pixels
+    crop: int = 224
+    flip: float = 0.5  # chance of a mirrored training clip
+    scales: list[float] = field(default_factory=lambda: [1.0, 0.875, 0.75, 0.66])  # multi-scale crop
+    reader: str = "auto"  # "auto", "pyav" or "decord"
+
+    def __post_init__(self):
+        require("reader", self.reader, ("auto", "pyav", "decord"))
+        require_positive(self, "frames", "resize", "crop")
+
+
+@dataclass
+class RecognitionConfig:
+    """Trimmed clips to a trained recogniser: tools/train_rec.py."""
+
+    output: str = "runs/recognizer"
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "float32"
+    data: DataConfig = field(
+        default_factory=lambda: DataConfig(train="train_list_videos.txt", val="val_list_videos.txt")
+    )
+    clips: ClipConfig = field(default_factory=ClipConfig)
+    backbone: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="manet_r50"))
+    dropout: float = 0.5
+    embedding: str = ""  # .npy (classes, size) of label vectors for the joint-embedding loss; empty: no such loss
+    embedding_weight: float = 50.0
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self):
+        require("precision", self.precision, PRECISIONS)
+
+
+def require(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(name, f"{value!r}", f"choose one of {', '.join(allowed)}")
+
+
+def require_positive(config, *names: str) -> None:
+    for name in names:
+        if not getattr(config, name) > 0:
+            raise InputError(name, f"{getattr(config, name)}", "must be positive")
+
+
+Config = typing.TypeVar("Config")
+
+
+def load_config(kind: type[Config], path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
+    """A `kind` of its defaults, then the YAML file's values, then `section.key=value` overrides.
+
+    Unknown keys and values of the wrong type are refused with the file or argument that holds them.
+    """
+    values: dict = {}
+    if path is not None:
+        values = _read_yaml(Path(path))
+    sources = dict.fromkeys(_paths(values), str(path))
+    for override in overrides or []:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise InputError(f"argument {override!r}", "is not key=value")
+        _put(values, key.strip().split("."), _scalar(text, override), override)
+        sources[key.strip()] = f"argument {override!r}"
+    return _build(kind, values, "", sources)
+
+
+def from_dict(kind: type[Config], values: dict, source: str = "checkpoint") -> Config:
+    """A `kind` from nested dicts, checked like a file; `source` names them in errors."""
+    return _build(kind, values, "", dict.fromkeys(_paths(values), source))
+
+
+def to_dict(config) -> dict:
+    return dataclasses.asdict(config)
+
+
+def save_config(config, path: str | Path) -> None:
+    write_text(path, yaml.safe_dump(to_dict(config), sort_keys=False))
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(path, f"not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise InputError(path, "not a YAML mapping", "expected `key: value` lines")
+    return values
+
+
+def _paths(values: dict, prefix: str = "") -> list[str]:
+    """Dotted names of all keys."""
+    found = []
+    for key, value in values.items():
+        found.append(f"{prefix}{key}")
+        if isinstance(value, dict):
+            found += _paths(value, f"{prefix}{key}.")
+    return found
+
+
+def _scalar(text: str, override: str):
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        raise InputError(f"argument {override!r}", "the value cannot be read") from None
+
+
+def _put(values: dict, keys: list[str], value, override: str) -> None:
+    for key in keys[:-1]:
+        values = values.setdefault(key, {})
+        if not isinstance(values, dict):
+            raise InputError(f"argument {override!r}", f"{key!r} is not a section")
+    values[keys[-1]] = value
+
+
+def _build(kind, values: dict, prefix: str, sources: dict[str, str]):
+    known = {f.name: f for f in fields(kind)}
+    types_of = typing.get_type_hints(kind)
+    settings = {}
+    default = kind()
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        source = sources.get(name, "config")
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
+            hint = f"did you mean {prefix}{near[0]}?" if near else f"known keys: {', '.join(known)}"
+            raise InputError(source, f"unknown key {name!r}", hint)
+        if is_dataclass(types_of[key]):
+            if not isinstance(value, dict):
+                raise InputError(source, f"{name} is a section", f"give {name}.{fields(types_of[key])[0].name}=...")
+            merged = _merge(to_dict(getattr(default, key)), value)
+            settings[key] = _build(types_of[key], merged, f"{name}.", sources)
+        else:
+            settings[key] = _convert(value, types_of[key], name, source)
+    for key in known.keys() - settings.keys():
+        settings[key] = getattr(default, key)
+    try:
+        return kind(**settings)
+    except InputError as error:  # from __post_init__: say where the value stands
+        name = f"{prefix}{error.place}"
+        raise InputError(sources.get(name, name), f"{name} {error.problem}", error.remedy) from None
+
+
+def _merge(defaults: dict, values: dict) -> dict:
+    return {**defaults, **values}
+
+
+def _convert(value, wanted, name: str, source: str):
+    """PyYAML reads `1e-4` as a string and `1` as an integer: the field's type decides."""
+    if typing.get_origin(wanted) is list:
+        items = value if isinstance(value, list) else [value]
+        return [_convert(item, typing.get_args(wanted)[0], name, source) for item in items]
+    if wanted is bool and isinstance(value, bool):
+        return value
+    if wanted is str and (value is None or isinstance(value, str | int | float)) and not isinstance(value, bool):
+        return "" if value is None else str(value)
+    if wanted in (int, float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+            if wanted is float:
+                return number
+            if number.is_integer():
+                return int(number)
+        except (TypeError, ValueError):
+            pass
+    kind = wanted.__name__ if not isinstance(wanted, types.UnionType) else str(wanted)
+    raise InputError(source, f"{name} is {value!r}", f"expected {kind}")

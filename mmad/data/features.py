@@ -1,0 +1,118 @@
+"""Feature files: ID.npy, (T, C) float32, and ID.json beside it, written last: where the values came from, and when.
+
+Arrays of other tools without the sidecar are read too: .npy, .npz or .pt, (T, C) or (C, T).
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from mmad.config import FeaturesConfig
+from mmad.errors import InputError
+from mmad.files import atomic_path, path_for_id, read_json, write_json
+from mmad.records import FeatureTrack, TimeGrid
+
+_FIELDS = ("video_id", "source", "start", "step", "duration", "shape")  # of the sidecar; the rest are details
+
+
+def save_track(folder: str | Path, track: FeatureTrack) -> None:
+    """Write a track, whole or not at all: without its sidecar an array does not count as done."""
+    path = path_for_id(folder, track.video_id, ".npy")
+    sidecar = path_for_id(folder, track.video_id, ".json")
+    sidecar.unlink(missing_ok=True)
+    with atomic_path(path) as temporary, open(temporary, "wb") as handle:
+        np.save(handle, np.ascontiguousarray(track.values, dtype=np.float32))
+    content = {
+        "video_id": track.video_id,
+        "source": track.source,
+        "start": track.grid.start,
+        "step": track.grid.step,
+        "duration": track.duration,
+        "shape": list(track.values.shape),
+        **track.details,
+    }
+    write_json(sidecar, content, indent=1)
+
+
+def load_track(folder: str | Path, video_id: str) -> FeatureTrack:
+    """A track with its values memory-mapped. `InputError` where the pair of files is incomplete or does not fit."""
+    path, sidecar = path_for_id(folder, video_id, ".npy"), path_for_id(folder, video_id, ".json")
+    content = read_json(sidecar)
+    values = _open_array(path)
+    try:
+        grid = TimeGrid(float(content["start"]), float(content["step"]))
+        duration, source, shape = float(content["duration"]), str(content["source"]), list(content["shape"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(sidecar, f"is no sidecar of features ({error!r})", "extract them again") from None
+    if list(values.shape) != shape:
+        raise InputError(path, f"shape {list(values.shape)}, its sidecar says {shape}", "extract them again")
+    details = {key: value for key, value in content.items() if key not in _FIELDS}
+    return FeatureTrack(video_id, values, grid, duration, source, details)
+
+
+def is_done(folder: str | Path, video_id: str, source: str) -> dict | None:
+    """The sidecar of features that are there and were made by `source`; None if they are not there or incomplete.
+
+    Features of another source are refused: mixing them would go unnoticed until the figures are bad.
+    """
+    sidecar = path_for_id(folder, video_id, ".json")
+    if not sidecar.exists():
+        return None
+    track = load_track(folder, video_id)
+    if track.source != source:
+        raise InputError(
+            sidecar, f"was made with other weights or settings ({track.source}, now {source})", "choose another --out"
+        )
+    return json.loads(sidecar.read_text(encoding="utf-8"))
+
+
+def find_track(folder: str | Path, video_id: str, duration: float, config: FeaturesConfig) -> FeatureTrack:
+    """The track of a video, with a sidecar or bare. duration: of the video in s, from its annotation."""
+    if path_for_id(folder, video_id, ".json").exists():
+        return load_track(folder, video_id)
+    for suffix, read in (("npy", _open_array), ("npz", _read_npz), ("pt", _read_pt)):
+        path = path_for_id(folder, video_id, f".{suffix}")
+        if path.exists():
+            values = read(path)
+            values = values.T if config.channels_first else values
+            if values.ndim != 2 or len(values) == 0:
+                raise InputError(path, f"shape {values.shape}", "expected (steps, channels)")
+            return FeatureTrack(video_id, values, bare_grid(len(values), duration, config), duration, f"bare {suffix}")
+    raise InputError(path_for_id(folder, video_id, ".npy"), "no such features", "extract them, or check data.root")
+
+
+def bare_grid(steps: int, duration: float, config: FeaturesConfig) -> TimeGrid:
+    """The times of an array without sidecar: as configured, or its rows spread evenly over the duration."""
+    if config.bare_stride <= 0:
+        return TimeGrid(duration / steps / 2, duration / steps)
+    offset = config.bare_offset or config.bare_stride / 2
+    return TimeGrid(offset / config.bare_fps, config.bare_stride / config.bare_fps)
+
+
+def _open_array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise InputError(path, "no such file", "extract the features again") from None
+        raise InputError(path, f"not a readable array ({error})", "delete it and extract again") from None
+
+
+def _read_npz(path: Path) -> np.ndarray:
+    """The array called "feats", or the only one."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            name = "feats" if "feats" in arrays.files else arrays.files[0]
+            return arrays[name]
+    except (ValueError, OSError, IndexError) as error:
+        raise InputError(path, f"no readable array in it ({error})") from None
+
+
+def _read_pt(path: Path) -> np.ndarray:
+    import torch  # on demand: the other forms need numpy only
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True).float().numpy()
+    except Exception as error:  # whatever a broken file makes of itself
+        raise InputError(path, f"no readable tensor in it ({type(error).__name__})") from None

@@ -1,0 +1,157 @@
+"""Weights, config and step in one file; the only reader of weight files, always with `weights_only=True`.
+
+A checkpoint is {"format", "kind": "recognizer" or "detector", "config": nested dict, "labels", "model": tensors, ...}
+and can rebuild its model without help.
+"""
+
+import dataclasses
+import hashlib
+import pickle
+from pathlib import Path
+
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from mmad.config import BackboneConfig, RecognitionConfig, from_dict
+from mmad.errors import InputError
+from mmad.files import atomic_path
+from mmad.labels import MMA52, LabelSet
+from mmad.models import build_backbone
+from mmad.models.clipnets import ClipNet
+from mmad.models.lite import from_package, pretrained_file
+from mmad.models.manet import Recognizer, from_released, is_released
+
+FORMAT = "mmad-1"
+
+
+def save_checkpoint(path: str | Path, kind: str, config: dict, labels: LabelSet, model: nn.Module, **more) -> None:
+    """Write a checkpoint, whole or not at all. `more`: tensors, numbers, strings, lists and dicts of them."""
+    content = {
+        "format": FORMAT,
+        "kind": kind,
+        "config": config,
+        "labels": {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(labels).items()},
+        "model": model.state_dict(),
+        **more,
+    }
+    with atomic_path(path) as temporary:
+        torch.save(content, temporary)
+
+
+def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
+    """The content of one of our checkpoints, or of any file of tensors where `kind` is None."""
+    path = Path(path)
+    if not path.exists():
+        raise InputError(path, "no such file")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name a checkpoint file")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
+        problem = f"not a checkpoint that can be read safely ({reason})"
+        raise InputError(path, problem, "is the file complete?") from None
+    if not isinstance(content, dict):
+        raise InputError(path, f"holds a {type(content).__name__}", "expected a checkpoint")
+    if kind is not None and (content.get("format"), content.get("kind")) != (FORMAT, kind):
+        found = f"a {content['kind']}" if content.get("format") == FORMAT else "no checkpoint of ours"
+        raise InputError(path, f"this is {found}", f"expected a {kind}")
+    return content
+
+
+def labels_of(checkpoint: dict) -> LabelSet:
+    """The label set that a checkpoint was trained on."""
+    fields = checkpoint["labels"]
+    return LabelSet(fields["name"], tuple(fields["actions"]), tuple(fields["parts"]), tuple(fields["part_of"]))
+
+
+def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may_miss: str = "") -> None:
+    """Fill a module; missing, surplus and misshapen tensors are named. may_miss: part of names that may be absent."""
+    wanted = module.state_dict()
+    missing = [n for n in wanted if n not in state and not (may_miss and may_miss in n)]
+    surplus = [n for n in state if n not in wanted]
+    misshapen = [
+        f"{n} {tuple(state[n].shape)} instead of {tuple(wanted[n].shape)}"
+        for n in wanted.keys() & state.keys()
+        if state[n].shape != wanted[n].shape
+    ]
+    problems = [
+        f"{title} {len(names)} tensors ({', '.join(sorted(names)[:4])}{' ...' if len(names) > 4 else ''})"
+        for title, names in (("lacks", missing), ("has unknown", surplus), ("misshapen:", misshapen))
+        if names
+    ]
+    if problems:
+        raise InputError(path, f"does not fit {type(module).__name__}: {'; '.join(problems)}", "is it another model's?")
+    module.load_state_dict(state, strict=False)
+
+
+def load_recognizer(path: str | Path) -> Recognizer:
+    """A `Recognizer` in eval mode from our checkpoint or from the authors' released one.
+
+    `module(clips)` takes (N, T, 3, H, W) normalised frames. It carries `labels` and `backbone_config`.
+    """
+    content = read_checkpoint(path)
+    if content.get("format") == FORMAT:
+        content = read_checkpoint(path, "recognizer")
+        config = from_dict(RecognitionConfig, content["config"], str(path))
+        labels, state, backbone = labels_of(content), content["model"], config.backbone
+        embedding = state["head.fc_emb_t.bias"].numel() if "head.fc_emb_t.bias" in state else 0
+    else:
+        state = content.get("state_dict", content)
+        if not isinstance(state, dict) or not is_released(state):
+            raise InputError(path, "neither a recognizer of ours nor the released MANet", "is it another model's?")
+        labels, state, embedding = MMA52, from_released(state), 300
+        backbone = BackboneConfig(name="manet_r50")
+    module = Recognizer(build_backbone(backbone), len(labels), embedding)
+    load_into(module, state, path)
+    module.labels, module.backbone_config = labels, backbone
+    return module.eval()
+
+
+def load_backbone(config: BackboneConfig) -> nn.Module:
+    """The backbone in eval mode with the weights that `config.weights` names: "pretrained", "random" or a file."""
+    if config.weights not in ("pretrained", "random"):
+        recognizer = load_recognizer(config.weights)
+        if recognizer.backbone_config.name != config.name:
+            raise InputError(
+                config.weights, f"is a {recognizer.backbone_config.name}", f"but backbone.name is {config.name}"
+            )
+        return recognizer.backbone.eval()
+    backbone = build_backbone(config)
+    if config.weights == "pretrained":
+        _fill_pretrained(backbone, config)
+    return backbone.eval()
+
+
+def _fill_pretrained(backbone: nn.Module, config: BackboneConfig) -> None:
+    """Weights that a package carries, or that torchvision downloads. MANet's SE layers have none: they stay fresh."""
+    if config.name == "efficientnet_lite0":
+        file = pretrained_file()
+        load_into(backbone, from_package(read_checkpoint(file)), file, may_miss="excite")
+        return
+    name = {"manet_r50": "resnet50", "manet_r34": "resnet34", "manet_r18": "resnet18"}.get(config.name, config.name)
+    weights = torchvision.models.get_model_weights(name)
+    chosen = weights.IMAGENET1K_V1 if name.startswith("resnet") else weights.DEFAULT
+    try:
+        state = chosen.get_state_dict(progress=False, weights_only=True)
+    except OSError as error:
+        raise InputError(
+            f"backbone {config.name}",
+            f"its pretrained weights could not be downloaded ({error})",
+            "use backbone.weights=FILE or =random, or backbone.name=efficientnet_lite0, which brings its own",
+        ) from None
+    if isinstance(backbone, ClipNet):
+        load_into(backbone, backbone.without_classifier(state), chosen.url)
+    else:
+        state = {key: value for key, value in state.items() if not key.startswith("fc.")}
+        load_into(backbone, state, chosen.url, may_miss="excite")
+
+
+def weight_digest(module: nn.Module) -> str:
+    """Twelve characters that change when any weight does."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,363 @@
+"""Videos to features: decoding, the network and writing overlap, batches are filled across videos, reruns go on.
+
+`dense`: every sampled frame goes through the network once; MANet's temporal shift runs over the whole video.
+`clip`: for each step, frames spread over a window around it go through the network as one clip.
+"""
+
+import hashlib
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from mmad.config import ExtractConfig
+from mmad.data import clips
+from mmad.data.annotations import VIDEO_SUFFIXES
+from mmad.data.features import is_done, save_track
+from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
+from mmad.engine.checkpoint import load_backbone, load_recognizer, weight_digest
+from mmad.errors import InputError
+from mmad.models import backbone_named
+from mmad.models.manet import FrameStream
+from mmad.records import FeatureTrack
+
+AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory however slow it is
+
+
+@dataclass
+class Plan:
+    """Which frames of one video are needed, and the times of its steps."""
+
+    video_id: str
+    info: VideoInfo
+    grid: object
+    frames: np.ndarray  # (steps,) or (steps, frames of a clip): indices into the video
+    reader: str = "pyav"
+
+
+@dataclass
+class Extracted:
+    """A finished track, or what went wrong with a video; `problem` with a track: it is broken but partly read."""
+
+    video_id: str
+    track: FeatureTrack | None = None
+    problem: InputError | None = None
+
+
+class Extractor:
+    """A backbone with its weights and settings, ready to turn videos into features."""
+
+    def __init__(self, config: ExtractConfig, checkpoint: str | None = None):
+        """checkpoint: a recognizer, whose backbone is used; without it `config.backbone` says what to load."""
+        if checkpoint:
+            recognizer = load_recognizer(checkpoint)
+            config.backbone = recognizer.backbone_config
+            config.backbone.weights = str(checkpoint)
+            self.network = recognizer.backbone.eval()
+        else:
+            self.network = load_backbone(config.backbone)
+        kind = backbone_named(config.backbone)
+        if config.mode == "dense" and not kind.streams:
+            raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")
+        self.config, self.preprocess = config, clips.Preprocess(**kind.preprocess)
+        self.frames = config.frames or kind.frames
+        self.device = choose_device(config.device)
+        self.network.to(self.device)
+        self.settings = {
+            "backbone": config.backbone.name,
+            "shift": config.backbone.shift,
+            "weights": weight_digest(self.network),
+            "mode": config.mode,
+            "stride": config.stride,
+            "fps": config.fps,
+            **({"window": config.window, "frames": self.frames} if config.mode == "clip" else {}),
+            "resized_by": "decoder" if config.resize_in_decoder else "torch",
+            "precision": config.precision,
+            "preprocess": json.loads(json.dumps(asdict(self.preprocess))),
+        }
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
+        self.source = f"{config.backbone.name}/{self.settings['weights']}/{config.mode}-{digest}"
+
+    def plan(self, path: Path, video_id: str) -> Plan:
+        """Which frames to read. Steps lie evenly in time; frames are chosen by their timestamps."""
+        info = probe(path)
+        config = self.config
+        fps = config.fps or info.fps
+        even = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
+        if config.mode == "dense":
+            wanted = clips.centre_frames(even, config.stride)
+        else:
+            wanted = clips.window_frames(even, config.stride, config.window, self.frames)
+        frames = wanted if info.constant_rate and not config.fps else info.nearest_frames(wanted / fps)
+        return Plan(video_id, info, clips.step_grid(config.stride, fps), np.minimum(frames, info.num_frames - 1))
+
+    def extract(self, videos: Iterable[tuple[str, Path]], on_frame: Callable[[int], None] | None = None):
+        """Yield an `Extracted` for each (video id, path), in order. on_frame: told how many steps were computed."""
+        run = self._run_dense if self.config.mode == "dense" else self._run_clips
+        with torch.inference_mode(), closing(_in_background(lambda: self._read(videos))) as messages:
+            yield from run(messages, on_frame or (lambda count: None))
+
+    def _read(self, videos: Iterable[tuple[str, Path]]) -> Iterator[tuple]:
+        """In the background thread: ("begin", plan), ("input", (S, 3, h, w) uint8) ..., ("end", plan, problem)."""
+        for video_id, path in videos:
+            try:
+                plan = self.plan(Path(path), video_id)
+            except InputError as error:
+                yield "failed", video_id, error
+                continue
+            yield "begin", plan
+            try:
+                for prepared in self._inputs(plan):
+                    yield "input", prepared
+                yield "end", plan, None
+            except BrokenVideo as error:
+                yield "end", plan, error
+
+    def _inputs(self, plan: Plan) -> Iterator[Tensor]:
+        """(3, h, w) for each step in dense mode, (frames, 3, h, w) in clip mode; holds one window of frames at most."""
+        steps = plan.frames.reshape(len(plan.frames), -1)
+        size = self.preprocess.resized(plan.info.height, plan.info.width) if self.config.resize_in_decoder else None
+        held: dict[int, Tensor] = {}
+        step = 0
+        for index, frame in stream(plan.info, np.unique(steps), size):
+            held[index] = clips.prepare_frames(frame[None], self.preprocess)[0]
+            while step < len(steps) and steps[step].max() <= index:
+                chosen = torch.stack([held[int(i)] for i in steps[step]])
+                yield chosen if plan.frames.ndim == 2 else chosen[0]
+                step += 1
+            if step < len(steps):
+                for old in [i for i in held if i < steps[step:].min(axis=1).min()]:
+                    del held[old]
+
+    def _run_dense(self, messages: Iterator[tuple], on_frame) -> Iterator[Extracted]:
+        reel = FrameStream(self.network)
+        collector = _Collector(self)
+        frames, starts, beginning = [], [], False
+
+        def push() -> None:
+            if frames:
+                batch = self._normalised(torch.stack(frames))
+                with self._precision():
+                    collector.add(reel.push(batch, torch.tensor(starts, device=self.device)))
+                on_frame(len(frames))
+                frames.clear()
+                starts.clear()
+
+        for kind, *message in messages:
+            if kind == "input":
+                frames.append(message[0])
+                starts.append(beginning)
+                beginning = False
+                if len(frames) == self.config.batch:
+                    push()
+            else:
+                collector.note(kind, *message)
+                beginning = beginning or kind == "begin"
+            yield from collector.finished()
+        push()
+        with self._precision():
+            collector.add(reel.finish())
+        yield from collector.finished()
+
+    def _run_clips(self, messages: Iterator[tuple], on_frame) -> Iterator[Extracted]:
+        collector = _Collector(self)
+        windows = []
+        size = max(self.config.batch // self.frames, 1)
+
+        def push() -> None:
+            if windows:
+                with self._precision():
+                    collector.add(self.network(self._normalised(torch.stack(windows))).mean(dim=1))
+                on_frame(len(windows))
+                windows.clear()
+
+        for kind, *message in messages:
+            if kind == "input":
+                windows.append(message[0])
+                if len(windows) == size:
+                    push()
+            else:
+                collector.note(kind, *message)
+            yield from collector.finished()
+        push()
+        yield from collector.finished()
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return clips.normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
+
+    def _precision(self):
+        if self.config.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, getattr(torch, self.config.precision))
+
+
+class _Collector:
+    """Puts the stream of features back into videos: rows come in the order in which their frames went in."""
+
+    def __init__(self, extractor: Extractor):
+        self.extractor = extractor
+        self.rows: list[np.ndarray] = []
+        self.waiting: list[list] = []  # [plan, rows it will have or None while it is being read, problem]
+        self.inputs = 0
+
+    def note(self, kind: str, *message) -> None:
+        if kind == "failed":
+            self.waiting.append([message[0], 0, message[1]])
+        elif kind == "begin":
+            self.waiting.append([message[0], None, None])
+        else:  # "end": how many of the planned steps were read
+            plan, problem = message
+            self.waiting[-1][1:] = [self._steps_read(plan, problem), problem]
+
+    @staticmethod
+    def _steps_read(plan: Plan, problem: BrokenVideo | None) -> int:
+        if problem is None:
+            return len(plan.frames)
+        return int((plan.frames.reshape(len(plan.frames), -1).max(axis=1) < problem.read).sum())
+
+    def add(self, features: Tensor) -> None:
+        if features.numel():
+            self.rows.append(features.float().cpu().numpy())
+
+    def finished(self) -> Iterator[Extracted]:
+        while self.waiting and self.waiting[0][1] is not None:
+            plan, count, problem = self.waiting[0]
+            if sum(len(rows) for rows in self.rows) < count:
+                return
+            self.waiting.pop(0)
+            if count == 0:
+                yield Extracted(plan if isinstance(plan, str) else plan.video_id, problem=problem)
+                continue
+            rows = np.concatenate(self.rows)
+            values, self.rows = rows[:count], [rows[count:]]
+            yield Extracted(plan.video_id, self._track(plan, values, problem), problem)
+
+    def _track(self, plan: Plan, values: np.ndarray, problem: BrokenVideo | None) -> FeatureTrack:
+        info = plan.info
+        details = {
+            "settings": self.extractor.settings,
+            "video": {"file": info.path.name, "fps": info.fps, "frames": info.num_frames, "reader": plan.reader},
+        }
+        if problem is not None:
+            details["broken"] = str(problem)
+        return FeatureTrack(plan.video_id, values, plan.grid, info.duration, self.extractor.source, details)
+
+
+def _in_background(make: Callable[[], Iterator]) -> Iterator:
+    """The items of an iterator that runs in a thread, at most `AHEAD` of them ahead; its errors come out here."""
+    items: queue.Queue = queue.Queue(maxsize=AHEAD)
+    stop = threading.Event()
+
+    def put(item) -> bool:
+        while not stop.is_set():
+            try:
+                items.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in make():
+                if not put(("item", item)):
+                    return
+            put(("done", None))
+        except BaseException as error:  # handed over and raised in the consumer
+            put(("error", error))
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, item = items.get()
+            if kind == "done":
+                return
+            if kind == "error":
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" is the first accelerator there is, else the CPU."""
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError("device", f"{name!r} cannot be used ({str(error).splitlines()[0]})") from None
+    return device
+
+
+def find_videos(paths: list[str]) -> list[tuple[str, Path]]:
+    """(video id, file) of files and of folders searched to the bottom; the id is the name without its suffix."""
+    videos: dict[str, Path] = {}
+    for name in paths:
+        path = Path(name)
+        if not path.exists():
+            raise InputError(path, "no such file or folder")
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            if not files:
+                raise InputError(path, "no videos in this folder", f"looked for {', '.join(VIDEO_SUFFIXES)}")
+        else:
+            files = [path]
+        for file in files:
+            if videos.setdefault(file.stem, file) != file:
+                raise InputError(file, f"has the same name as {videos[file.stem]}", "extract them to two folders")
+    return list(videos.items())
+
+
+def take_shard(videos: list, shard: str) -> list:
+    """Every N-th item from the I-th on, of "I/N" with I in 1..N: for N processes or machines side by side."""
+    number, slash, count = shard.partition("/")
+    if not (slash and number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise InputError(f"--shard {shard}", "is not I/N with 1 <= I <= N", "e.g. --shard 1/4")
+    return videos[int(number) - 1 :: int(count)]
+
+
+def extract_folder(
+    config: ExtractConfig, videos: list[tuple[str, Path]], out: str, checkpoint: str | None = None
+) -> list[str]:
+    """Write one feature file a video into `out`, skipping what is done. Returns what went wrong, a line each."""
+    extractor = Extractor(config, checkpoint)
+    print(f"features by {extractor.source} on {extractor.device}")
+    todo, problems = [], []
+    for video_id, path in videos:
+        done = is_done(out, video_id, extractor.source)
+        if done is None:
+            todo.append((video_id, path))
+        elif "broken" in done:
+            problems.append(done["broken"])
+    if len(todo) < len(videos):
+        print(f"{len(videos) - len(todo)} of {len(videos)} videos are done already")
+    with tqdm(total=len(todo), unit="video", disable=None) as bar:
+        computed = 0
+
+        def count(steps: int) -> None:
+            nonlocal computed
+            computed += steps
+            bar.set_postfix_str(f"{computed / max(bar.format_dict['elapsed'], 1e-9):.1f} steps/s", refresh=False)
+
+        for item in extractor.extract(todo, count):
+            if item.track is not None:
+                save_track(out, item.track)
+            if item.problem is not None:
+                problems.append(str(item.problem))
+            bar.update()
+    print(f"{len(videos) - len(problems)} of {len(videos)} videos whole, features in {out}")
+    return problems

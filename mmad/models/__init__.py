@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from mmad.config import BackboneConfig
+from mmad.config import BackboneConfig, DetectorConfig
 from mmad.errors import InputError
 from mmad.models.clipnets import ClipNet
+from mmad.models.detector import Detector
 from mmad.models.lite import EfficientNetLite0
 from mmad.models.manet import ResNet
 
@@ -73,3 +74,8 @@ def backbone_named(config: BackboneConfig) -> Backbone:
 def build_backbone(config: BackboneConfig) -> nn.Module:
     """The network with fresh weights; `mmad.engine.checkpoint.load_backbone` fills it."""
     return backbone_named(config).build(config)
+
+
+def build_detector(config: DetectorConfig, channels: int, num_classes: int) -> Detector:
+    """channels: of the features that it will read."""
+    return Detector(channels, num_classes, config)

@@ -1,0 +1,153 @@
+"""Annotated features as training samples: crop a window, put segments on the grid, collate to a `Batch`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mmad.config import FeaturesConfig
+from mmad.data.features import find_track
+from mmad.errors import InputError
+from mmad.records import Annotation, TimeGrid
+
+
+@dataclass
+class Sample:
+    """One video, or a window of one: features (T, C), segments (N, 2) in steps, labels (N,)."""
+
+    features: Tensor
+    segments: Tensor
+    labels: Tensor
+    video_id: str
+    grid: TimeGrid
+
+
+@dataclass
+class Batch:
+    """features: (B, T, C) zero-padded. mask: (B, T) True where a step is real. The lists have B items.
+
+    segments: (N_i, 2) steps. labels: (N_i,).
+    """
+
+    features: Tensor
+    mask: Tensor
+    segments: list[Tensor]
+    labels: list[Tensor]
+    video_ids: list[str]
+    grids: list[TimeGrid]
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(
+            self.features.to(device, non_blocking=True),
+            self.mask.to(device, non_blocking=True),
+            [segments.to(device) for segments in self.segments],
+            [labels.to(device) for labels in self.labels],
+            self.video_ids,
+            self.grids,
+        )
+
+
+class FeatureDataset(Dataset):
+    """The annotated videos whose features lie in `folder`; item i is the whole video, or a random window of a long one.
+
+    window: steps at most. Which window is a matter of (seed, epoch, i) alone: set `epoch` before each pass.
+    """
+
+    def __init__(
+        self, annotations: Sequence[Annotation], folder: str | Path, config: FeaturesConfig, window: int, seed: int = 0
+    ):
+        self.annotations, self.window, self.seed, self.epoch = list(annotations), window, seed, 0
+        self.tracks = [find_track(folder, item.video_id, item.duration, config) for item in self.annotations]
+        self.source = _one_source(self.tracks)
+        self.channels = self.tracks[0].values.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __getitem__(self, index: int) -> Sample:
+        annotation, track = self.annotations[index], self.tracks[index]
+        segments, labels = track.grid.to_index(annotation.segments), annotation.labels
+        values, grid = track.values, track.grid
+        if len(values) > self.window:
+            generator = np.random.default_rng([self.seed, self.epoch, index])
+            first = int(generator.integers(len(values) - self.window + 1))
+            values, segments, labels = crop(values, segments, labels, first, self.window)
+            grid = TimeGrid(grid.to_seconds(first), grid.step)
+        return Sample(
+            torch.from_numpy(np.array(values, dtype=np.float32)),
+            torch.from_numpy(np.asarray(segments, dtype=np.float32)),
+            torch.from_numpy(labels),
+            annotation.video_id,
+            grid,
+        )
+
+
+def crop(
+    values: np.ndarray, segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A window of `count` steps from `first` on. Actions are cut at its ends; of those cut, the ones of which less
+    than the part `visible` is left are dropped. Segments are (N, 2) steps, before and after."""
+    low, high = first - 0.5, first + count - 0.5  # where the window's outermost steps begin and end
+    cut = np.clip(segments, low, high)
+    left = (cut[:, 1] - cut[:, 0]) / np.maximum(segments[:, 1] - segments[:, 0], 1e-6)
+    inside = (segments[:, 0] < high) & (segments[:, 1] > low) & (left >= visible)
+    return values[first : first + count], cut[inside] - first, labels[inside]
+
+
+def collate(samples: list[Sample], multiple: int = 1) -> Batch:
+    """Pad to the longest, rounded up to a multiple of the pyramid's coarsest stride."""
+    longest = max(len(sample.features) for sample in samples)
+    steps = -(-longest // multiple) * multiple
+    features = torch.zeros(len(samples), steps, samples[0].features.shape[1])
+    mask = torch.zeros(len(samples), steps, dtype=torch.bool)
+    for i, sample in enumerate(samples):
+        features[i, : len(sample.features)] = sample.features
+        mask[i, : len(sample.features)] = True
+    return Batch(
+        features,
+        mask,
+        [sample.segments for sample in samples],
+        [sample.labels for sample in samples],
+        [sample.video_id for sample in samples],
+        [sample.grid for sample in samples],
+    )
+
+
+def reach_of(dataset: FeatureDataset, levels: int) -> float:
+    """Largest boundary offset of level 0 in steps; with it, the last level begins at half the 95 % quantile of lengths.
+
+    Derived from the durations instead of typed by hand: what is short and what is long differs by data and stride.
+    """
+    lengths = [
+        (item.segments[:, 1] - item.segments[:, 0]) / track.grid.step
+        for item, track in zip(dataset.annotations, dataset.tracks)
+    ]
+    lengths = np.concatenate(lengths) if lengths else np.empty(0)
+    if len(lengths) == 0:
+        raise InputError("training annotations", "hold no action at all", "check data.train and data.train_subset")
+    return float(max(np.quantile(lengths, 0.95) / 2 / 2 ** max(levels - 2, 0), 1.0))
+
+
+def _one_source(tracks: list) -> str:
+    """All tracks of a data set must come from the same weights and settings, with the same number of channels."""
+    if not tracks:
+        raise InputError("data", "no annotated videos", "check data.train, data.val and their subsets")
+    first = tracks[0]
+    for track in tracks[1:]:
+        if track.source != first.source:
+            raise InputError(
+                f"features of {track.video_id}",
+                f"made by {track.source}",
+                f"{first.video_id} was made by {first.source}",
+            )
+        if track.values.shape[1] != first.values.shape[1]:
+            raise InputError(
+                f"features of {track.video_id}",
+                f"{track.values.shape[1]} channels",
+                f"{first.video_id} has {first.values.shape[1]}; for (channels, steps) use features.channels_first=true",
+            )
+    return first.source

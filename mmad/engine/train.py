@@ -1,0 +1,147 @@
+"""One training loop for recognition and detection: train an epoch, evaluate, save, in plain sight.
+
+Whatever is random depends on (seed, epoch) alone, so training that is stopped at any moment and started again goes on
+from its last finished epoch and ends with the weights of training without a stop.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from mmad.config import TrainConfig
+from mmad.engine.checkpoint import load_into, read_checkpoint, save_checkpoint
+from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
+from mmad.errors import InputError
+from mmad.files import write_text
+from mmad.labels import LabelSet
+
+
+@dataclass
+class Task:
+    """What is trained: everything in which recognition and detection differ.
+
+    kind: "recognizer" or "detector". config: of the run, as nested dicts. more: what else its checkpoints hold.
+    batches: epoch -> the epoch's batches, the same ones at every call. losses: (model, batch) -> {name: scalar}, whose
+    sum is minimised. evaluate: model -> {name: number} with "score", higher is better.
+    """
+
+    kind: str
+    model: nn.Module
+    labels: LabelSet
+    config: dict
+    more: dict
+    batches: Callable[[int], Iterable]
+    losses: Callable[[nn.Module, object], dict[str, Tensor]]
+    evaluate: Callable[[nn.Module], dict[str, float]]
+
+
+def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: torch.device) -> dict[str, float]:
+    """Train into the folder `output`: last.pt, best.pt, metrics.jsonl and TensorBoard files. Returns the best figures.
+
+    If `output` holds a last.pt of the same settings, goes on from there.
+    """
+    output = Path(output)
+    output.mkdir(parents=True, exist_ok=True)
+    model = task.model.to(device)
+    optimizer = make_optimizer(model, config)
+    average = AveragedWeights(model, config.ema) if config.ema else None
+    history = _resume(task, model, optimizer, average, output)
+    best = max((row for row in history if "score" in row), key=lambda row: row["score"], default=None)
+    with SummaryWriter(output / "tensorboard", purge_step=len(history)) as board:
+        for epoch in range(len(history), config.epochs):
+            torch.manual_seed(seed * 1_000_003 + epoch)  # dropout; the data's own randomness comes with the batches
+            row = {"epoch": epoch + 1, **train_one_epoch(task, model, optimizer, average, config, epoch, device)}
+            judged = average.model if average else model
+            if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
+                row |= task.evaluate(judged.eval())
+            history.append(row)
+            for name, value in row.items():
+                board.add_scalar(name, value, epoch + 1)
+            print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+            if "score" in row and (best is None or row["score"] > best["score"]):
+                best = row
+                save_checkpoint(
+                    output / "best.pt", task.kind, task.config, task.labels, judged, epoch=epoch + 1, **task.more
+                )
+            _save_last(task, model, optimizer, average, history, output)
+    return best or {}
+
+
+def train_one_epoch(
+    task: Task,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedWeights | None,
+    config: TrainConfig,
+    epoch: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """One pass over the batches. Returns the mean of each loss, the rate and the seconds it took."""
+    model.train()
+    batches = task.batches(epoch)
+    totals: dict[str, Tensor] = {}
+    began, steps = time.perf_counter(), len(batches)
+    for step, batch in enumerate(tqdm(batches, desc=f"epoch {epoch + 1}/{config.epochs}", leave=False, disable=None)):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, epoch + step / steps)
+        losses = task.losses(model, batch.to(device))
+        total = sum(losses.values())
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        if config.clip_grad:
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip_grad)
+        optimizer.step()
+        if average is not None:
+            average.update(model)
+        for name, value in {**losses, "loss": total}.items():
+            totals[name] = totals.get(name, 0) + value.detach()
+    means = {name: float(value) / steps for name, value in totals.items()}
+    if not all(value == value and abs(value) != float("inf") for value in means.values()):
+        raise InputError("training", f"the loss became {means['loss']} in epoch {epoch + 1}", "lower train.lr")
+    return {**means, "lr": optimizer.param_groups[0]["lr"], "seconds": round(time.perf_counter() - began, 2)}
+
+
+def _save_last(task: Task, model, optimizer, average, history: list[dict], output: Path) -> None:
+    """metrics.jsonl and last.pt; the history travels in last.pt, so that the two cannot disagree after a stop."""
+    state = {"optimizer": optimizer.state_dict(), "history": json.dumps(history), **task.more}
+    if average is not None:
+        state |= {"average": average.model.state_dict(), "average_updates": average.updates}
+    save_checkpoint(output / "last.pt", task.kind, task.config, task.labels, model, **state)
+    write_text(output / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in history))
+
+
+def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
+    """Load last.pt if there is one; returns the rows of the epochs that are done."""
+    path = output / "last.pt"
+    if not path.exists():
+        return []
+    content = read_checkpoint(path, task.kind)
+    changed = [key for key in _flat(task.config) if _flat(content["config"]).get(key) != _flat(task.config)[key]]
+    if changed:
+        raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR, or delete it")
+    load_into(model, content["model"], path)
+    optimizer.load_state_dict(content["optimizer"])
+    if average is not None:
+        load_into(average.model, content["average"], path)
+        average.updates = content["average_updates"]
+    history = json.loads(content["history"])
+    print(f"going on from {path} after epoch {len(history)}")
+    return history
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    """{dotted name: value}; where a run is written and on what it runs does not matter for going on."""
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        elif f"{prefix}{key}" not in ("output", "device", "train.workers"):
+            flat[f"{prefix}{key}"] = value
+    return flat

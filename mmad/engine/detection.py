@@ -1,5 +1,6 @@
 """Training a detector on features, and judging it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -31,10 +32,9 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         FeatureDataset(_annotations(config.data, part, labels), _folder(config), config.features, window, config.seed)
         for part in ("train", "val")
     )
-    settings = to_dict(config)
-    config.detector.reach = config.detector.reach or reach_of(train_set, config.detector.levels)
+    reach = config.detector.reach or reach_of(train_set, config.detector.levels)
     torch.manual_seed(config.seed)
-    model = build_detector(config.detector, train_set.channels, len(labels))
+    model = build_detector(replace(config.detector, reach=reach), train_set.channels, len(labels))
     size = sum(p.numel() for p in model.parameters()) / 1e6
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
     print(f"a detector of {size:.2f} M parameters, on {device}")
@@ -59,19 +59,11 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     features = {
         "source": train_set.source,
         "channels": train_set.channels,
-        "reach": config.detector.reach,
+        "reach": reach,
         "settings": train_set.tracks[0].details.get("settings", {}),
     }
-    task = Task(
-        "detector",
-        model,
-        labels,
-        settings,
-        {"features": features},
-        batches,
-        detector_losses(config, len(labels)),
-        judge,
-    )
+    losses = detector_losses(config, len(labels))
+    task = Task("detector", model, labels, to_dict(config), {"features": features}, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     content = read_checkpoint(output / "best.pt", "detector")
@@ -79,10 +71,8 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     detections = detect_all(model.eval(), val_set, config)
     truth = Path(config.data.root) / config.data.val
     write_predictions(output / "predictions.json", detections, labels, str(truth.resolve()))
-    actions, parts = (
-        evaluate(val_set.annotations, detections, labels),
-        evaluate_parts(val_set.annotations, detections, labels),
-    )
+    actions = evaluate(val_set.annotations, detections, labels)
+    parts = evaluate_parts(val_set.annotations, detections, labels)
     write_json(output / "report.json", as_json(actions, parts), indent=1)
     print(f"best epoch {best['epoch']}, on {len(val_set)} videos:\n{as_table(actions, parts)}\nall of it in {output}")
     return best

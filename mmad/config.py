@@ -25,6 +25,12 @@ class BackboneConfig:
     name: str = "efficientnet_lite0"  # a key of mmad.models.BACKBONES
     weights: str = "pretrained"  # "pretrained", "random", or a checkpoint file
     shift: bool = False  # efficientnet_lite0 only: insert MANet's SE + temporal shift (untrained until trained)
+    resize: int = 0  # short side of the frames, pixels; 0: as the backbone was made for
+    crop: int = 0  # side of the square cut from them; 0: likewise
+
+    def __post_init__(self):
+        if self.resize < self.crop:
+            raise InputError("resize", f"{self.resize} is smaller than crop={self.crop}", "set both, or neither")
 
 
 @dataclass
@@ -162,15 +168,13 @@ class ClipConfig:
 
     videos: str = ""  # folder of the clips, relative to data.root
     frames: int = 8  # one of each of so many equal parts
-    resize: int = 256  # short side, pixels
-    crop: int = 224
     flip: float = 0.5  # chance of a mirrored training clip
     scales: list[float] = field(default_factory=lambda: [1.0, 0.875, 0.75, 0.66])  # multi-scale crop
     reader: str = "auto"  # "auto", "pyav" or "decord"
 
     def __post_init__(self):
         require("reader", self.reader, ("auto", "pyav", "decord"))
-        require_positive(self, "frames", "resize", "crop")
+        require_positive(self, "frames")
 
 
 @dataclass

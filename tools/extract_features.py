@@ -7,7 +7,7 @@ import argparse
 import sys
 
 from mmad.config import ExtractConfig, load_config
-from mmad.engine.extract import extract_folder, find_videos, take_shard
+from mmad.engine.extract import Extractor, extract_folder, find_videos, take_shard
 from mmad.errors import run_command
 
 
@@ -24,7 +24,7 @@ def main() -> int:
 
     config = load_config(ExtractConfig, path, args.settings)
     videos = take_shard(find_videos(args.videos), args.shard)
-    problems = extract_folder(config, videos, args.out, args.checkpoint)
+    problems = extract_folder(Extractor(config, args.checkpoint), videos, args.out)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 2 if problems else 0

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from mmad.config import FeaturesConfig
 from mmad.data.features import find_track
+from mmad.data.statistics import boundary_reach
 from mmad.errors import InputError
 from mmad.records import Annotation, TimeGrid
 
@@ -118,18 +119,15 @@ def collate(samples: list[Sample], multiple: int = 1) -> Batch:
 
 
 def reach_of(dataset: FeatureDataset, levels: int) -> float:
-    """Largest boundary offset of level 0 in steps; with it, the last level begins at half the 95 % quantile of lengths.
-
-    Derived from the durations instead of typed by hand: what is short and what is long differs by data and stride.
-    """
+    """`boundary_reach` of the training actions, in steps; at least one step."""
     lengths = [
         (item.segments[:, 1] - item.segments[:, 0]) / track.grid.step
         for item, track in zip(dataset.annotations, dataset.tracks)
     ]
-    lengths = np.concatenate(lengths) if lengths else np.empty(0)
+    lengths = np.concatenate(lengths)
     if len(lengths) == 0:
         raise InputError("training annotations", "hold no action at all", "check data.train and data.train_subset")
-    return float(max(np.quantile(lengths, 0.95) / 2 / 2 ** max(levels - 2, 0), 1.0))
+    return max(boundary_reach(lengths, levels), 1.0)
 
 
 def _one_source(tracks: list) -> str:

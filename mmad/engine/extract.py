@@ -8,6 +8,7 @@ import hashlib
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass
@@ -25,7 +26,7 @@ from mmad.data.features import is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
 from mmad.engine.checkpoint import load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError
-from mmad.models import backbone_named
+from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack
 
@@ -67,7 +68,7 @@ class Extractor:
         kind = backbone_named(config.backbone)
         if config.mode == "dense" and not kind.streams:
             raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")
-        self.config, self.preprocess = config, clips.Preprocess(**kind.preprocess)
+        self.config, self.preprocess = config, clips.Preprocess(**preprocess_of(config.backbone))
         self.frames = config.frames or kind.frames
         self.device = choose_device(config.device)
         self.network.to(self.device)
@@ -330,12 +331,9 @@ def take_shard(videos: list, shard: str) -> list:
     return videos[int(number) - 1 :: int(count)]
 
 
-def extract_folder(
-    config: ExtractConfig, videos: list[tuple[str, Path]], out: str, checkpoint: str | None = None
-) -> list[str]:
+def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: str | Path) -> list[str]:
     """Write one feature file a video into `out`, skipping what is done. Returns what went wrong, a line each."""
-    extractor = Extractor(config, checkpoint)
-    print(f"features by {extractor.source} on {extractor.device}")
+    print(f"features by {extractor.source} on {extractor.device}", flush=True)
     todo, problems = [], []
     for video_id, path in videos:
         done = is_done(out, video_id, extractor.source)
@@ -345,13 +343,13 @@ def extract_folder(
             problems.append(done["broken"])
     if len(todo) < len(videos):
         print(f"{len(videos) - len(todo)} of {len(videos)} videos are done already")
+    steps, began = 0, time.perf_counter()
     with tqdm(total=len(todo), unit="video", disable=None) as bar:
-        computed = 0
 
-        def count(steps: int) -> None:
-            nonlocal computed
-            computed += steps
-            bar.set_postfix_str(f"{computed / max(bar.format_dict['elapsed'], 1e-9):.1f} steps/s", refresh=False)
+        def count(more: int) -> None:
+            nonlocal steps
+            steps += more
+            bar.set_postfix_str(f"{steps / (time.perf_counter() - began):.1f} steps/s")
 
         for item in extractor.extract(todo, count):
             if item.track is not None:
@@ -359,5 +357,8 @@ def extract_folder(
             if item.problem is not None:
                 problems.append(str(item.problem))
             bar.update()
-    print(f"{len(videos) - len(problems)} of {len(videos)} videos whole, features in {out}")
+    seconds = time.perf_counter() - began
+    print(f"{len(videos) - len(problems)} of {len(videos)} videos are whole, features in {out}")
+    if steps:
+        print(f"{steps} steps in {seconds:.1f} s, {steps / seconds:.1f} a second")
     return problems

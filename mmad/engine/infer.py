@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferConfig, from_dict
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
-from mmad.engine.extract import Extracted, Extractor, choose_device
+from mmad.engine.extract import Extractor, choose_device
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.models import build_detector
@@ -100,18 +100,15 @@ class Pipeline:
         self.detector, self.labels, self.config, self.extractor = detector, labels, config, extractor
 
     def detect(self, video_path: str | Path) -> Detections:
-        """The detections in one video, best first; of a broken video, those in the part that could be read raise
-        `BrokenVideo` after all: use `detect_all` to keep them."""
-        ((_, detections, problem),) = self.detect_all([(Path(video_path).stem, Path(video_path))])
-        if problem is not None:
-            raise problem
-        return detections
+        """The detections in one video of any length, best first."""
+        (item,) = self.extractor.extract([(Path(video_path).stem, Path(video_path))])
+        if item.problem is not None:
+            raise item.problem
+        return self.detect_track(item.track)
 
-    def detect_all(self, videos, on_step=None) -> Iterator[tuple[Extracted, Detections | None, InputError | None]]:
-        """(features, detections, problem) of each (video id, path), in order."""
-        for item in self.extractor.extract(videos, on_step):
-            found = None if item.track is None else detect_track(self.detector, item.track, self.config.infer)
-            yield item, found, item.problem
+    def detect_track(self, track: FeatureTrack) -> Detections:
+        """The detections in one video whose features are there already."""
+        return detect_track(self.detector, track, self.config.infer)
 
 
 def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig, dict]:
@@ -139,7 +136,13 @@ def load_pipeline(detector: str | Path, recognizer: str | Path | None = None, de
             "retrain it on features from tools/extract_features.py to detect in videos",
         )
     extract = ExtractConfig(
-        backbone=BackboneConfig(settings["backbone"], "pretrained", settings["shift"]),
+        backbone=BackboneConfig(
+            settings["backbone"],
+            "pretrained",
+            settings["shift"],
+            settings["preprocess"]["resize"],
+            settings["preprocess"]["crop"],
+        ),
         mode=settings["mode"],
         stride=settings["stride"],
         window=settings.get("window", 32),

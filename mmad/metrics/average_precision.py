@@ -166,5 +166,6 @@ def as_table(actions: ApReport, parts: ApReport) -> str:
     instances = int(actions.num_truth.sum())
     lines.append(f"mean over {judged} classes with truth of {len(actions.names)}, {instances} instances")
     if actions.unjudged:
-        lines.append(f"left out, predicted but without truth: {', '.join(actions.unjudged)}")
+        names = ", ".join(actions.unjudged[:3]) + (" ..." if len(actions.unjudged) > 3 else "")
+        lines.append(f"left out, predicted but without truth: {len(actions.unjudged)} classes ({names})")
     return "\n".join(lines)

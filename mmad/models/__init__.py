@@ -71,6 +71,12 @@ def backbone_named(config: BackboneConfig) -> Backbone:
     return BACKBONES[config.name]
 
 
+def preprocess_of(config: BackboneConfig) -> dict:
+    """Arguments of `mmad.data.clips.Preprocess`: the backbone's own, with the sizes that the configuration asks for."""
+    asked = {name: value for name, value in (("resize", config.resize), ("crop", config.crop)) if value}
+    return {**backbone_named(config).preprocess, **asked}
+
+
 def build_backbone(config: BackboneConfig) -> nn.Module:
     """The network with fresh weights; `mmad.engine.checkpoint.load_backbone` fills it."""
     return backbone_named(config).build(config)

@@ -1,0 +1,54 @@
+"""Recognition figures as on MA-52: top-1 and top-5, body top-1, macro and micro F1 at both levels; numpy only.
+
+F1_mean = (body macro + body micro + action macro + action micro) / 4. Macro F1 is the mean over the classes that occur
+in the truth or in the predictions, as scikit-learn's; micro F1 of single labels is top-1.
+"""
+
+import numpy as np
+
+from mmad.labels import LabelSet
+
+
+def recognition_figures(
+    truth: np.ndarray, actions: np.ndarray, parts: np.ndarray, labels: LabelSet
+) -> dict[str, float | None]:
+    """truth: (N,) action ids. actions: (N, R) predicted actions, best first. parts: (N, R') predicted body parts.
+
+    `action_top5` is None where fewer than five actions a clip were given.
+    """
+    part_of = np.asarray(labels.part_of)
+    figures = {
+        "action_top1": float((actions[:, 0] == truth).mean()),
+        "action_top5": float((actions[:, :5] == truth[:, None]).any(axis=1).mean()) if actions.shape[1] >= 5 else None,
+        "body_top1": float((parts[:, 0] == part_of[truth]).mean()),
+        "action_f1_macro": macro_f1(truth, actions[:, 0]),
+        "action_f1_micro": float((actions[:, 0] == truth).mean()),
+        "body_f1_macro": macro_f1(part_of[truth], parts[:, 0]),
+        "body_f1_micro": float((parts[:, 0] == part_of[truth]).mean()),
+    }
+    return {**figures, "f1_mean": f1_mean(figures)}
+
+
+def f1_mean(figures: dict) -> float:
+    """The figure that the challenge ranks by."""
+    keys = ("body_f1_macro", "body_f1_micro", "action_f1_macro", "action_f1_micro")
+    return sum(figures[key] for key in keys) / 4
+
+
+def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean over classes of 2 TP / (2 TP + FP + FN); classes are those that occur in either (N,) array."""
+    size = int(max(truth.max(), predicted.max())) + 1
+    right = np.bincount(truth[truth == predicted], minlength=size)
+    either = np.bincount(truth, minlength=size) + np.bincount(predicted, minlength=size)
+    return float((2 * right[either > 0] / either[either > 0]).mean())
+
+
+def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
+    """(K, K) counts; row = truth, column = prediction."""
+    return np.bincount(truth * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def as_table(figures: dict[str, float | None]) -> str:
+    """One figure a line, in percent."""
+    lines = [f"{name:<18}{'  --' if value is None else f'{100 * value:6.2f}'}" for name, value in figures.items()]
+    return "\n".join(lines)

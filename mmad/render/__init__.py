@@ -1,0 +1,1 @@
+"""Made-up people: a data set that anyone can make."""

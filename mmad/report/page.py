@@ -1,0 +1,52 @@
+"""A plain page over the videos of one run: a timeline and a table each. Opens from disk, asks nothing of a network."""
+
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from mmad.files import write_text
+from mmad.labels import LabelSet
+from mmad.records import Detections
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+img { width: 100%; height: auto; background: white; }
+table { border-collapse: collapse; margin: .5rem 0 2rem; }
+th, td { padding: .15rem .9rem .15rem 0; text-align: left; font-variant-numeric: tabular-nums; }
+th { border-bottom: 1px solid currentColor; }
+"""
+
+
+def write_page(
+    path: str | Path, found: list[Detections], durations: dict[str, float], labels: LabelSet, most: int = 15
+) -> None:
+    """index.html beside the folder timelines/; the `most` best detections of each video as a table."""
+    body = [
+        f"<p>{len(found)} videos. Scores rank detections; they are no probabilities. All of them are in "
+        '<a href="predictions.csv">predictions.csv</a> and <a href="predictions.json">predictions.json</a>.</p>'
+    ]
+    for item in found:
+        name = escape(item.video_id)
+        picture = escape(quote(f"timelines/{item.video_id}.png"))
+        body.append(
+            f"<h2>{name}</h2>\n<p>{durations[item.video_id]:.1f} s, {len(item)} detections, the best "
+            f'{min(most, len(item))}:</p>\n<img src="{picture}" alt="timeline of {name}" loading="lazy">'
+        )
+        body.append(_table(item, labels, most))
+    write_text(
+        path,
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Micro-actions</title>\n'
+        f'<meta name="viewport" content="width=device-width">\n<style>{STYLE}</style></head>\n'
+        f"<body><h1>Micro-actions</h1>\n{chr(10).join(body)}\n</body></html>\n",
+    )
+
+
+def _table(item: Detections, labels: LabelSet, most: int) -> str:
+    rows = ["<tr><th>start s</th><th>end s</th><th>action</th><th>body part</th><th>score</th></tr>"]
+    for (start, end), label, score in list(zip(item.segments, item.labels, item.scores))[:most]:
+        action, part = escape(labels.actions[label]), escape(labels.parts[labels.part_of[label]])
+        rows.append(
+            f"<tr><td>{start:.2f}</td><td>{end:.2f}</td><td>{action}</td><td>{part}</td><td>{score:.3f}</td></tr>"
+        )
+    return f"<table>{''.join(rows)}</table>"

@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+import torch
+
+from mmad.config import FeaturesConfig
+from mmad.data.dataset import FeatureDataset, collate, crop, reach_of
+from mmad.data.features import save_track
+from mmad.errors import InputError
+from mmad.records import Annotation, FeatureTrack, TimeGrid
+
+STEP = 0.5  # s
+
+
+def put_video(folder, video_id: str, steps: int, segments=(), channels: int = 2, source: str = "net/abc") -> Annotation:
+    """Features whose row i holds i, of a video with actions of label 0, 1, ... at `segments` (s)."""
+    values = np.repeat(np.arange(steps, dtype=np.float32)[:, None], channels, axis=1)
+    save_track(folder, FeatureTrack(video_id, values, TimeGrid(STEP / 2, STEP), steps * STEP, source))
+    return Annotation(video_id, steps * STEP, segments, range(len(segments)))
+
+
+def dataset_of(annotations, folder, window: int = 100, **more) -> FeatureDataset:
+    return FeatureDataset(annotations, folder, FeaturesConfig(), window, **more)
+
+
+# --- crop -------------------------------------------------------------------------------------------------------
+
+# The window of 4 steps from 10 on reaches from 9.5 to 13.5.
+
+
+@pytest.mark.parametrize(
+    "segment, cropped",
+    [
+        ((10, 12), (0, 2)),  # inside
+        ((9.5, 13.5), (-0.5, 3.5)),  # identical
+        ((5, 20), None),  # 4 of 15 are left: less than 0.3
+        ((8, 11), (-0.5, 1)),  # 1.5 of 3 are left
+        ((12, 17), (2, 3.5)),  # 1.5 of 5 are left: exactly 0.3
+        ((12, 18), None),  # 1.5 of 6
+        ((7.5, 9.5), None),  # touches
+        ((13.5, 14), None),
+        ((2, 3), None),
+        ((11, 11), None),  # an action without length
+    ],
+)
+def test_crop_of_one_action(segment, cropped):
+    values, segments, labels = crop(np.arange(40.0)[:, None], np.array([segment], float), np.array([7]), 10, 4)
+    assert values[:, 0].tolist() == [10, 11, 12, 13]
+    assert segments.tolist() == ([list(cropped)] if cropped else [])
+    assert labels.tolist() == ([7] if cropped else [])
+
+
+def test_crop_keeps_labels_with_their_actions():
+    segments = np.array([[0, 5], [10, 12], [10, 12], [30, 31], [11, 13]], float)
+    _, segments, labels = crop(np.zeros((40, 1)), segments, np.arange(5), 10, 4)
+    assert segments.tolist() == [[0, 2], [0, 2], [1, 3]]
+    assert labels.tolist() == [1, 2, 4]
+
+
+def test_crop_without_actions():
+    _, segments, labels = crop(np.zeros((40, 1)), np.empty((0, 2)), np.empty(0, int), 10, 4)
+    assert (segments.shape, labels.shape) == ((0, 2), (0,))
+
+
+# --- samples ----------------------------------------------------------------------------------------------------
+
+
+def test_a_short_video_comes_whole(tmp_path):
+    annotation = put_video(tmp_path, "a", 10, [(0.25, 1.25), (2.0, 4.75)])
+    dataset = dataset_of([annotation], tmp_path)
+    sample = dataset[0]
+    assert (len(dataset), dataset.source, dataset.channels) == (1, "net/abc", 2)
+    assert sample.features[:, 0].tolist() == list(range(10))
+    assert sample.segments.tolist() == [[0, 2], [3.5, 9]]  # step i is centred on 0.25 s + i * 0.5 s
+    assert sample.labels.tolist() == [0, 1]
+    assert (sample.features.dtype, sample.segments.dtype, sample.labels.dtype) == (
+        torch.float32,
+        torch.float32,
+        torch.int64,
+    )
+
+
+def test_a_window_of_a_long_video_keeps_its_times(tmp_path):
+    annotation = put_video(tmp_path, "a", 60, [(i * 1.0, i + 1.0) for i in range(30)])
+    dataset = dataset_of([annotation], tmp_path, window=16)
+    firsts = set()
+    for epoch in range(20):
+        dataset.epoch = epoch
+        sample = dataset[0]
+        first = int(sample.features[0, 0])
+        firsts.add(first)
+        assert sample.features[:, 0].tolist() == list(range(first, first + 16))
+        assert sample.grid.to_seconds(0) == pytest.approx(0.25 + first * STEP)
+        seconds = sample.grid.to_seconds(sample.segments.numpy())
+        whole = (seconds[:, 1] - seconds[:, 0]) > 0.99
+        assert whole.sum() >= 7
+        assert seconds[whole, 0] == pytest.approx(sample.labels.numpy()[whole])  # label i begins at i s
+    assert len(firsts) > 10 and min(firsts) >= 0 and max(firsts) <= 44
+
+
+def test_windows_depend_on_seed_epoch_and_index_only(tmp_path):
+    annotations = [put_video(tmp_path, name, 500) for name in "abc"]
+
+    def firsts(seed: int, epoch: int, order=(0, 1, 2)) -> dict[int, int]:
+        dataset = dataset_of(annotations, tmp_path, window=16, seed=seed)
+        dataset.epoch = epoch
+        return {i: int(dataset[i].features[0, 0]) for i in order}
+
+    expected = firsts(seed=3, epoch=1)
+    np.random.seed(9)
+    torch.manual_seed(9)
+    assert firsts(seed=3, epoch=1, order=(2, 0, 2, 1)) == expected
+    assert len(set(expected.values())) == 3
+    assert firsts(seed=3, epoch=2) != expected
+    assert firsts(seed=4, epoch=1) != expected
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        ({"source": "net/def"}, "features of b: made by net/def; a was made by net/abc"),
+        ({"channels": 3}, "features of b: 3 channels; a has 2"),
+    ],
+)
+def test_mixed_features_are_refused(tmp_path, other, message):
+    annotations = [put_video(tmp_path, "a", 10), put_video(tmp_path, "b", 10, **other)]
+    with pytest.raises(InputError, match=message):
+        dataset_of(annotations, tmp_path)
+
+
+def test_no_videos_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no annotated videos"):
+        dataset_of([], tmp_path)
+
+
+# --- batches ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("multiple, steps", [(1, 5), (4, 8), (5, 5), (16, 16)])
+def test_collate_pads_to_a_multiple(tmp_path, multiple, steps):
+    annotations = [put_video(tmp_path, "a", 3, [(0.25, 1.25)]), put_video(tmp_path, "b", 5)]
+    dataset = dataset_of(annotations, tmp_path)
+    batch = collate([dataset[0], dataset[1]], multiple)
+    assert batch.features.shape == (2, steps, 2)
+    assert batch.mask.sum(dim=1).tolist() == [3, 5]
+    assert batch.features[0, :, 1].tolist() == [0, 1, 2] + [0] * (steps - 3)
+    assert batch.features[1, :, 1].tolist() == [0, 1, 2, 3, 4] + [0] * (steps - 5)
+    assert batch.mask[0].tolist() == [True] * 3 + [False] * (steps - 3)
+    assert [segments.tolist() for segments in batch.segments] == [[[0, 2]], []]
+    assert batch.segments[1].shape == (0, 2)
+    assert [labels.tolist() for labels in batch.labels] == [[0], []]
+    assert batch.video_ids == ["a", "b"]
+    assert batch.grids == [TimeGrid(0.25, 0.5)] * 2
+
+
+# --- reach ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("levels, reach", [(1, 16), (2, 16), (3, 8), (5, 2), (9, 1)])
+def test_reach_of_equal_actions(tmp_path, levels, reach):
+    annotation = put_video(tmp_path, "a", 100, [(0, 16), (10, 26), (30, 46)])  # 32 steps; half of it is 16
+    assert reach_of(dataset_of([annotation], tmp_path), levels) == pytest.approx(reach)
+
+
+def test_reach_is_taken_from_the_long_actions(tmp_path):
+    # 21 lengths of 0..20 steps: the 95 % quantile is 19
+    annotation = put_video(tmp_path, "a", 100, [(0, i * STEP) for i in range(21)])
+    assert reach_of(dataset_of([annotation], tmp_path), levels=2) == pytest.approx(9.5)
+
+
+def test_reach_without_actions_is_refused(tmp_path):
+    with pytest.raises(InputError, match="hold no action at all"):
+        reach_of(dataset_of([put_video(tmp_path, "a", 10)], tmp_path), levels=3)

@@ -1,0 +1,310 @@
+"""Every made frame says its index (see made_videos.py), so "the right frame" can be read off the picture."""
+
+import importlib.util
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, trimmed, turned, write_audio, write_video
+
+from mmad.data import video
+from mmad.data.video import BrokenVideo, choose_reader, probe, read_frames, stream
+from mmad.errors import InputError
+
+needs_decord = pytest.mark.skipif(importlib.util.find_spec("decord") is None, reason="decord is not installed")
+VARIABLE = [0, 0.04, 0.08, 0.12, 0.5, 0.54, 1.0, 1.04, 1.08, 1.2]  # s
+
+
+def said(frames) -> list[int]:
+    return [index_of(frame) for frame in frames]
+
+
+def until_broken(path) -> tuple[list, BrokenVideo]:
+    """All (index, frame) that `stream` yields, and the error that ends them."""
+    read = []
+    with pytest.raises(BrokenVideo) as caught:
+        for item in stream(path):
+            read.append(item)
+    return read, caught.value
+
+
+def zeroed(path, source, packet: int):
+    """A copy of a file without B frames, with the bytes of one packet overwritten: a bad disk."""
+    with video.av.open(str(source)) as container:
+        stored = [(item.pos, item.size) for item in container.demux(video=0) if item.size]
+    start, length = stored[packet]
+    data = source.read_bytes()
+    path.write_bytes(data[:start] + bytes(length) + data[start + length :])
+    return path
+
+
+# --- probe ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fps", [Fraction(25), Fraction(30000, 1001), Fraction(12)])
+def test_probe_tells_rate_size_and_times(tmp_path, fps):
+    info = probe(write_video(tmp_path / "a.mp4", 30, fps, size=(80, 48)))
+    assert (info.width, info.height, info.rotation) == (80, 48, 0)
+    assert (info.num_frames, info.expected_frames, info.hidden_packets) == (30, 30, 0)
+    assert info.fps == pytest.approx(float(fps))
+    assert info.duration == pytest.approx(30 / fps)
+    assert info.times == pytest.approx([i / fps for i in range(30)])
+    assert info.constant_rate
+
+
+def test_probe_of_a_single_frame(tmp_path):
+    info = probe(write_video(tmp_path / "a.mp4", 1))
+    assert (info.num_frames, info.fps, info.duration) == (1, pytest.approx(25), pytest.approx(0.04))
+    assert list(info.nearest_frames([-1, 0, 9])) == [0, 0, 0]
+
+
+def test_an_audio_track_changes_nothing(tmp_path):
+    info = probe(write_video(tmp_path / "a.mp4", 20, audio=True))
+    assert (info.num_frames, info.duration) == (20, pytest.approx(0.8))
+    assert said(read_frames(info, [3, 17])) == [3, 17]
+
+
+def test_variable_rate_takes_times_from_timestamps(tmp_path):
+    info = probe(write_video(tmp_path / "a.mp4", 10, times=VARIABLE))
+    assert info.times == pytest.approx(VARIABLE)
+    assert info.duration == pytest.approx(1.24)  # the last frame lasts as long as most do
+    assert not info.constant_rate
+    seconds = [-1, 0, 0.05, 0.07, 0.3, 0.32, 0.8, 1.15, 99]
+    assert list(info.nearest_frames(seconds)) == [0, 0, 1, 2, 3, 4, 6, 9, 9]
+
+
+# --- frames -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("between", [0, 2])
+def test_stream_yields_all_frames_in_order(tmp_path, between):
+    frames = list(stream(write_video(tmp_path / "a.mp4", 24, between=between)))
+    assert [index for index, _ in frames] == list(range(24))
+    assert said(frame for _, frame in frames) == list(range(24))
+    assert {(frame.shape, frame.dtype) for _, frame in frames} == {((48, 64, 3), np.dtype(np.uint8))}
+
+
+def test_stream_yields_chosen_frames(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 24)
+    assert [(index, index_of(frame)) for index, frame in stream(path, [0, 7, 23])] == [(0, 0), (7, 7), (23, 23)]
+    assert list(stream(path, [])) == []
+
+
+def test_stream_decodes_no_further_than_the_consumer_asks(tmp_path, monkeypatch):
+    decoded = []
+    real = video._decode
+
+    def counting(container, track):
+        for frame in real(container, track):
+            decoded.append(frame.pts)
+            yield frame
+
+    path = write_video(tmp_path / "a.mp4", 40)
+    info = probe(path)
+    monkeypatch.setattr(video, "_decode", counting)
+    frames = stream(info)
+    for _ in range(3):
+        next(frames)
+    assert len(decoded) == 3  # the rest waits in the file however slow the consumer is
+    frames.close()
+
+
+@pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])
+def test_read_frames_in_any_order_with_repeats(tmp_path, reader):
+    path = write_video(tmp_path / "a.mp4", 24)
+    assert said(read_frames(path, [5, 0, 23, 5, 11], reader)) == [5, 0, 23, 5, 11]
+    assert read_frames(path, [], reader).shape == (0, 48, 64, 3)
+
+
+@pytest.mark.parametrize("wrong", [[24], [3, -1]])
+def test_a_frame_outside_the_video_is_named(tmp_path, wrong):
+    path = write_video(tmp_path / "a.mp4", 24)
+    for read in (read_frames, lambda *given: list(stream(*given))):
+        with pytest.raises(InputError, match=rf"a\.mp4: frame {wrong[-1]} was asked for; frames are 0\.\.23"):
+            read(path, wrong)
+
+
+@needs_decord
+@pytest.mark.parametrize("form", ["plain", "ntsc", "variable", "clockwise", "half turn"])
+def test_both_readers_give_the_same_bits(tmp_path, form):
+    path = tmp_path / "a.mp4"
+    if form == "ntsc":
+        write_video(path, 30, Fraction(30000, 1001))
+    elif form == "variable":
+        write_video(path, 10, times=VARIABLE)
+    else:
+        write_video(path, 24, size=(96, 64))
+    if form in ("clockwise", "half turn"):
+        path = turned(tmp_path / "b.mp4", path, CLOCKWISE if form == "clockwise" else HALF_TURN)
+    info = probe(path)
+    order = np.random.default_rng(0).permutation(info.num_frames)
+    np.testing.assert_array_equal(read_frames(info, order, "pyav"), read_frames(info, order, "decord"))
+
+
+def test_auto_reads_what_decord_fails_on(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 24, size=(48, 64))  # a width at which decord 0.6 cannot copy frames
+    assert said(read_frames(path, [9, 2])) == [9, 2]
+
+
+@pytest.mark.shared
+@needs_decord
+def test_both_readers_give_the_same_bits_on_real_clips(shared):
+    clips = sorted((shared / "data/ma52_samples").glob("*.mp4"))
+    assert len(clips) == 6
+    for path in clips:
+        info = probe(path)
+        chosen = np.arange(0, info.num_frames, 6)
+        frames = read_frames(info, chosen, "decord")
+        assert frames.shape == (len(chosen), info.height, info.width, 3)
+        for (index, frame), other in zip(stream(info, chosen), frames):
+            assert np.array_equal(frame, other), f"{path.name}, frame {index}"
+
+
+@pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])
+@pytest.mark.parametrize("upright", [True, False])
+def test_resizing_in_the_decoder(tmp_path, reader, upright):
+    path = write_video(tmp_path / "a.mp4", 24)
+    if not upright:
+        path = turned(tmp_path / "b.mp4", path, CLOCKWISE)
+    frames = read_frames(path, [9, 2], reader, size=(24, 40))
+    assert frames.shape == (2, 24, 40, 3)
+    if not upright:  # bars lie; the leftmost is on top
+        frames = frames.transpose(0, 2, 1, 3)
+    assert said(frames) == [9, 2]
+
+
+# --- rotation ---------------------------------------------------------------------------------------------------
+
+
+def test_rotation_is_applied(tmp_path):
+    plain = write_video(tmp_path / "a.mp4", 12)
+    stored = read_frames(plain, range(12), "pyav")
+    clockwise, half = turned(tmp_path / "b.mp4", plain, CLOCKWISE), turned(tmp_path / "c.mp4", plain, HALF_TURN)
+    info = probe(clockwise)
+    assert (info.rotation, info.width, info.height) == (270, 48, 64)  # 270 counter-clockwise
+    frames = read_frames(clockwise, range(12), "pyav")
+    np.testing.assert_array_equal(frames, np.rot90(stored, -1, axes=(1, 2)))
+    assert said(frames.transpose(0, 2, 1, 3)) == list(range(12))  # the left bar is on top
+    assert probe(half).rotation == 180
+    np.testing.assert_array_equal(read_frames(half, range(12), "pyav"), stored[:, ::-1, ::-1])
+
+
+# --- edit lists -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "hidden, shown",
+    [
+        (7, 33),  # hides part of the first group of ten frames
+        (13, 27),  # hides a whole group, which the demuxer then never hands out
+        (0, 12),  # cut at the end: as telephones trim
+        (7, 12),
+    ],
+)
+def test_an_edit_list_shows_the_right_frames(tmp_path, hidden, shown):
+    source = write_video(tmp_path / "a.mp4", 40)
+    path = trimmed(tmp_path / "b.mp4", source, hidden, shown if hidden + shown < 40 else None)
+    info = probe(path)
+    assert (info.num_frames, info.expected_frames) == (shown, shown)
+    assert info.duration == pytest.approx(shown / 25)
+    right = list(range(hidden, hidden + shown))
+    assert said(frame for _, frame in stream(path)) == right
+    assert said(read_frames(path, range(shown))) == right
+
+
+# --- which reader -----------------------------------------------------------------------------------------------
+
+
+@needs_decord
+def test_decord_reads_trimmed_clips(tmp_path):
+    assert choose_reader(probe(write_video(tmp_path / "a.mp4"))) == ("decord", "trimmed file that decord reads rightly")
+
+
+def test_pyav_without_decord(tmp_path, monkeypatch):
+    info = probe(write_video(tmp_path / "a.mp4"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert choose_reader(info) == ("pyav", "decord is not installed")
+
+
+@needs_decord
+def test_pyav_reads_what_decord_reads_wrongly(tmp_path):
+    source = write_video(tmp_path / "a.mp4", 40)
+    reader, reason = choose_reader(probe(trimmed(tmp_path / "b.mp4", source, 7)))
+    assert reader == "pyav" and "edit list" in reason
+    assert choose_reader(probe(cut_off(tmp_path / "c.mp4", source, 12))) == ("pyav", "the file is cut off")
+
+
+def test_a_wished_reader_is_taken(tmp_path):
+    info = probe(write_video(tmp_path / "a.mp4"))
+    assert choose_reader(info, "pyav") == ("pyav", "forced")
+    assert choose_reader(info, "decord") == ("decord", "forced")
+    with pytest.raises(InputError, match="reader: 'opencv'; choose one of auto, pyav, decord"):
+        choose_reader(info, "opencv")
+
+
+@needs_decord
+def test_a_forced_reader_that_fails_says_so(tmp_path):
+    path = cut_off(tmp_path / "b.mp4", write_video(tmp_path / "a.mp4", 40), 12)
+    with pytest.raises(InputError, match=r"b\.mp4: decord cannot read this file; use reader=pyav"):
+        read_frames(path, [0], "decord")
+    assert said(read_frames(path, [0, 4])) == [0, 4]
+
+
+# --- damaged files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("between", [0, 2])
+@pytest.mark.parametrize("of_next", [0, 0.5])
+def test_a_file_cut_off_keeps_its_whole_frames(tmp_path, between, of_next):
+    source = write_video(tmp_path / "a.mp4", 40, between=between)
+    path = cut_off(tmp_path / "b.mp4", source, 10, of_next)  # inside the first frame of the second group
+    read, error = until_broken(path)
+    assert [(index, index_of(frame)) for index, frame in read] == [(i, i) for i in range(10)]
+    assert (error.read, error.expected, error.seconds) == (10, 40, pytest.approx(0.36))
+    assert "b.mp4: broken or cut off: 10 of 40 frames could be read, up to 0.36 s" in str(error)
+    assert said(read_frames(path, [9, 3])) == [9, 3]
+
+
+def test_a_cut_between_b_frames_moves_no_frame(tmp_path):
+    path = cut_off(tmp_path / "b.mp4", write_video(tmp_path / "a.mp4", 40), 12, 0)  # stored: 0..10 and 13
+    info = probe(path)
+    assert info.fps == pytest.approx(25)
+    read, error = until_broken(path)
+    assert [index_of(frame) for _, frame in read] == [index for index, _ in read] == list(range(error.read))
+    assert error.read >= 10
+
+
+def test_a_damaged_packet_ends_the_video_there(tmp_path):
+    path = zeroed(tmp_path / "b.mp4", write_video(tmp_path / "a.mp4", 40, between=0), packet=12)
+    read, error = until_broken(path)
+    assert [(index, index_of(frame)) for index, frame in read] == [(i, i) for i in range(12)]
+    assert (error.read, error.expected) == (12, 40)
+
+
+@pytest.mark.parametrize(
+    "make, problem",
+    [
+        (write_audio, "has no video track (it holds: audio)"),
+        (lambda path: path.touch(), "the file is empty (0 bytes)"),
+        (lambda path: None, "no such file"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)), "not a readable video"),
+    ],
+    ids=["audio only", "empty", "missing", "folder", "random bytes"],
+)
+def test_what_is_no_video_is_refused_in_one_line(tmp_path, make, problem):
+    path = tmp_path / "b.mp4"
+    make(path)
+    for read in (probe, lambda given: next(stream(given)), lambda given: read_frames(given, [0])):
+        with pytest.raises(InputError) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: {problem}")
+        assert "\n" not in str(caught.value)
+
+
+def test_a_video_cut_off_before_its_index_is_refused(tmp_path):
+    whole = write_video(tmp_path / "a.mp4").read_bytes()  # the index stands at the end
+    path = tmp_path / "b.mp4"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"b\.mp4: not a readable video .* is the file complete\?"):
+        probe(path)

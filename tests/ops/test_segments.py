@@ -1,0 +1,152 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmad.ops.segments import clip, iou_matrix, lengths, paired_diou, paired_iou, suppress
+
+PAIRS = {  # name: segment, other, IoU, DIoU = IoU - (distance of the middles / hull)^2
+    "identical": ((0, 4), (0, 4), 1, 1),
+    "overlapping": ((0, 4), (2, 6), 2 / 6, 2 / 6 - (2 / 6) ** 2),
+    "contained": ((0, 8), (5, 7), 2 / 8, 2 / 8 - (2 / 8) ** 2),
+    "contained, same middle": ((0, 8), (3, 5), 2 / 8, 2 / 8),
+    "touching": ((0, 2), (2, 4), 0, -((2 / 4) ** 2)),
+    "disjoint": ((0, 1), (3, 4), 0, -((3 / 4) ** 2)),
+    "point inside": ((0, 4), (1, 1), 0, -((1 / 4) ** 2)),
+    "same point": ((3, 3), (3, 3), 0, 0),
+}
+
+
+@pytest.mark.parametrize("segment, other, iou, diou", PAIRS.values(), ids=PAIRS)
+def test_pairs(segment, other, iou, diou):
+    a, b = torch.tensor([segment], dtype=torch.float64), torch.tensor([other], dtype=torch.float64)
+    for first, second in ((a, b), (b, a)):
+        assert paired_iou(first, second).item() == pytest.approx(iou)
+        assert paired_diou(first, second).item() == pytest.approx(diou)
+
+
+def test_matrix_holds_every_pair():
+    segments, others = torch.tensor([[0.0, 4], [2, 6]]), torch.tensor([[0.0, 2], [4, 6], [8, 9]])
+    assert_close(iou_matrix(segments, others), torch.tensor([[0.5, 0, 0], [0, 0.5, 0]]))
+
+
+@pytest.mark.parametrize("n, m", [(0, 0), (0, 3), (3, 0)])
+def test_empty_input(n, m):
+    segments, others = torch.rand(n, 2), torch.rand(m, 2)
+    assert iou_matrix(segments, others).shape == (n, m)
+    assert lengths(segments).shape == (n,)
+    assert clip(segments, 0, 1).shape == (n, 2)
+    assert paired_iou(segments, segments).shape == paired_diou(segments, segments).shape == (n,)
+
+
+def test_clip():
+    segments = torch.tensor([[-2.0, 3], [4, 12], [11, 12]])
+    assert clip(segments, 0, 10).tolist() == [[0, 3], [4, 10], [10, 10]]
+
+
+def run(segments, scores, labels, **settings):
+    """(kept indices, their scores) as lists."""
+    kept, values = suppress(
+        torch.tensor(segments, dtype=torch.float64).reshape(-1, 2),
+        torch.tensor(scores, dtype=torch.float64),
+        torch.tensor(labels, dtype=torch.int64),
+        **settings,
+    )
+    return kept.tolist(), values.tolist()
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard", "none"])
+def test_suppress_nothing_and_one(kind):
+    assert run([], [], [], kind=kind) == ([], [])
+    assert run([[1, 2]], [0.7], [3], kind=kind) == ([0], [0.7])
+    assert run([[1, 2]], [0.0], [3], kind=kind) == ([0], [0.0])
+
+
+SUPPRESSED = {  # kind, second segment beside the better (0, 4) of score 0.8, what is left of its score 0.5
+    "soft identical": ("soft", (0, 4), 0.5 * math.exp(-1 / 0.5)),
+    "soft overlapping": ("soft", (2, 6), 0.5 * math.exp(-((2 / 6) ** 2) / 0.5)),
+    "soft touching": ("soft", (4, 8), 0.5),
+    "hard identical": ("hard", (0, 4), None),
+    "hard over the limit": ("hard", (1, 5), None),  # IoU 3/5
+    "hard under the limit": ("hard", (2, 6), 0.5),  # IoU 2/6
+    "hard touching": ("hard", (4, 8), 0.5),
+    "none identical": ("none", (0, 4), 0.5),
+}
+
+
+@pytest.mark.parametrize("kind, other, left", SUPPRESSED.values(), ids=SUPPRESSED)
+def test_suppress_two_of_a_class(kind, other, left):
+    kept, scores = run([other, (0, 4)], [0.5, 0.8], [7, 7], kind=kind, sigma=0.5, iou=0.5)
+    assert kept == ([1] if left is None else [1, 0])
+    assert scores == pytest.approx([0.8] if left is None else [0.8, left])
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_classes_never_suppress_each_other(kind):
+    scores = [0.9, 0.2, 0.8, 0.5]
+    assert run([[0, 4]] * 4, scores, [3, 1, 0, 2], kind=kind) == ([0, 2, 3, 1], [0.9, 0.8, 0.5, 0.2])
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard", "none"])
+def test_most_and_min_score(kind):
+    segments, scores = [[i, i + 1] for i in range(5)], [0.1, 0.5, 0.3, 0.4, 0.2]
+    assert run(segments, scores, [0, 1, 0, 1, 0], kind=kind, most=2) == ([1, 3], [0.5, 0.4])
+    assert run(segments, scores, [0, 1, 0, 1, 0], kind=kind, min_score=0.3) == ([1, 3, 2], [0.5, 0.4, 0.3])
+
+
+def test_soft_drops_what_falls_below_min_score():
+    left = 0.5 * math.exp(-1 / 0.5)
+    assert run([[0, 4], [0, 4]], [0.8, 0.5], [0, 0], min_score=left + 1e-6)[0] == [0]
+    assert run([[0, 4], [0, 4]], [0.8, 0.5], [0, 0], min_score=left - 1e-6)[0] == [0, 1]
+
+
+def plain_suppress(segments, scores, labels, kind, sigma, iou, min_score, most):
+    """Class by class, pair by pair, then a cut over all classes: [(score, index)] best first."""
+    kept = []
+    for label in set(labels.tolist()):
+        left = {i: scores[i] for i in np.flatnonzero(labels == label) if scores[i] >= min_score}
+        while left:
+            best = max(left, key=left.get)
+            kept.append((left.pop(best), best))
+            for i in list(left):
+                (a, b), (c, d) = segments[best], segments[i]
+                shared = max(0, min(b, d) - max(a, c))
+                overlap = shared / max((b - a) + (d - c) - shared, 1e-8)
+                if kind == "soft":
+                    left[i] *= math.exp(-(overlap**2) / sigma)
+                if left[i] < min_score or (kind == "hard" and overlap > iou):
+                    del left[i]
+    return sorted(kept, reverse=True)[:most]
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_suppress_equals_the_plain_one(kind):
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        count = int(rng.integers(1, 40))
+        start = rng.uniform(0, 10, count)
+        segments = np.stack([start, start + rng.exponential(3, count)], axis=1)
+        scores, labels = rng.random(count), rng.integers(0, 4, count)
+        settings = {"kind": kind, "min_score": rng.choice([0, 0.05]), "most": int(rng.choice([5, 200]))}
+        settings |= {"sigma": rng.uniform(0.1, 1), "iou": rng.uniform(0.1, 0.9)}
+        wanted = plain_suppress(segments, scores, labels, **settings)
+        kept, values = run(segments, scores, labels, **settings)
+        assert kept == [index for _, index in wanted]
+        assert values == pytest.approx([score for score, _ in wanted])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_suppress_equals_actionformer(shared, kind):
+    case = np.load(shared / "golden" / "nms" / "nms_case.npz")
+    for i in range(int(case["n"])):
+        segments, scores, labels = (torch.from_numpy(case[f"in_{name}_{i}"]) for name in ("seg", "score", "label"))
+        kept, values = suppress(segments, scores, labels, kind, sigma=0.5, iou=0.5, min_score=0.001, most=200)
+        ours = np.column_stack([values, segments[kept], labels[kept]])
+        theirs = np.column_stack([case[f"{kind}_multi_{name}_{i}"] for name in ("score", "seg", "label")])
+        assert ours.shape == theirs.shape
+        # By class and segment: equal scores may stand in any order.
+        ours, theirs = (rows[np.lexsort(rows.T)] for rows in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)

@@ -1,0 +1,210 @@
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from mmad.errors import InputError, run_command
+from mmad.files import atomic_path, path_for_id, read_json, read_table, write_json, write_text
+
+
+def make_zip(path, members: dict[str, str]):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    return path
+
+
+# --- what is said, and the exit code ----------------------------------------------------------------------------
+
+
+def test_error_is_one_line_of_place_problem_and_remedy():
+    error = InputError("val.csv, row 12", "end 3 is\nbefore start 5", "swap\n  them")
+    assert str(error) == "val.csv, row 12: end 3 is before start 5; swap them"
+    assert str(InputError("val.csv", "is empty")) == "val.csv: is empty"
+
+
+def stop(error: BaseException):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("main", "code", "line"),
+    [
+        (lambda: None, 0, ""),
+        (lambda: 3, 3, ""),
+        (stop(InputError("a.csv", "is empty")), 2, "error: a.csv: is empty\n"),
+        (
+            stop(FileNotFoundError(2, "No such file or directory", "a.csv")),
+            2,
+            "error: a.csv: No such file or directory\n",
+        ),
+        (stop(IsADirectoryError(21, "Is a directory", "runs")), 2, "error: runs: Is a directory\n"),
+    ],
+)
+def test_run_command_ends_with_code_and_line(main, code, line, capsys):
+    with pytest.raises(SystemExit) as end:
+        run_command(main)
+    assert end.value.code == code
+    assert capsys.readouterr().err == line
+
+
+def test_interrupted_command_says_so_and_ends_with_130(capsys):
+    with pytest.raises(SystemExit) as end:
+        run_command(stop(KeyboardInterrupt()))
+    assert end.value.code == 130
+    assert capsys.readouterr().err.startswith("interrupted")
+
+
+def test_a_defect_of_ours_keeps_its_traceback():
+    with pytest.raises(ZeroDivisionError):
+        run_command(lambda: 1 / 0)
+
+
+def test_a_reader_that_closes_the_pipe_is_no_error():
+    command = "from mmad.errors import run_command\nrun_command(lambda: print('line\\n' * 100_000))"
+    with subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"line\n"
+        process.stdout.close()  # as `| head -1` does
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+# --- whole or absent --------------------------------------------------------------------------------------------
+
+
+def test_file_is_replaced_whole_when_the_block_ends_well(tmp_path):
+    path = tmp_path / "new folder" / "a.txt"
+    write_text(path, "old")
+    with atomic_path(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interruption", [ValueError, KeyboardInterrupt])
+def test_interrupted_writing_leaves_the_old_file_and_nothing_else(tmp_path, interruption):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(interruption), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise interruption
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_round_trip_keeps_names_as_they_are(tmp_path):
+    content = {"Ümläut 视频": [1, 2.5, None]}
+    write_json(tmp_path / "a.json", content)
+    assert read_json(tmp_path / "a.json") == content
+    assert "视频" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "a.json, line 1, column 1: not JSON"),
+        (b'{"results":\n {"v1": [', "a.json, line 2, column 10: not JSON"),
+        (b'{"a": "\xff"}', "a.json: not UTF-8"),
+        (b"[" * 100_000, "a.json: "),
+    ],
+    ids=["empty", "truncated", "not UTF-8", "nested too deep"],
+)
+def test_file_that_is_not_json_is_refused(tmp_path, data, said):
+    (tmp_path / "a.json").write_bytes(data)
+    with pytest.raises(InputError) as error:
+        read_json(tmp_path / "a.json")
+    assert said in str(error.value)
+
+
+# --- tables -----------------------------------------------------------------------------------------------------
+
+
+def test_table_survives_byte_order_mark_windows_lines_quotes_and_empty_lines_at_the_end(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfid,name\r\n1,"a,b"\r\n2,c\r\n\r\n\r\n')
+    assert read_table(tmp_path / "a.csv") == (["id", "name"], [["1", "a,b"], ["2", "c"]])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "a.csv: the file is empty"),
+        (b"\n\n", "a.csv: the file is empty"),
+        (b"id,name\n1,a\n2\n", "a.csv, line 3: 1 fields where the header has 2"),
+        (b"id,name\n\n1,a\n", "a.csv, line 2: 0 fields where the header has 2"),
+        (b"id,name\n1,\xff\n", "a.csv: not a CSV text file"),
+    ],
+    ids=["empty", "empty lines", "short row", "empty line inside", "not UTF-8"],
+)
+def test_file_that_is_no_table_is_refused(tmp_path, data, said):
+    (tmp_path / "a.csv").write_bytes(data)
+    with pytest.raises(InputError) as error:
+        read_table(tmp_path / "a.csv")
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [{}, {"readme.txt": "hello"}, {"__MACOSX/._prediction.csv": "\0\5\26\7"}],
+    ids=["alone", "with another kind of file", "zipped on a Mac"],
+)
+def test_zip_reads_like_the_table_in_it(tmp_path, others):
+    path = make_zip(tmp_path / "a.zip", {"prediction.csv": "id,name\n1,a\n", **others})
+    assert read_table(path) == (["id", "name"], [["1", "a"]])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"), [([], "0 CSV files"), (["readme.txt"], "0 CSV files"), (["a.csv", "b.csv"], "2 CSV files")]
+)
+def test_zip_without_exactly_one_table_is_refused(tmp_path, names, said):
+    path = make_zip(tmp_path / "a.zip", dict.fromkeys(names, "id\n1\n"))
+    with pytest.raises(InputError, match=f"a.zip: {said}"):
+        read_table(path)
+
+
+def cut(data: bytearray) -> None:
+    del data[len(data) // 2 :]
+
+
+def flip(data: bytearray) -> None:
+    """Every byte of the packed text; the archive's directory stays readable."""
+    for i in range(60, data.find(b"PK\1\2")):
+        data[i] ^= 0xFF
+
+
+def lock(data: bytearray) -> None:
+    """Set the flag of an encrypted member, in its own header and in the directory."""
+    data[6] |= 1
+    data[data.find(b"PK\1\2") + 8] |= 1
+
+
+@pytest.mark.parametrize("damage", [bytearray.clear, cut, flip, lock], ids=["empty", "cut", "flipped", "encrypted"])
+def test_damaged_zip_is_refused(tmp_path, damage):
+    path = make_zip(tmp_path / "a.zip", {"a.csv": "id,name\n" + "".join(f"{i},{i * i}\n" for i in range(500))})
+    data = bytearray(path.read_bytes())
+    damage(data)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"a\.zip"):
+        read_table(path)
+
+
+# --- names that stay in their folder ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("video_id", ["train0000", "196_01_0005_L", "day1/cam2", "with space", "v1.2", "...", "视频"])
+def test_harmless_id_is_a_file_in_the_folder(tmp_path, video_id):
+    assert path_for_id(tmp_path, video_id, ".npy") == tmp_path / f"{video_id}.npy"
+
+
+@pytest.mark.parametrize(
+    "video_id",
+    ["", " ", "..", "../v1", "a/../../v1", "a\\..\\v1", "/etc/v1", "\\v1", "C:v1", "C:\\v1", "a\nb", "a\0b"],
+)
+def test_id_that_would_leave_the_folder_is_refused_by_name(tmp_path, video_id):
+    with pytest.raises(InputError) as error:
+        path_for_id(tmp_path, video_id, ".npy")
+    assert repr(video_id) in str(error.value)

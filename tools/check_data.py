@@ -1,0 +1,31 @@
+"""What is wrong with a data set, what it looks like, and the stride and boundary ranges that suit it.
+
+python tools/check_data.py ANNOTATIONS [--videos DIR]      annotations: MMA-52 CSV, JSON, or an MA-52 list (.txt)
+"""
+
+import argparse
+import sys
+
+from mmad.data.annotations import read_label_set
+from mmad.data.check import check_data
+from mmad.errors import run_command
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("annotations")
+    parser.add_argument("--videos", metavar="DIR", help="also look at the video files")
+    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--fps", type=float, default=30.0, help="of a CSV without fps column (default: 30)")
+    args = parser.parse_args()
+
+    problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, args.fps)
+    print("\n".join(report))
+    for problem in problems:
+        print(f"problem: {problem}", file=sys.stderr)
+    print(f"problems found: {len(problems) or 'none'}")
+    return 2 if problems else 0
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -1,0 +1,34 @@
+"""Micro-actions in your own videos, of any length: predictions, timelines and a page in one folder.
+
+python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR
+"""
+
+import argparse
+import sys
+
+from mmad.engine.detect import detect_videos
+from mmad.engine.extract import find_videos
+from mmad.engine.infer import load_pipeline
+from mmad.errors import run_command
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="files or folders")
+    parser.add_argument("--detector", required=True, metavar="FILE", help="best.pt of tools/train_det.py")
+    parser.add_argument(
+        "--recognizer", metavar="FILE", help="the recognizer whose features the detector was trained on"
+    )
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
+    args = parser.parse_args()
+
+    pipeline = load_pipeline(args.detector, args.recognizer, args.device)
+    problems = detect_videos(pipeline, find_videos(args.videos), args.out)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
+    return 2 if problems else 0
+
+
+if __name__ == "__main__":
+    run_command(main)

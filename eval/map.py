@@ -26,9 +26,11 @@ def main() -> None:
     truth = args.ground_truth or predictions.ground_truth
     if not truth:
         raise InputError(args.predictions, "names no ground truth", "give it with --ground-truth FILE")
-    if not Path(truth).is_absolute() and not Path(truth).exists():  # named relative to the predictions
+    if not args.ground_truth and not Path(truth).exists():  # named relative to the predictions
         truth = str(Path(args.predictions).parent / truth)
     annotations = select_subset(read_annotations(truth, labels), args.subset, truth)
+    if not any(len(item.labels) for item in annotations):
+        raise InputError(truth, "there is no action in it to find", "check --ground-truth and --subset")
     if is_placeholder(annotations):
         print(f"warning: {truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
 

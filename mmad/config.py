@@ -93,7 +93,7 @@ class DetectorConfig:
     def __post_init__(self):
         require_positive(self, "width", "layers", "levels", "heads", "head_layers")
         if self.width % self.heads:
-            raise InputError("detector.width", f"{self.width} is no multiple of heads={self.heads}")
+            raise InputError("width", f"{self.width} is no multiple of heads={self.heads}")
 
 
 @dataclass
@@ -199,6 +199,21 @@ class RecognitionConfig:
         require("precision", self.precision, PRECISIONS)
 
 
+@dataclass
+class DemoConfig:
+    """The whole job once, small: tools/demo.py. Paths are set by the demo itself."""
+
+    videos: int = 60
+    clips: int = 200
+    seed: int = 0
+    recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
+    extraction: ExtractConfig = field(default_factory=ExtractConfig)
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+
+    def __post_init__(self):
+        require_positive(self, "videos", "clips")
+
+
 def require(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise InputError(name, f"{value!r}", f"choose one of {', '.join(allowed)}")
@@ -226,7 +241,10 @@ def load_config(kind: type[Config], path: str | Path | None = None, overrides: l
         key, equals, text = override.partition("=")
         if not equals:
             raise InputError(f"argument {override!r}", "is not key=value")
-        _put(values, key.strip().split("."), _scalar(text, override), override)
+        keys = key.strip().split(".")
+        _put(values, keys, _Typed(text), override)
+        for depth in range(1, len(keys)):
+            sources.setdefault(".".join(keys[:depth]), f"argument {override!r}")
         sources[key.strip()] = f"argument {override!r}"
     return _build(kind, values, "", sources)
 
@@ -264,11 +282,8 @@ def _paths(values: dict, prefix: str = "") -> list[str]:
     return found
 
 
-def _scalar(text: str, override: str):
-    try:
-        return yaml.safe_load(text) if text else ""
-    except yaml.YAMLError:
-        raise InputError(f"argument {override!r}", "the value cannot be read") from None
+class _Typed(str):
+    """What a person typed after `key=`: text as it stands for a field of text, else read as YAML."""
 
 
 def _put(values: dict, keys: list[str], value, override: str) -> None:
@@ -313,6 +328,11 @@ def _merge(defaults: dict, values: dict) -> dict:
 
 def _convert(value, wanted, name: str, source: str):
     """PyYAML reads `1e-4` as a string and `1` as an integer: the field's type decides."""
+    if isinstance(value, _Typed):
+        try:
+            value = str(value) if wanted is str else yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(source, f"the value of {name} cannot be read") from None
     if typing.get_origin(wanted) is list:
         items = value if isinstance(value, list) else [value]
         return [_convert(item, typing.get_args(wanted)[0], name, source) for item in items]

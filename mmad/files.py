@@ -6,6 +6,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -49,6 +50,16 @@ def read_json(path: str | Path):
         ) from None
     except UnicodeDecodeError as error:
         raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
+    except RecursionError:
+        raise InputError(path, "its brackets are nested too deep") from None
+
+
+def read_lines(path: str | Path) -> list[str]:
+    """The lines of a text file; `InputError` where it is not UTF-8."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
 
 
 def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
@@ -78,15 +89,16 @@ def _only_csv_in_zip(path: Path) -> bytes:
     try:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+            names = [name for name in names if not name.startswith("__MACOSX/")]  # what macOS adds of its own
             if len(names) != 1:
                 raise InputError(path, f"{len(names)} CSV files in the archive", "expected exactly one")
             return archive.read(names[0])
-    except zipfile.BadZipFile:
-        raise InputError(path, "not a zip archive", "is the file complete?") from None
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
+        raise InputError(path, f"not a zip archive that can be read ({error})", "is the file complete?") from None
 
 
-def path_for_id(folder: str | Path, video_id: str, suffix: str) -> Path:
-    """`folder/video_id + suffix`, refused if the id would leave the folder.
+def check_id(video_id: str, where: str = "") -> str:
+    """The id itself, refused if it could name a file outside the folder it is looked for in.
 
     An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused.
     """
@@ -99,5 +111,10 @@ def path_for_id(folder: str | Path, video_id: str, suffix: str) -> Path:
         and all(character.isprintable() for character in video_id)
     )
     if not harmless:
-        raise InputError(f"video id {video_id!r}", "is no name for a file in a folder", "rename the video")
-    return Path(folder) / f"{video_id}{suffix}"
+        raise InputError(where or "video id", f"{video_id!r} is no name for a file in a folder", "rename the video")
+    return video_id
+
+
+def path_for_id(folder: str | Path, video_id: str, suffix: str) -> Path:
+    """`folder/video_id + suffix`, refused if the id would leave the folder."""
+    return Path(folder) / f"{check_id(video_id)}{suffix}"

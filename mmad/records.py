@@ -45,9 +45,10 @@ class Annotation:
     fps: float | None = None
 
     def __post_init__(self):
-        self.segments = np.asarray(self.segments, dtype=np.float64).reshape(-1, 2)
+        where = f"annotation of {self.video_id}"
+        self.segments = _as_pairs(where, self.segments)
         self.labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
-        _check_segments(f"annotation of {self.video_id}", self.segments, self.labels)
+        _check_segments(where, self.segments, self.labels)
         if not (np.isfinite(self.duration) and self.duration > 0):
             raise InputError(f"annotation of {self.video_id}", f"duration {self.duration} s is not positive")
 
@@ -88,10 +89,10 @@ class Detections:
     scores: np.ndarray
 
     def __post_init__(self):
-        segments = np.asarray(self.segments, dtype=np.float64).reshape(-1, 2)
+        where = f"detections in {self.video_id}"
+        segments = _as_pairs(where, self.segments)
         labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
         scores = np.asarray(self.scores, dtype=np.float64).reshape(-1)
-        where = f"detections in {self.video_id}"
         _check_segments(where, segments, labels)
         if len(scores) != len(labels):
             raise InputError(where, f"{len(scores)} scores for {len(labels)} labels")
@@ -131,6 +132,13 @@ class ApReport:
         """Mean over chosen thresholds; the default is what MAC 2026 ranks by."""
         at = [int(np.argmin(np.abs(self.thresholds - wanted))) for wanted in thresholds]
         return float(self.mean_ap()[at].mean())
+
+
+def _as_pairs(where: str, segments) -> np.ndarray:
+    segments = np.asarray(segments, dtype=np.float64)
+    if segments.size and (segments.ndim != 2 or segments.shape[1] != 2):
+        raise InputError(where, f"segments of shape {segments.shape}", "expected (N, 2): start and end")
+    return segments.reshape(-1, 2)
 
 
 def _check_segments(where: str, segments: np.ndarray, labels: np.ndarray) -> None:

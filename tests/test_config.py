@@ -79,7 +79,7 @@ def test_a_folder_named_on_the_command_line_keeps_its_name(name):
         ("train=3", "train is a section"),
         ("seed.deep=1", "seed"),
         ("seed", "is not key=value"),
-        ("output=a: b: c", "cannot be read"),
+        ("seed=a: b: c", "cannot be read"),
         ("seed=abc", "seed is 'abc'; expected int"),
         ("seed=1.5", "seed is 1.5; expected int"),
         ("seed=true", "seed is True; expected int"),

@@ -108,12 +108,12 @@ def test_features_are_steps_by_channels(shape):
 
 def test_report_averages_classes_with_truth_only():
     report = ApReport(
-        thresholds=np.array([0.2, 0.5, 0.7, 0.9]),
-        ap=np.array([[1.0, NAN, 0.6], [0.8, NAN, 0.4], [0.4, NAN, 0.2], [0.2, NAN, 0.0]]),
+        thresholds=np.array([0.2, 0.3, 0.5, 0.7]),
+        ap=np.array([[1.0, NAN, 0.6], [0.9, NAN, 0.5], [0.8, NAN, 0.4], [0.2, NAN, 0.0]]),
         num_truth=np.array([5, 0, 1]),
         names=["a", "b", "c"],
     )
-    np.testing.assert_allclose(report.mean_ap(), [0.8, 0.6, 0.3, 0.1])
-    assert report.average() == pytest.approx(0.45)
-    assert report.average_at() == pytest.approx((0.8 + 0.6 + 0.3) / 3)
-    assert report.average_at((0.9,)) == pytest.approx(0.1)
+    np.testing.assert_allclose(report.mean_ap(), [0.8, 0.7, 0.6, 0.1])
+    assert report.average() == pytest.approx(0.55)
+    assert report.average_at() == pytest.approx((0.8 + 0.6 + 0.1) / 3)
+    assert report.average_at((0.3,)) == pytest.approx(0.7)

@@ -10,6 +10,7 @@ from mmad.engine.detect import detect_videos
 from mmad.engine.extract import find_videos
 from mmad.engine.infer import load_pipeline
 from mmad.errors import run_command
+from mmad.report.page import write_report
 
 
 def main() -> int:
@@ -24,7 +25,9 @@ def main() -> int:
     args = parser.parse_args()
 
     pipeline = load_pipeline(args.detector, args.recognizer, args.device)
-    problems = detect_videos(pipeline, find_videos(args.videos), args.out)
+    found, durations, problems = detect_videos(pipeline, find_videos(args.videos), args.out)
+    page = write_report(args.out, found, durations, pipeline.labels)
+    print(f"{sum(map(len, found))} detections in {len(found)} videos: open {page}")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 2 if problems else 0

@@ -18,8 +18,7 @@ def main() -> int:
     parser.add_argument("--out", required=True, help="folder for the features")
     parser.add_argument("--checkpoint", help="a recognizer of ours, or the authors' released MANet")
     parser.add_argument("--shard", default="1/1", help="I/N: only every N-th video from the I-th on")
-    args, rest = parser.parse_known_args()
-    args.settings += [item for item in rest if "=" in item and not item.startswith("-")]
+    args = parser.parse_intermixed_args()
     path = args.settings.pop(0) if args.settings and "=" not in args.settings[0] else None
 
     config = load_config(ExtractConfig, path, args.settings)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from mmad.errors import InputError, refuse
-from mmad.files import read_json, read_table, write_json
+from mmad.files import check_id, read_json, read_lines, read_table, write_json
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 
@@ -33,16 +33,18 @@ def read_label_set(name: str) -> LabelSet:
     """
     if name == MMA52.name:
         return MMA52
-    lines = Path(name).read_text(encoding="utf-8-sig").splitlines()
-    rows = [line.strip().split("\t") for line in lines if line.strip()]
-    if not rows:
-        raise InputError(name, "no labels in the file", "one action a line")
     actions, parts = [], []
-    for number, row in enumerate(rows):
-        if len(row) > 1 and row[0] != str(number):
-            raise InputError(f"{name}, line {number + 1}", f"index {row[0]!r}", f"expected {number}: ids count from 0")
-        actions.append(row[min(1, len(row) - 1)].strip())
-        parts.append(row[2].strip() if len(row) > 2 else "all")
+    for line, text in enumerate(read_lines(name), start=1):
+        fields = text.strip().split("\t")
+        if not text.strip():
+            continue
+        if len(fields) > 1 and fields[0] != str(len(actions)):
+            expected = f"expected {len(actions)}: ids count from 0"
+            raise InputError(f"{name}, line {line}", f"index {fields[0]!r}", expected)
+        actions.append(fields[min(1, len(fields) - 1)].strip())
+        parts.append(fields[2].strip() if len(fields) > 2 else "all")
+    if not actions:
+        raise InputError(name, "no labels in the file", "one action a line")
     if len(set(actions)) < len(actions):
         twice = next(action for action in actions if actions.count(action) > 1)
         raise InputError(name, f"the action {twice!r} is there twice")
@@ -69,7 +71,7 @@ def _as_whole_number(value) -> int | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return int(number) if number.is_integer() else None
 
@@ -126,8 +128,7 @@ def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProb
         where = f"{path}, line {line}"
         try:
             video_id = row[column["video_id"]].strip()
-            if not video_id:
-                raise InputError(where, "empty video_id")
+            check_id(video_id, where)
             frames = ("start_frame", "end_frame", "total_frames")
             start, end, total = (_number(row[column[name]], where, name) for name in frames)
             rate = _number(row[column["fps"]], where, "fps") if "fps" in column else fps
@@ -164,6 +165,7 @@ def _read_videos(
     for video_id, video in videos.items():
         where = f"{path}, video {video_id!r}"
         try:
+            check_id(video_id, where)
             if not isinstance(video, dict) or "duration" not in video:
                 raise InputError(where, "no duration", "add its length in seconds")
             duration = _number(video["duration"], where, "duration")
@@ -180,12 +182,14 @@ def _read_videos(
             try:
                 label, segment = read_action(item, f"{where}, {key}[{number}]")
                 segments.append(_segment(segment, f"{where}, {key}[{number}]"))
+                if segments[-1][0] < 0:
+                    raise InputError(f"{where}, {key}[{number}]", f"starts at {segments[-1][0]:g} s, before the video")
                 ids.append(label_id(label, labels, f"{where}, {key}[{number}]"))
             except InputError as error:
                 on_problem(error)
                 del segments[len(ids) :]
         fps = _as_number(video.get("fps"))
-        annotations.append(Annotation(str(video_id), duration, segments, ids, str(video.get("subset", "")), fps))
+        annotations.append(Annotation(str(video_id), duration, segments, ids, str(video.get("subset") or ""), fps))
     return annotations
 
 
@@ -213,7 +217,7 @@ def _segment(segment, where: str) -> tuple[float, float]:
 def read_clip_list(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse) -> list[tuple[str, int]]:
     """[(file name, label id)] of an MA-52 list: `name.mp4 label` a line. Each clip once."""
     clips: dict[str, int] = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
         where = f"{path}, line {number}"
@@ -251,11 +255,15 @@ def read_predictions(path: str | Path, labels: LabelSet = MMA52) -> PredictionFi
     results = content.get("results") if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise InputError(path, "no predictions in this JSON", 'expected {"results": {video_id: [...]}}')
-    detections = [_read_results(path, str(video_id), items, labels) for video_id, items in results.items()]
-    return PredictionFile(detections, content.get("ground_truth"))
+    ground_truth = content.get("ground_truth")
+    if not isinstance(ground_truth, str | None):
+        raise InputError(f"{path}, ground_truth", f"{ground_truth!r} is no file name", "expected a path or null")
+    detections = [_read_results(path, video_id, items, labels) for video_id, items in results.items()]
+    return PredictionFile(detections, ground_truth)
 
 
 def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detections:
+    check_id(video_id, f"{path}, video {video_id!r}")
     if not isinstance(items, list):
         raise InputError(f"{path}, video {video_id!r}", "its results are not a list")
     try:  # the plain case in bulk: it is several times faster than item by item
@@ -263,7 +271,7 @@ def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detecti
         scores = np.array([item["score"] for item in items], dtype=np.float64)
         ids = [labels.index[item["label"]] for item in items]
         return Detections(video_id, segments, ids, scores)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return _read_results_one_by_one(path, video_id, items, labels)
 
 
@@ -287,13 +295,13 @@ def write_predictions(
     path: str | Path, detections: Iterable[Detections], labels: LabelSet = MMA52, ground_truth: str | None = None
 ) -> None:
     """Seconds to a tenth of a millisecond, scores to seven significant digits."""
-    results = {
-        item.video_id: [
+    results: dict[str, list] = {}
+    for item in detections:
+        rows = zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist())
+        results.setdefault(item.video_id, []).extend(
             {"segment": [round(start, 4), round(end, 4)], "label": labels.actions[k], "score": float(f"{score:.7g}")}
-            for (start, end), k, score in zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist())
-        ]
-        for item in detections
-    }
+            for (start, end), k, score in rows
+        )
     write_json(path, {"version": "mmad-1", "ground_truth": ground_truth, "results": results})
 
 
@@ -322,6 +330,8 @@ def _read_prediction_csv(path: Path, labels: LabelSet) -> list[Detections]:
             known[text] = label_id(text, labels, f"{path}, line {i + 2}")
         ids[i] = known[text]
         rows_of.setdefault(row[video].strip(), []).append(i)
+    for video_id, at in rows_of.items():
+        check_id(video_id, f"{path}, line {at[0] + 2}")
     segments = np.stack([starts, ends], axis=1)
     return [Detections(video_id, segments[at], ids[at], scores[at]) for video_id, at in rows_of.items()]
 
@@ -350,7 +360,7 @@ def _as_number(value) -> float | None:
         return None
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

@@ -1,4 +1,4 @@
-"""Detections in people's own videos: features, detections, timelines and a page, in one folder."""
+"""Detections in people's own videos, and the features they come from, in one folder."""
 
 from pathlib import Path
 
@@ -8,14 +8,16 @@ from mmad.data.features import load_track
 from mmad.engine.extract import extract_folder
 from mmad.engine.infer import Pipeline
 from mmad.files import path_for_id
-from mmad.report.page import write_page
-from mmad.report.timeline import draw_timeline
+from mmad.records import Detections
 
 
-def detect_videos(pipeline: Pipeline, videos: list[tuple[str, Path]], out: str | Path) -> list[str]:
-    """Write predictions.json, predictions.csv, timelines/ID.png and index.html. Returns what went wrong, a line each.
+def detect_videos(
+    pipeline: Pipeline, videos: list[tuple[str, Path]], out: str | Path
+) -> tuple[list[Detections], dict[str, float], list[str]]:
+    """Write predictions.json and predictions.csv into `out`; what could be read of a broken video counts.
 
-    The features stay in `out`/features, so that the same command goes on where it was stopped.
+    The features stay in `out`/features, so that the same command goes on where it was stopped. Returns the detections,
+    the durations in s by video id, and what went wrong, a line each.
     """
     out = Path(out)
     problems = extract_folder(pipeline.extractor, videos, out / "features")
@@ -27,9 +29,4 @@ def detect_videos(pipeline: Pipeline, videos: list[tuple[str, Path]], out: str |
             durations[video_id] = track.duration
     write_predictions(out / "predictions.json", found, pipeline.labels)
     write_detections(out / "predictions.csv", found, "csv", pipeline.labels)
-    for detections in found:
-        picture = path_for_id(out / "timelines", detections.video_id, ".png")
-        draw_timeline(picture, detections, durations[detections.video_id], pipeline.labels)
-    write_page(out / "index.html", found, durations, pipeline.labels)
-    print(f"{sum(map(len, found))} detections in {len(found)} videos: open {out / 'index.html'}")
-    return problems
+    return found, durations, problems

@@ -104,7 +104,7 @@ def _take_best_free(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         correct[np.arange(len(thresholds)), first] = reached.any(axis=1)
         return correct
     taken = np.zeros((len(thresholds), iou.shape[1]), dtype=bool)
-    for m in np.flatnonzero(iou.max(axis=1) >= thresholds[0]):
+    for m in np.flatnonzero(iou.max(axis=1) >= thresholds.min()):
         free = np.where(taken, -1.0, iou[m])  # (J, N)
         best = free.argmax(axis=1)
         hit = free[np.arange(len(thresholds)), best] >= thresholds

@@ -4,9 +4,10 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from mmad.files import write_text
+from mmad.files import path_for_id, write_text
 from mmad.labels import LabelSet
 from mmad.records import Detections
+from mmad.report.timeline import draw_timeline
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -16,6 +17,16 @@ table { border-collapse: collapse; margin: .5rem 0 2rem; }
 th, td { padding: .15rem .9rem .15rem 0; text-align: left; font-variant-numeric: tabular-nums; }
 th { border-bottom: 1px solid currentColor; }
 """
+
+
+def write_report(out: str | Path, found: list[Detections], durations: dict[str, float], labels: LabelSet) -> Path:
+    """timelines/ID.png of each video and index.html over them, in the folder `out`. Returns the page's path."""
+    out = Path(out)
+    for item in found:
+        picture = path_for_id(out / "timelines", item.video_id, ".png")
+        draw_timeline(picture, item, durations[item.video_id], labels)
+    write_page(out / "index.html", found, durations, labels)
+    return out / "index.html"
 
 
 def write_page(

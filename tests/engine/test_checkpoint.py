@@ -82,7 +82,9 @@ class Intruder:
         return Path.touch, (self.victim,)
 
 
-@pytest.mark.parametrize("save", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))])
+@pytest.mark.parametrize(
+    "save", [torch.save, lambda content, path: path.write_bytes(pickle.dumps(content, protocol=2))]
+)
 def test_code_in_a_file_is_not_run(tmp_path, save):
     save({"format": "mmad-1", "model": Intruder(tmp_path / "was here")}, tmp_path / "evil.pt")
     with pytest.raises(InputError, match=r"evil\.pt: not a checkpoint that can be read safely"):

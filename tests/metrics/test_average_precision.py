@@ -54,6 +54,10 @@ def test_tiou_by_hand(one, other, expected):
     assert tiou(other, one) == pytest.approx(expected)
 
 
+def test_thresholds_are_the_official_ones_to_the_last_bit():
+    assert THRESHOLDS.tolist() == [0.1, 0.2, 0.30000000000000004, 0.4, 0.5, 0.6, 0.7000000000000001, 0.8, 0.9]
+
+
 def test_tiou_of_nothing_has_the_right_shape():
     assert tiou(np.zeros((0, 2)), np.ones((3, 2))).shape == (0, 3)
     assert tiou(np.ones((3, 2)), np.zeros((0, 2))).shape == (3, 0)

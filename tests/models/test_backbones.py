@@ -114,7 +114,9 @@ def test_torchvisions_weights_fit(name, classifier, monkeypatch):
     """What torchvision would download, made here: its own network's tensors with its classifier."""
     backbone = random_backbone(name)
     prefix = "network." if isinstance(backbone, ClipNet) else ""
-    theirs = {n.removeprefix(prefix): torch.full_like(v, 3) for n, v in backbone.state_dict().items() if "excite" not in n}
+    theirs = {
+        n.removeprefix(prefix): torch.full_like(v, 3) for n, v in backbone.state_dict().items() if "excite" not in n
+    }
     theirs |= {f"{classifier}.weight": torch.zeros(7, 512), f"{classifier}.bias": torch.zeros(7)}
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, **options: theirs)
     loaded = load_backbone(BackboneConfig(name)).state_dict()

@@ -17,10 +17,27 @@ from mmad.records import FeatureTrack, TimeGrid
 CLASSES = 3
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Networks this small are quickest on one thread, above all while others work on the same machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def tiny(levels: int = 3, reach: float = 4.0, **settings) -> Detector:
     torch.manual_seed(0)
     config = DetectorConfig(width=16, layers=1, heads=2, levels=levels, reach=reach, **settings)
     return build_detector(config, channels=8, num_classes=CLASSES).eval()
+
+
+def stirred() -> Detector:
+    """As after training: no bias is zero and no norm is plain, behind which a missing mask could hide."""
+    detector = tiny()
+    for parameter in detector.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    return detector
 
 
 def clip_of(steps: int, seed: int = 0) -> torch.Tensor:
@@ -67,8 +84,8 @@ def test_levels_answer_for_every_offset_once(levels):
 @pytest.mark.parametrize("steps", [1, 5, 9, 16, 17])
 @torch.inference_mode()
 def test_padding_changes_nothing(steps):
-    """A clip alone and beside a longer one, padded to a multiple of the coarsest stride, says the same at its points."""
-    detector, longest = tiny(), 32
+    """A clip says the same at its points alone and beside a longer one."""
+    detector, longest = stirred(), 32
     features = torch.zeros(2, longest, 8)
     features[0, :steps], features[1] = clip_of(steps)[0], clip_of(longest, seed=1)[0]
     mask = torch.ones(2, longest, dtype=torch.bool)
@@ -85,7 +102,7 @@ def test_padding_changes_nothing(steps):
 
 @torch.inference_mode()
 def test_what_stands_in_the_padding_is_not_seen():
-    detector, features = tiny(), clip_of(16)
+    detector, features = stirred(), clip_of(16)
     mask = torch.arange(16)[None] < 10
     rubbish = torch.where(mask[..., None], features, 1e3)
     clean, dirty = detector(features, mask), detector(rubbish, mask)
@@ -148,9 +165,8 @@ def test_learns_overlapping_actions_by_heart():
         track = FeatureTrack(name, features.numpy(), TimeGrid(start=2.0, step=0.5), duration=40.0)
         found = detect_track(detector, track, InferConfig(nms="soft"))
         for k in range(CLASSES):
-            truth = 2 + 0.5 * np.array([a[:2] for a in actions if a[2] == k]).reshape(-1, 2)
-            best = found.segments[found.labels == k][: len(truth)]
-            assert (found.scores[found.labels == k][: len(truth)] > 0.5).all()
-            overlap = iou_matrix(torch.from_numpy(truth), torch.from_numpy(best))
-            assert (overlap.max(dim=1).values > 0.8).all() if len(truth) else True, (name, k, best)
-            assert (found.scores[found.labels == k][len(truth) :] < 0.5).all()
+            truth = 2 + 0.5 * np.array([a[:2] for a in actions if a[2] == k]).reshape(-1, 2)  # seconds
+            sure = (found.labels == k) & (found.scores > 0.5)
+            assert sure.sum() == len(truth), (name, k)
+            overlap = iou_matrix(torch.from_numpy(truth), torch.from_numpy(found.segments[sure]))
+            assert ((overlap > 0.8).sum(dim=1) == 1).all(), (name, k, overlap)

@@ -1,0 +1,373 @@
+"""Small networks with random weights on small made videos; what comes out is compared with one call of the network."""
+
+import dataclasses
+import functools
+import json
+import threading
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from made_videos import cut_off, write_audio, write_video
+
+from mmad import models
+from mmad.config import BackboneConfig, ExtractConfig
+from mmad.data.clips import centre_frames, normalise, prepare_frames
+from mmad.data.features import load_track
+from mmad.data.video import read_frames
+from mmad.engine import extract
+from mmad.engine.extract import AHEAD, Extractor, extract_folder, find_videos, take_shard
+from mmad.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch):
+    """The networks see 32 x 32 pixels."""
+    for name in ("manet_r18", "r2plus1d_18"):
+        kind = models.BACKBONES[name]
+        small = {**kind.preprocess, "resize": 36, "crop": 32}
+        monkeypatch.setitem(models.BACKBONES, name, dataclasses.replace(kind, preprocess=small))
+
+
+@functools.cache
+def extractor_of(name: str = "manet_r18", seed: int = 0, **settings) -> Extractor:
+    """The same settings and seed give the same weights. Nothing of a run stays in it, so tests may share it."""
+    torch.manual_seed(seed)
+    return Extractor(ExtractConfig(BackboneConfig(name, "random"), device="cpu", **settings))
+
+
+def run_folder(videos, out, **settings) -> list[str]:
+    return extract_folder(extractor_of(**settings), videos, out)
+
+
+def values_of(extractor: Extractor, *paths) -> list[np.ndarray]:
+    found = list(extractor.extract([(path.stem, path) for path in paths]))
+    assert [(item.video_id, item.problem) for item in found] == [(path.stem, None) for path in paths]
+    return [item.track.values for item in found]
+
+
+def features_of_clips(extractor: Extractor, path, frames) -> np.ndarray:
+    """(N, T, C) of frames (N, T), by one call of the network."""
+    frames = np.asarray(frames)
+    pixels = prepare_frames(read_frames(path, frames.ravel(), "pyav"), extractor.preprocess)
+    clips = normalise(pixels, extractor.preprocess).unflatten(0, frames.shape)
+    with torch.inference_mode():
+        return extractor.network(clips).numpy()
+
+
+def features_of_reel(extractor: Extractor, path, frames) -> np.ndarray:
+    return features_of_clips(extractor, path, [frames])[0]
+
+
+def assert_equal(values: np.ndarray, expected: np.ndarray) -> None:
+    assert values.dtype == np.float32
+    np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-5)
+
+
+# --- dense ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8, 64])
+def test_dense_in_chunks_equals_the_whole_video(tmp_path, batch):
+    path = write_video(tmp_path / "a.mp4", 25)
+    extractor = extractor_of(stride=2, batch=batch)
+    (values,) = values_of(extractor, path)
+    expected = features_of_reel(extractor, path, centre_frames(25, 2))
+    assert values.shape == (13, 512)
+    assert_equal(values, expected)
+
+
+def test_dense_frames_see_their_neighbours(tmp_path):
+    """Or else the comparisons around here would prove nothing about the shift."""
+    path = write_video(tmp_path / "a.mp4", 12)
+    extractor = extractor_of()
+    reel = features_of_reel(extractor, path, range(12))
+    alone = features_of_clips(extractor, path, np.arange(12)[:, None])[:, 0]
+    assert np.abs(reel - alone).max(axis=1).min() > 1e-3  # a hundred times the tolerance
+    assert np.abs(np.diff(reel, axis=0)).max(axis=1).min() > 1e-3
+
+
+@pytest.mark.parametrize("batch", [4, 64])
+def test_dense_videos_on_one_reel_do_not_mix(tmp_path, batch):
+    lengths = {"a": 9, "b": 1, "c": 14, "d": 2}
+    paths = [write_video(tmp_path / f"{name}.mp4", count, first=count) for name, count in lengths.items()]
+    extractor = extractor_of(stride=1, batch=batch)
+    for path, values in zip(paths, values_of(extractor, *paths)):
+        assert_equal(values, features_of_reel(extractor, path, range(lengths[path.stem])))
+
+
+# --- clips ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch", [1, 64])
+def test_clips_equal_the_network_on_hand_picked_frames(tmp_path, batch):
+    path = write_video(tmp_path / "a.mp4", 10)
+    extractor = extractor_of(mode="clip", stride=4, window=8, frames=4, batch=batch)
+    (values,) = values_of(extractor, path)
+    picked = [[0, 1, 3, 5], [3, 5, 7, 9], [7, 9, 9, 9]]  # parts of 2 frames around 2, 6 and 10
+    assert values.shape == (3, 512)
+    assert_equal(values, features_of_clips(extractor, path, picked).mean(axis=1))
+
+
+def test_clips_of_several_videos(tmp_path):
+    paths = [write_video(tmp_path / f"{name}.mp4", count) for name, count in (("a", 10), ("b", 1), ("c", 4))]
+    extractor = extractor_of(mode="clip", stride=4, window=4, frames=2, batch=8)
+    picked = [[[1, 3], [5, 7], [9, 9]], [[0, 0]], [[1, 3]]]
+    for path, frames, values in zip(paths, picked, values_of(extractor, *paths)):
+        assert_equal(values, features_of_clips(extractor, path, frames).mean(axis=1))
+
+
+def test_a_network_of_clips_only(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 10)
+    extractor = extractor_of("r2plus1d_18", mode="clip", window=8, frames=4)
+    (values,) = values_of(extractor, path)
+    assert_equal(values, features_of_clips(extractor, path, [[0, 1, 3, 5], [3, 5, 7, 9], [7, 9, 9, 9]]).mean(axis=1))
+    with pytest.raises(InputError, match="mode: r2plus1d_18 sees whole clips; use mode=clip"):
+        extractor_of("r2plus1d_18")
+
+
+# --- counts and times -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "frames, fps, stride, steps",
+    [(24, Fraction(25), 4, 6), (25, Fraction(25), 4, 7), (30, Fraction(30000, 1001), 8, 4)],
+)
+def test_counts_and_times(tmp_path, frames, fps, stride, steps):
+    path = write_video(tmp_path / "a.mp4", frames, fps)
+    (item,) = extractor_of(stride=stride).extract([("v", path)])
+    track = item.track
+    assert (track.video_id, track.values.shape) == ("v", (steps, 512))
+    assert track.duration == pytest.approx(frames / fps)
+    assert track.grid.start == pytest.approx(stride / 2 / fps)
+    assert track.grid.step == pytest.approx(stride / fps)
+    assert track.details["video"] == {"file": "a.mp4", "fps": pytest.approx(fps), "frames": frames, "reader": "pyav"}
+
+
+def test_variable_rate_chooses_frames_by_their_times(tmp_path):
+    times = [0, 0.04, 0.08, 0.12, 0.5, 0.54, 1.0, 1.04, 1.08, 1.2]
+    plan = extractor_of().plan(write_video(tmp_path / "a.mp4", 10, times=times), "a")
+    assert plan.grid.step == pytest.approx(4 * 0.124)  # 10 frames in 1.24 s
+    assert plan.grid.start == pytest.approx(2 * 0.124)
+    assert plan.frames.tolist() == [3, 5, 8]  # nearest to 0.248, 0.744 and 9 * 0.124 = 1.116 s
+
+
+@pytest.mark.parametrize(
+    "fps, frames",
+    [(12.5, [4, 12, 20]), (25, [2, 6, 10, 14, 18, 22]), (50, list(range(1, 24, 2)))],
+)
+def test_resampling_to_one_rate(tmp_path, fps, frames):
+    plan = extractor_of(fps=fps).plan(write_video(tmp_path / "a.mp4", 24), "a")
+    assert plan.frames.tolist() == frames
+    assert plan.grid.to_seconds(1) == pytest.approx(6 / fps)
+
+
+def test_steps_are_counted_while_they_are_computed(tmp_path):
+    paths = [write_video(tmp_path / f"{name}.mp4", 10) for name in "ab"]
+    counts = []
+    list(extractor_of(stride=1, batch=8).extract([(path.stem, path) for path in paths], counts.append))
+    assert counts == [8, 8, 4]
+
+
+# --- folders ----------------------------------------------------------------------------------------------------
+
+
+def test_a_rerun_skips_what_is_done(tmp_path, capsys):
+    videos = [(name, write_video(tmp_path / f"{name}.mp4", 10)) for name in "ab"]
+    out = tmp_path / "features"
+    assert run_folder(videos, out) == []
+    written = {file.name: file.stat().st_mtime_ns for file in out.iterdir()}
+    assert sorted(written) == ["a.json", "a.npy", "b.json", "b.npy"]
+    assert "done already" not in capsys.readouterr().out
+
+    assert run_folder(videos, out) == []
+    assert {file.name: file.stat().st_mtime_ns for file in out.iterdir()} == written
+    assert "2 of 2 videos are done already" in capsys.readouterr().out
+
+    (out / "b.json").unlink()  # as if it had been stopped there
+    assert run_folder(videos, out) == []
+    again = {file.name: file.stat().st_mtime_ns for file in out.iterdir()}
+    assert {name for name in written if again[name] != written[name]} == {"b.json", "b.npy"}
+
+
+@pytest.mark.parametrize("change", [{"stride": 2}, {"mode": "clip"}, {"resize_in_decoder": True}, {"seed": 1}])
+def test_other_settings_or_weights_are_refused(tmp_path, change):
+    videos = [("a", write_video(tmp_path / "a.mp4", 10))]
+    run_folder(videos, tmp_path / "features")
+    with pytest.raises(InputError, match=r"a\.json: was made with other weights or settings .*--out"):
+        run_folder(videos, tmp_path / "features", **change)
+
+
+def test_the_batch_is_no_setting_of_the_features():
+    assert extractor_of(batch=3).source == extractor_of(batch=8).source
+
+
+@pytest.mark.parametrize("mode", ["dense", "clip"])
+def test_resizing_in_the_decoder(tmp_path, mode):
+    path = write_video(tmp_path / "a.mp4", 10)
+    extractor = extractor_of(mode=mode, resize_in_decoder=True)
+    (values,) = values_of(extractor, path)
+    (other,) = values_of(extractor_of(mode=mode), path)
+    assert values.shape == other.shape == (3, 512)
+    cosine = (values * other).sum(axis=1) / np.linalg.norm(values, axis=1) / np.linalg.norm(other, axis=1)
+    assert cosine.min() > 0.9
+
+
+def test_videos_are_found_to_the_bottom_of_folders(tmp_path):
+    for name in ("b.mp4", "deep/er/a.MKV", "deep/notes.txt", "one.avi"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    deep, one = tmp_path / "deep/er/a.MKV", tmp_path / "one.avi"
+    assert find_videos([str(one), str(tmp_path / "deep")]) == [("one", one), ("a", deep)]
+    assert [name for name, _ in find_videos([str(tmp_path), str(one)])] == ["b", "a", "one"]
+    with pytest.raises(InputError, match="nothing: no such file or folder"):
+        find_videos([str(tmp_path / "nothing")])
+
+
+def test_a_folder_without_videos_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"no videos in this folder; looked for \.mp4"):
+        find_videos([str(tmp_path)])
+
+
+def test_duplicate_names_are_refused(tmp_path):
+    for name in ("x/a.mp4", "y/a.avi"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match=r"y/a\.avi: has the same name as .*x/a\.mp4"):
+        find_videos([str(tmp_path)])
+
+
+def test_shards_share_the_videos_out():
+    assert take_shard(list("abcde"), "1/1") == list("abcde")
+    assert [take_shard(list("abcde"), f"{number}/3") for number in (1, 2, 3)] == [["a", "d"], ["b", "e"], ["c"]]
+    assert take_shard(list("ab"), "3/3") == []
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "1/0", "2", "a/b", "-1/2", "1/2/3", ""])
+def test_nonsense_shards_are_refused(shard):
+    with pytest.raises(InputError, match=f"--shard {shard}: is not I/N"):
+        take_shard(list("ab"), shard)
+
+
+# --- what goes wrong --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode, whole_steps", [("dense", 5), ("clip", 4)])
+@pytest.mark.parametrize("of_next", [0, 0.5])
+def test_a_broken_video_keeps_what_was_read(tmp_path, mode, whole_steps, of_next):
+    """Frames 0..9 are whole. In clip mode, step 4 wants frames 7..10; where the file ends at 9, it is clamped."""
+    source = write_video(tmp_path / "whole.mp4", 40, between=0)
+    broken = cut_off(tmp_path / "broken.mp4", source, 10, of_next)
+    settings = {"mode": mode, "stride": 2, **({"window": 4, "frames": 4} if mode == "clip" else {})}
+    problems = run_folder([("whole", source), ("broken", broken), ("again", source)], tmp_path / "out", **settings)
+    assert len(problems) == 1
+    assert "broken.mp4: broken or cut off: 10 of 40 frames could be read" in problems[0]
+
+    track, extractor = load_track(tmp_path / "out", "broken"), extractor_of(**settings)
+    assert len(track.values) >= whole_steps
+    assert track.details["broken"] == problems[0]
+    if mode == "dense":
+        assert_equal(track.values, features_of_reel(extractor, source, [1, 3, 5, 7, 9]))
+    else:
+        picked = [[max(2 * t - 1 + i, 0) for i in range(4)] for t in range(4)]
+        assert_equal(track.values[:4], features_of_clips(extractor, source, picked).mean(axis=1))
+    whole, again = (load_track(tmp_path / "out", name).values for name in ("whole", "again"))
+    assert len(whole) == 20
+    assert_equal(again, whole)  # the videos around it are not touched
+
+    assert run_folder([("broken", broken)], tmp_path / "out", **settings) == problems  # a rerun does not forget it
+
+
+def test_failed_videos_do_not_stop_the_others(tmp_path):
+    good = write_video(tmp_path / "good.mp4", 10)
+    audio, empty = write_audio(tmp_path / "audio.mp4"), tmp_path / "empty.mp4"
+    empty.touch()
+    short = cut_off(tmp_path / "short.mp4", write_video(tmp_path / "source.mp4", 10, between=0), 1)
+    videos = [("audio", audio), ("one", good), ("short", short), ("empty", empty), ("two", good)]
+    found = list(extractor_of().extract(videos))
+    assert [item.video_id for item in found] == ["audio", "one", "short", "empty", "two"]
+    assert [item.problem is None for item in found] == [False, True, False, False, True]
+    assert [item.track is None for item in (found[0], found[3])] == [True, True]
+    assert_equal(found[4].track.values, found[1].track.values)
+
+
+def test_a_video_that_vanishes_does_not_stop_the_others(tmp_path, monkeypatch):
+    gone, good = write_video(tmp_path / "gone.mp4", 10), write_video(tmp_path / "good.mp4", 10)
+    extractor = extractor_of()
+    real = extractor.plan
+
+    def plan(path, video_id):
+        made = real(path, video_id)
+        gone.unlink(missing_ok=True)
+        return made
+
+    monkeypatch.setattr(extractor, "plan", plan)
+    first, second = extractor.extract([("gone", gone), ("good", good)])
+    assert first.track is None and "gone.mp4: no such file" in str(first.problem)
+    assert second.problem is None and len(second.track.values) == 3
+
+
+# --- the reading thread -----------------------------------------------------------------------------------------
+
+
+def test_an_error_in_the_reading_thread_surfaces_and_the_thread_ends(tmp_path, monkeypatch):
+    extractor = extractor_of(stride=1, batch=2)
+    real = extractor._inputs
+
+    def failing(plan):
+        for number, prepared in enumerate(real(plan)):
+            if number == 5:
+                raise RuntimeError("a defect")
+            yield prepared
+
+    monkeypatch.setattr(extractor, "_inputs", failing)
+    before = threading.active_count()
+    with pytest.raises(RuntimeError, match="a defect"):
+        list(extractor.extract([("a", write_video(tmp_path / "a.mp4", 10))]))
+    assert threading.active_count() == before
+
+
+def test_the_reading_thread_ends_with_its_consumer(tmp_path):
+    videos = [(str(i), write_video(tmp_path / f"{i}.mp4", 40)) for i in range(5)]
+    before = threading.active_count()
+    running = extractor_of(stride=1, batch=2).extract(videos)
+    assert next(running).video_id == "0"
+    assert threading.active_count() == before + 1  # waiting for room
+    running.close()
+    assert threading.active_count() == before
+
+
+def test_reading_does_not_run_away_from_a_slow_consumer():
+    made = []
+
+    def items():
+        for i in range(10 * AHEAD):
+            made.append(i)
+            yield i
+
+    running = extract._in_background(items)
+    assert next(running) == 0
+    deadline = time.monotonic() + 5
+    while len(made) < AHEAD and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert AHEAD <= len(made) <= AHEAD + 2  # in the queue, one handed over, one waiting
+    running.close()
+
+
+def test_the_caller_is_not_put_into_inference_mode(tmp_path):
+    path = write_video(tmp_path / "a.mp4", 10)
+    for _ in extractor_of().extract([("a", path), ("b", path)]):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_the_sidecar_says_how_the_features_were_made(tmp_path):
+    run_folder([("a", write_video(tmp_path / "a.mp4", 10))], tmp_path / "out", mode="clip", window=16)
+    content = json.loads((tmp_path / "out" / "a.json").read_text())
+    settings = content["settings"]
+    assert content["source"].startswith(f"manet_r18/{settings['weights']}/clip-")
+    assert (settings["stride"], settings["window"], settings["frames"]) == (4, 16, 8)
+    assert (settings["resized_by"], settings["precision"], settings["preprocess"]["crop"]) == ("torch", "float32", 32)

@@ -1,0 +1,289 @@
+import itertools
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig, load_config
+from mmad.engine import detection
+from mmad.engine.checkpoint import read_checkpoint
+from mmad.engine.infer import load_detector
+from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
+from mmad.errors import InputError
+from mmad.labels import MMA52
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Networks this small are quickest on one thread, above all while others work on the same machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """Eight videos of 4 to 7 s at 8 steps a second; class k shows in channel k. Six to train on, two to judge by."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "features").mkdir()
+    rng, database = np.random.default_rng(0), {}
+    for i in range(8):
+        steps = int(rng.integers(32, 56))
+        at = (np.arange(steps) + 0.5) / 8
+        values, actions = 0.1 * rng.normal(size=(steps, 6)).astype(np.float32), []
+        for k in range(3):
+            start, length = rng.uniform(0, 2), rng.uniform(0.5, 2)
+            values[(start <= at) & (at <= start + length), k] += 1
+            actions.append({"segment": [start, start + length], "label": MMA52.actions[k]})
+        np.save(folder / "features" / f"v{i}.npy", values)
+        database[f"v{i}"] = {"subset": "val" if i > 5 else "train", "duration": steps / 8, "annotations": actions}
+    (folder / "truth.json").write_text(json.dumps({"database": database}))
+    return folder
+
+
+def config_of(data: Path, output: Path, **train) -> DetectionConfig:
+    return DetectionConfig(
+        output=str(output),
+        device="cpu",
+        data=DataConfig(root=str(data), train="truth.json", val="truth.json"),
+        detector=DetectorConfig(width=8, heads=2, layers=1, levels=3, dropout=0.5),
+        train=TrainConfig(**{"epochs": 3, "batch": 2, "ema": 0.9, **train}),
+        infer=InferConfig(window=40, max_detections=20),  # shorter than some videos: random windows
+    )
+
+
+def rows_of(output: Path) -> list[dict]:
+    """metrics.jsonl without the seconds, which no two runs share."""
+    rows = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
+
+
+def same(a, b) -> bool:
+    """Whether two trees of tensors, dicts and lists are equal bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b))
+    return a == b
+
+
+# --- the command ------------------------------------------------------------------------------------------------
+
+
+def test_the_command_leaves_everything(data, tmp_path, capsys):
+    (tmp_path / "tiny.yaml").write_text(
+        "detector: {width: 16, heads: 2, layers: 1, levels: 3}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
+    )
+    output = tmp_path / "run"
+    command = [sys.executable, "tools/train_det.py", str(tmp_path / "tiny.yaml"), f"data.root={data}"]
+    command += ["data.train=truth.json", "data.val=truth.json", "device=cpu", f"output={output}"]
+
+    def run(*more: str) -> subprocess.CompletedProcess:
+        one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run([*command, *more], cwd=REPOSITORY, env=one_thread, capture_output=True, text=True)
+
+    first = run()
+    assert first.returncode == 0, first.stderr
+    assert {path.name for path in output.iterdir()} == {
+        *("config.yaml", "metrics.jsonl", "last.pt", "best.pt", "predictions.json", "report.json", "tensorboard")
+    }
+    assert list((output / "tensorboard").iterdir())
+    assert [row["epoch"] for row in rows_of(output)] == list(range(1, 13))
+    predictions = json.loads((output / "predictions.json").read_text())
+    assert predictions["results"].keys() == {"v6", "v7"}
+    assert predictions["ground_truth"] == str(data / "truth.json")
+    assert predictions["results"]["v6"][0].keys() == {"segment", "label", "score"}
+    report = json.loads((output / "report.json").read_text())
+    best = max(row["score"] for row in rows_of(output))
+    assert report["average"] == pytest.approx(best) and best > 0
+    _, labels, config, features = load_detector(output / "best.pt")
+    assert labels == MMA52 and config.train.epochs == 12
+    assert features["channels"] == 6 and features["source"] == "bare npy" and features["reach"] > 0
+
+    detection.train_detector(load_config(DetectionConfig, output / "config.yaml"))  # all done: judged once more
+    assert "after epoch 12" in capsys.readouterr().out
+    assert json.loads((output / "predictions.json").read_text()) == predictions
+
+    refused = run("train.lr=5")
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1 and "was trained with another train.lr" in refused.stderr
+
+
+# --- stopping and going on --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def ctrl_c(monkeypatch, number: int):
+    """Within it, the `number`-th computation of losses is a Ctrl-C."""
+    original, calls = detection.detector_losses, itertools.count(1)
+
+    def wrapped(*args):
+        losses = original(*args)
+
+        def interrupted(model, batch):
+            if next(calls) == number:
+                raise KeyboardInterrupt
+            return losses(model, batch)
+
+        return interrupted
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(detection, "detector_losses", wrapped)
+        yield
+
+
+@pytest.mark.parametrize("optimizer, ema", [("adamw", 0.0), ("sgd", 0.9)])
+def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, optimizer, ema):
+    settings = {"ema": ema, "optimizer": optimizer, "lr": 0.01}
+    detection.train_detector(config_of(data, tmp_path / "whole", **settings))
+    with ctrl_c(monkeypatch, number=5):  # three batches an epoch: in the middle of the second
+        detection.train_detector(config_of(data, tmp_path / "cut", **settings))
+    assert [row["epoch"] for row in rows_of(tmp_path / "cut")] == [1]
+    detection.train_detector(config_of(data, tmp_path / "cut", **settings))
+
+    assert rows_of(tmp_path / "cut") == rows_of(tmp_path / "whole")
+    assert len(rows_of(tmp_path / "cut")) == 3
+    for name in ("last.pt", "best.pt"):
+        whole, cut = (read_checkpoint(tmp_path / run / name) for run in ("whole", "cut"))
+        for content in (whole, cut):
+            content.pop("history", None)  # holds the seconds
+            content["config"].pop("output")
+        assert same(whole, cut), name
+    results = [json.loads((tmp_path / run / "predictions.json").read_text())["results"] for run in ("whole", "cut")]
+    assert results[0] == results[1]
+
+
+def test_a_stop_in_the_first_epoch_leaves_nothing_half_written(data, tmp_path, monkeypatch):
+    with ctrl_c(monkeypatch, number=2):
+        detection.train_detector(config_of(data, tmp_path / "cut"))
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"config.yaml", "tensorboard"}
+
+
+def test_each_epoch_sees_other_windows_of_long_videos(data, tmp_path, monkeypatch):
+    original, starts = detection.detector_losses, {}
+
+    def watched(*args):
+        def losses(model, batch):
+            for name, grid in zip(batch.video_ids, batch.grids):
+                starts.setdefault(name, []).append(grid.start)
+            return original(*args)(model, batch)
+
+        return losses
+
+    monkeypatch.setattr(detection, "detector_losses", watched)
+    detection.train_detector(config_of(data, tmp_path / "run"))
+    assert all(len(seen) == 3 for seen in starts.values())
+    assert any(len(set(seen)) > 1 for seen in starts.values())
+
+
+def test_another_seed_gives_another_detector(data, tmp_path):
+    weights = []
+    for seed in (0, 1):
+        config = replace(config_of(data, tmp_path / str(seed), epochs=1), seed=seed)
+        detection.train_detector(config)
+        weights.append(read_checkpoint(tmp_path / str(seed) / "last.pt")["model"])
+    assert not same(*weights)
+
+
+OTHER = {  # setting: how it is changed
+    "train.lr": lambda c: replace(c, train=replace(c.train, lr=0.5)),
+    "train.epochs": lambda c: replace(c, train=replace(c.train, epochs=9)),
+    "detector.width": lambda c: replace(c, detector=replace(c.detector, width=16)),
+    "loss.gamma": lambda c: replace(c, loss=replace(c.loss, gamma=1.0)),
+    "seed": lambda c: replace(c, seed=5),
+}
+
+
+def test_other_settings_are_refused_on_resume(data, tmp_path):
+    config = config_of(data, tmp_path / "run", epochs=1)
+    detection.train_detector(config)
+    before = (tmp_path / "run" / "config.yaml").read_text()
+    for name, change in OTHER.items():
+        with pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR"):
+            detection.train_detector(change(config))
+        assert (tmp_path / "run" / "config.yaml").read_text() == before  # the refused settings leave no trace
+    moved = replace(config, train=replace(config.train, workers=1))
+    assert detection.train_detector(moved)["epoch"] == 1  # where and with how many hands does not matter
+
+
+# --- losses that go wrong ---------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_is_said(data, tmp_path, monkeypatch):
+    def broken(config, num_classes):
+        return lambda model, batch: {"classify": sum(p.sum() for p in model.parameters()) * torch.nan}
+
+    monkeypatch.setattr(detection, "detector_losses", broken)
+    with pytest.raises(InputError, match=r"the loss became nan in epoch 1; lower train\.lr"):
+        detection.train_detector(config_of(data, tmp_path / "run"))
+    assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_the_loss_falls(data, tmp_path):
+    detection.train_detector(config_of(data, tmp_path / "run", epochs=6, lr=0.01, ema=0.0))
+    losses = [row["loss"] for row in rows_of(tmp_path / "run")]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+# --- what moves the weights -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("epoch, rate", [(0, 0.001), (0.5, 0.501), (1, 1), (2, 0.8536), (3, 0.5), (5, 0), (7, 0)])
+def test_cosine_with_warm_up(epoch, rate):
+    """One epoch of warm-up, four from 1 to 0: half way 0.5, a quarter of the way (1 + cos 45 degrees) / 2."""
+    config = TrainConfig(lr=1.0, epochs=5, warmup_epochs=1.0)
+    assert learning_rate(config, epoch) == pytest.approx(rate, abs=1e-4)
+
+
+def test_cosine_without_warm_up():
+    assert learning_rate(TrainConfig(lr=2.0, epochs=4, warmup_epochs=0), 0) == 2
+    assert learning_rate(TrainConfig(lr=2.0, epochs=1, warmup_epochs=1), 1) == 2
+
+
+@pytest.mark.parametrize("epoch, rate", [(0, 1), (29.9, 1), (30, 0.1), (59.9, 0.1), (60, 0.01), (79, 0.01)])
+def test_steps(epoch, rate):
+    assert learning_rate(TrainConfig(lr=1.0, schedule="step"), epoch) == pytest.approx(rate)
+
+
+def test_weight_decay_spares_vectors():
+    model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Conv1d(4, 2, 3))
+    decayed, plain = make_optimizer(model, TrainConfig(weight_decay=0.3)).param_groups
+    assert [p.shape for p in decayed["params"]] == [(4, 3), (2, 4, 3)] and decayed["weight_decay"] == 0.3
+    assert [p.shape for p in plain["params"]] == [(4,), (4,), (4,), (2,)] and plain["weight_decay"] == 0
+
+
+def test_averaged_weights():
+    """Decay min(0.5, (1 + n) / (10 + n)): 2/11, 3/12, ... until it is the one asked for."""
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    average = AveragedWeights(model, decay=0.25)
+    nn.init.ones_(model.weight)
+    average.update(model)
+    assert average.model.weight.item() == pytest.approx(1 - 2 / 11)
+    average.update(model)
+    assert average.model.weight.item() == pytest.approx(1 - 2 / 11 * 3 / 12)
+    average.update(model)  # (1 + 3) / (10 + 3) is more than 0.25
+    assert average.model.weight.item() == pytest.approx(1 - 2 / 11 * 3 / 12 * 0.25)
+    assert model.weight.item() == 1
+
+
+def test_averaged_weights_copy_whole_numbers():
+    model = nn.BatchNorm1d(2)
+    average = AveragedWeights(model, decay=0.9)
+    model(torch.rand(4, 2))
+    average.update(model)
+    assert average.model.num_batches_tracked.item() == 1
+    assert not average.model.training and not average.model.weight.requires_grad

@@ -28,10 +28,6 @@ class BackboneConfig:
     resize: int = 0  # short side of the frames, pixels; 0: as the backbone was made for
     crop: int = 0  # side of the square cut from them; 0: likewise
 
-    def __post_init__(self):
-        if self.resize < self.crop:
-            raise InputError("resize", f"{self.resize} is smaller than crop={self.crop}", "set both, or neither")
-
 
 @dataclass
 class ExtractConfig:
@@ -43,7 +39,7 @@ class ExtractConfig:
     window: int = 32  # clip mode: frames of video that one step sees
     frames: int = 0  # clip mode: frames sampled from the window; 0: as many as the backbone was made for
     fps: float = 0.0  # resample every video to this rate first; 0: each video's own
-    batch: int = 32  # frames (dense) or clips (clip) a forward pass
+    batch: int = 32  # frames a forward pass; in clip mode as many whole clips as hold so many
     resize_in_decoder: bool = False  # quicker, but features then depend on the reader; recorded with them
     precision: str = "float32"  # of the forward pass; features are stored as float32
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
@@ -160,6 +156,12 @@ class DetectionConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     infer: InferConfig = field(default_factory=InferConfig)
+
+    def __post_init__(self):
+        coarsest = 2 ** (self.detector.levels - 1)
+        if self.infer.window < coarsest:
+            remedy = f"{self.detector.levels} pyramid levels need at least {coarsest} steps"
+            raise InputError("infer.window", f"{self.infer.window}", remedy)
 
 
 @dataclass

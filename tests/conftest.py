@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 
 def pytest_addoption(parser):
@@ -30,3 +31,9 @@ def shared() -> Path:
     folder = shared_folder()
     assert folder is not None, "mark the test with pytest.mark.shared"
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Small tensors are slower on several threads, much slower where other processes are busy."""
+    torch.set_num_threads(1)

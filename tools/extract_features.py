@@ -5,6 +5,7 @@ python tools/extract_features.py [CONFIG] --videos PATH... --out DIR [--checkpoi
 
 import argparse
 import sys
+from pathlib import Path
 
 from mmad.config import ExtractConfig, load_config
 from mmad.engine.extract import Extractor, extract_folder, find_videos, take_shard
@@ -19,6 +20,11 @@ def main() -> int:
     parser.add_argument("--checkpoint", help="a recognizer of ours, or the authors' released MANet")
     parser.add_argument("--shard", default="1/1", help="I/N: only every N-th video from the I-th on")
     args = parser.parse_intermixed_args()
+    typed_after = [
+        item for item in args.videos if "=" in item and not Path(item).exists()
+    ]  # --videos takes all it gets
+    args.videos = [item for item in args.videos if item not in typed_after]
+    args.settings += typed_after
     path = args.settings.pop(0) if args.settings and "=" not in args.settings[0] else None
 
     config = load_config(ExtractConfig, path, args.settings)

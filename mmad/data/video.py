@@ -89,11 +89,14 @@ def probe(path: str | Path) -> VideoInfo:
     path = Path(path)
     with _open(path) as container:
         video = _video_stream(container, path)
-        timestamps, hidden = [], 0
+        timestamps, hidden, decoded_until = [], 0, None
         try:
             for packet in container.demux(video):
                 if not packet.size:
                     continue
+                if packet.is_corrupt:  # the file ends inside it
+                    break
+                decoded_until = packet.dts
                 if packet.is_discard:
                     hidden += 1
                 else:
@@ -101,7 +104,8 @@ def probe(path: str | Path) -> VideoInfo:
         except av.error.FFmpegError:
             pass  # cut off: the frames up to here count, `stream` will say how many
         time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
-        promised = video.frames - hidden
+        # What the edit list shows of the file's index; `video.frames` also counts what the demuxer leaves out.
+        promised = sum(not entry.is_discard for entry in video.index_entries) if video.frames else 0
     with _open(path) as container:
         frame = _first_frame(container, path)
     frame_duration = 1 / float(rate) if rate else 0.04
@@ -111,6 +115,8 @@ def probe(path: str | Path) -> VideoInfo:
     stamps = np.sort(np.asarray(timestamps, dtype=np.int64))
     if len(stamps) > 1:
         frame_duration = float(np.median(np.diff(stamps))) * time_base or frame_duration
+    if promised > len(stamps) and decoded_until is not None:
+        stamps = _without_gaps(stamps, decoded_until, 1.5 * frame_duration / time_base)
     rotation = round(frame.rotation / 90) * 90 % 360
     width, height = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
     expected = max(len(stamps), promised)
@@ -130,13 +136,16 @@ def stream(
     wanted = None if indices is None else {int(i) for i in indices}
     last = info.num_frames - 1 if wanted is None else max(wanted, default=-1)
     if min(wanted or [0]) < 0 or last >= info.num_frames:
-        raise InputError(info.path, f"frame {last} was asked for", f"frames are 0..{info.num_frames - 1}")
+        wrong = last if last >= info.num_frames else min(wanted)
+        raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
     with _open(info.path) as container:
         video = _video_stream(container, info.path)
         video.thread_type = "AUTO"
-        for position, frame in enumerate(_decode(container, video)):
+        for position, (frame, failed) in enumerate(_decode(container, video)):
             stamp = position if frame.pts is None else frame.pts
+            if failed and shown < last and stamp > info.timestamps[shown + 1]:
+                break  # decoded by another thread from the frame that could not be
             # Before the first shown frame (edit list) this loop does nothing; after a lost frame it runs twice.
             while shown < last and stamp >= info.timestamps[shown + 1]:
                 shown += 1
@@ -146,6 +155,17 @@ def stream(
                 return
     if shown < last or (wanted is None and info.expected_frames > info.num_frames):
         raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
+
+
+def _without_gaps(stamps: np.ndarray, decoded_until: int, gap: float) -> np.ndarray:
+    """Of a file cut off between B frames: the timestamps before the first that is missing.
+
+    decoded_until: decoding time of the last packet; nothing shown before it can be missing. gap: what counts as one.
+    """
+    count = int(np.searchsorted(stamps, decoded_until, side="right"))
+    while count < len(stamps) and (count == 0 or stamps[count] - stamps[count - 1] <= gap):
+        count += 1
+    return stamps[:count]
 
 
 def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
@@ -182,7 +202,8 @@ def read_frames(
         height, width = size or (info.height, info.width)
         return np.empty((0, height, width, 3), dtype=np.uint8)
     if indices.min() < 0 or indices.max() >= info.num_frames:
-        raise InputError(info.path, f"frame {indices.max()} was asked for", f"frames are 0..{info.num_frames - 1}")
+        wrong = indices[(indices < 0) | (indices >= info.num_frames)][0]
+        raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     name, _ = choose_reader(info, reader)
     if name == "decord":
         frames = _read_decord(info, indices, size)
@@ -216,19 +237,26 @@ def _video_stream(container, path: Path):
     return streams[0]
 
 
-def _decode(container, video) -> Iterator[av.VideoFrame]:
-    """All frames; at the first packet that cannot be decoded, those that the decoder still holds, and no more."""
+def _decode(container, video) -> Iterator[tuple[av.VideoFrame, bool]]:
+    """(frame, False) of all; at the first packet that cannot be decoded, (frame, True) of those still held."""
     try:
         for packet in container.demux(video):
-            yield from packet.decode()
+            if packet.is_corrupt:  # the file ends inside it
+                break
+            for frame in packet.decode():
+                yield frame, False
+        else:
+            return
     except av.error.FFmpegError:
-        with contextlib.suppress(av.error.FFmpegError):
-            yield from video.codec_context.decode(None)
+        pass
+    with contextlib.suppress(av.error.FFmpegError):
+        for frame in video.codec_context.decode(None):
+            yield frame, True
 
 
 def _first_frame(container, path: Path) -> av.VideoFrame:
     try:
-        return next(_decode(container, _video_stream(container, path)))
+        return next(_decode(container, _video_stream(container, path)))[0]
     except StopIteration:
         raise InputError(path, "no frame could be decoded", "is the file complete?") from None
 

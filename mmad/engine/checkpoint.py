@@ -6,7 +6,6 @@ and can rebuild its model without help.
 
 import dataclasses
 import hashlib
-import pickle
 from pathlib import Path
 
 import torch
@@ -48,15 +47,18 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
         raise InputError(path, "is a folder", "name a checkpoint file")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # a damaged file can fail in any of a dozen ways
         reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
         problem = f"not a checkpoint that can be read safely ({reason})"
         raise InputError(path, problem, "is the file complete?") from None
     if not isinstance(content, dict):
         raise InputError(path, f"holds a {type(content).__name__}", "expected a checkpoint")
     if kind is not None and (content.get("format"), content.get("kind")) != (FORMAT, kind):
-        found = f"a {content['kind']}" if content.get("format") == FORMAT else "no checkpoint of ours"
+        found = f"a {content.get('kind')}" if content.get("format") == FORMAT else "no checkpoint of ours"
         raise InputError(path, f"this is {found}", f"expected a {kind}")
+    missing = [key for key in ("config", "labels", "model") if kind is not None and key not in content]
+    if missing:
+        raise InputError(path, f"the checkpoint has no {missing[0]!r}", "save it again")
     return content
 
 
@@ -68,6 +70,8 @@ def labels_of(checkpoint: dict) -> LabelSet:
 
 def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may_miss: str = "") -> None:
     """Fill a module; missing, surplus and misshapen tensors are named. may_miss: part of names that may be absent."""
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
+        raise InputError(path, "its model is no dict of named tensors", "is it another tool's?")
     wanted = module.state_dict()
     missing = [n for n in wanted if n not in state and not (may_miss and may_miss in n)]
     surplus = [n for n in state if n not in wanted]
@@ -99,7 +103,7 @@ def load_recognizer(path: str | Path) -> Recognizer:
         embedding = state["head.fc_emb_t.bias"].numel() if "head.fc_emb_t.bias" in state else 0
     else:
         state = content.get("state_dict", content)
-        if not isinstance(state, dict) or not is_released(state):
+        if not isinstance(state, dict) or not all(isinstance(n, str) for n in state) or not is_released(state):
             raise InputError(path, "neither a recognizer of ours nor the released MANet", "is it another model's?")
         labels, state, embedding = MMA52, from_released(state), 300
         backbone = BackboneConfig(name="manet_r50")
@@ -122,6 +126,11 @@ def load_backbone(config: BackboneConfig) -> nn.Module:
     if config.weights == "pretrained":
         _fill_pretrained(backbone, config)
     return backbone.eval()
+
+
+def has_untrained(config: BackboneConfig) -> bool:
+    """Whether pretrained weights leave something of a backbone fresh: ImageNet knows no SE + shift."""
+    return config.weights == "pretrained" and (config.shift or config.name.startswith("manet"))
 
 
 def _fill_pretrained(backbone: nn.Module, config: BackboneConfig) -> None:

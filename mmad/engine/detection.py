@@ -1,13 +1,14 @@
 """Training a detector on features, and judging it."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from mmad.config import DataConfig, DetectionConfig, save_config, to_dict
+from mmad.config import DataConfig, DetectionConfig
 from mmad.data.annotations import read_annotations, read_label_set, select_subset, write_predictions
 from mmad.data.dataset import Batch, FeatureDataset, collate, reach_of
 from mmad.engine.checkpoint import load_into, read_checkpoint
@@ -38,8 +39,6 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     size = sum(p.numel() for p in model.parameters()) / 1e6
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
     print(f"a detector of {size:.2f} M parameters, on {device}")
-    output.mkdir(parents=True, exist_ok=True)
-    save_config(config, output / "config.yaml")
     coarsest = 2 ** (config.detector.levels - 1)
 
     def batches(epoch: int) -> DataLoader:
@@ -49,7 +48,9 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
             config.train.batch,
             shuffle=True,
             generator=torch.Generator().manual_seed(config.seed * 1_000_003 + epoch),
-            collate_fn=lambda samples: collate(samples, coarsest),
+            num_workers=config.train.workers,
+            multiprocessing_context="spawn" if config.train.workers else None,
+            collate_fn=partial(collate, multiple=coarsest),
         )
 
     def judge(model: nn.Module) -> dict[str, float]:
@@ -63,7 +64,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         "settings": train_set.tracks[0].details.get("settings", {}),
     }
     losses = detector_losses(config, len(labels))
-    task = Task("detector", model, labels, to_dict(config), {"features": features}, batches, losses, judge)
+    task = Task("detector", model, labels, config, {"features": features}, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     content = read_checkpoint(output / "best.pt", "detector")

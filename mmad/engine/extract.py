@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from mmad.data import clips
 from mmad.data.annotations import VIDEO_SUFFIXES
 from mmad.data.features import is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
-from mmad.engine.checkpoint import load_backbone, load_recognizer, weight_digest
+from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
@@ -64,7 +64,11 @@ class Extractor:
             config.backbone.weights = str(checkpoint)
             self.network = recognizer.backbone.eval()
         else:
-            self.network = load_backbone(config.backbone)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)  # what stays untrained is the same in every run, and so are its features
+                self.network = load_backbone(config.backbone)
+            if config.backbone.weights == "random" or has_untrained(config.backbone):
+                print("note: this backbone is untrained in whole or in part; give a trained one with --checkpoint")
         kind = backbone_named(config.backbone)
         if config.mode == "dense" and not kind.streams:
             raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")
@@ -103,11 +107,11 @@ class Extractor:
     def extract(self, videos: Iterable[tuple[str, Path]], on_frame: Callable[[int], None] | None = None):
         """Yield an `Extracted` for each (video id, path), in order. on_frame: told how many steps were computed."""
         run = self._run_dense if self.config.mode == "dense" else self._run_clips
-        with torch.inference_mode(), closing(_in_background(lambda: self._read(videos))) as messages:
+        with closing(_in_background(lambda: self._read(videos))) as messages:
             yield from run(messages, on_frame or (lambda count: None))
 
     def _read(self, videos: Iterable[tuple[str, Path]]) -> Iterator[tuple]:
-        """In the background thread: ("begin", plan), ("input", (S, 3, h, w) uint8) ..., ("end", plan, problem)."""
+        """In the background thread: ("begin", plan), ("input", pixels) ..., ("end", inputs, problem)."""
         for video_id, path in videos:
             try:
                 plan = self.plan(Path(path), video_id)
@@ -115,12 +119,17 @@ class Extractor:
                 yield "failed", video_id, error
                 continue
             yield "begin", plan
+            count, problem = 0, None
             try:
                 for prepared in self._inputs(plan):
                     yield "input", prepared
-                yield "end", plan, None
-            except BrokenVideo as error:
-                yield "end", plan, error
+                    count += 1
+                info = plan.info
+                if info.expected_frames > info.num_frames:  # all that is there was read, but not all is there
+                    problem = BrokenVideo(info.path, info.num_frames, info.expected_frames, float(info.times[-1]))
+            except InputError as error:
+                problem = error
+            yield "end", count, problem
 
     def _inputs(self, plan: Plan) -> Iterator[Tensor]:
         """(3, h, w) for each step in dense mode, (frames, 3, h, w) in clip mode; holds one window of frames at most."""
@@ -146,7 +155,7 @@ class Extractor:
         def push() -> None:
             if frames:
                 batch = self._normalised(torch.stack(frames))
-                with self._precision():
+                with self._forward():
                     collector.add(reel.push(batch, torch.tensor(starts, device=self.device)))
                 on_frame(len(frames))
                 frames.clear()
@@ -164,7 +173,7 @@ class Extractor:
                 beginning = beginning or kind == "begin"
             yield from collector.finished()
         push()
-        with self._precision():
+        with self._forward():
             collector.add(reel.finish())
         yield from collector.finished()
 
@@ -175,7 +184,7 @@ class Extractor:
 
         def push() -> None:
             if windows:
-                with self._precision():
+                with self._forward():
                     collector.add(self.network(self._normalised(torch.stack(windows))).mean(dim=1))
                 on_frame(len(windows))
                 windows.clear()
@@ -194,10 +203,11 @@ class Extractor:
     def _normalised(self, pixels: Tensor) -> Tensor:
         return clips.normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
 
-    def _precision(self):
-        if self.config.precision == "float32":
-            return nullcontext()
-        return torch.autocast(self.device.type, getattr(torch, self.config.precision))
+    @contextmanager
+    def _forward(self):
+        """No gradients and the configured precision, for as long as the network computes and no longer."""
+        with torch.inference_mode(), in_precision(self.config.precision, self.device):
+            yield
 
 
 class _Collector:
@@ -214,15 +224,8 @@ class _Collector:
             self.waiting.append([message[0], 0, message[1]])
         elif kind == "begin":
             self.waiting.append([message[0], None, None])
-        else:  # "end": how many of the planned steps were read
-            plan, problem = message
-            self.waiting[-1][1:] = [self._steps_read(plan, problem), problem]
-
-    @staticmethod
-    def _steps_read(plan: Plan, problem: BrokenVideo | None) -> int:
-        if problem is None:
-            return len(plan.frames)
-        return int((plan.frames.reshape(len(plan.frames), -1).max(axis=1) < problem.read).sum())
+        else:  # "end": how many steps were read, and what went wrong
+            self.waiting[-1][1:] = message
 
     def add(self, features: Tensor) -> None:
         if features.numel():
@@ -288,6 +291,11 @@ def _in_background(make: Callable[[], Iterator]) -> Iterator:
     finally:
         stop.set()
         thread.join()
+
+
+def in_precision(name: str, device: torch.device):
+    """A context in which a network computes in float32 or, mixed, in a shorter type."""
+    return nullcontext() if name == "float32" else torch.autocast(device.type, getattr(torch, name))
 
 
 def choose_device(name: str) -> torch.device:

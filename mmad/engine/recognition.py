@@ -1,7 +1,5 @@
 """Training a recognizer on trimmed clips, and judging it."""
 
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +8,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from mmad.config import RecognitionConfig, save_config, to_dict
+from mmad.config import RecognitionConfig
 from mmad.data.annotations import read_clip_list, read_label_set
 from mmad.data.clip_dataset import ClipBatch, ClipDataset, collate_clips
 from mmad.data.clips import Preprocess, normalise
 from mmad.data.exchange import ClipPredictions, write_recognition
 from mmad.engine.checkpoint import load_backbone, load_into, read_checkpoint
-from mmad.engine.extract import choose_device
+from mmad.engine.extract import choose_device, in_precision
 from mmad.engine.train import Task, fit
 from mmad.errors import InputError
 from mmad.files import write_json
@@ -48,8 +46,6 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     size = 0 if vectors is None else vectors.shape[1]
     model = Recognizer(load_backbone(config.backbone), len(labels), size, config.dropout)
     print(f"{len(train_set)} clips to train on, {len(val_set)} to judge by, {config.backbone.name} on {device}")
-    output.mkdir(parents=True, exist_ok=True)
-    save_config(config, output / "config.yaml")
     truth = np.array([label for _, label in val_set.clips])
 
     def batches(epoch: int) -> DataLoader:
@@ -58,7 +54,7 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
         return _loader(train_set, config, shuffle=True, generator=order)
 
     def losses(model: nn.Module, batch: ClipBatch) -> dict[str, Tensor]:
-        with _precision(config.precision, device):
+        with in_precision(config.precision, device):
             found = model(normalise(batch.pixels, preprocess))
         embedding = None if found.embedding is None else found.embedding.float()
         goal = None if vectors is None else vectors.to(device)
@@ -69,8 +65,7 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
         figures = recognition_figures(truth, found.actions, found.parts, labels)
         return {"score": figures["f1_mean"], "action_top1": figures["action_top1"]}
 
-    settings = to_dict(replace(config, backbone=replace(config.backbone, weights="random")))  # the file holds them all
-    task = Task("recognizer", model, labels, settings, {}, batches, losses, judge)
+    task = Task("recognizer", model, labels, config, {}, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")
@@ -96,7 +91,7 @@ def predict_clips(
     """The five best actions of each clip and their body parts; the model is in eval mode."""
     ranked = []
     for batch in tqdm(_loader(dataset, config), desc="judging", leave=False, disable=None):
-        with _precision(config.precision, device):
+        with in_precision(config.precision, device):
             logits = model(normalise(batch.pixels.to(device), preprocess)).logits
         ranked.append(logits.float().topk(min(5, len(labels)), dim=1).indices.cpu().numpy())
     actions = np.concatenate(ranked)
@@ -109,10 +104,6 @@ def _loader(dataset: ClipDataset, config: RecognitionConfig, **how) -> DataLoade
     context = "spawn" if workers else None
     how |= {"num_workers": workers, "multiprocessing_context": context, "collate_fn": collate_clips}
     return DataLoader(dataset, config.train.batch, **how)
-
-
-def _precision(name: str, device: torch.device):
-    return nullcontext() if name == "float32" else torch.autocast(device.type, getattr(torch, name))
 
 
 def _label_vectors(path: str, num_classes: int) -> Tensor | None:

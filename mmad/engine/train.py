@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from mmad.config import TrainConfig
+from mmad.config import TrainConfig, save_config, to_dict
 from mmad.engine.checkpoint import load_into, read_checkpoint, save_checkpoint
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
 from mmad.errors import InputError
@@ -27,7 +27,7 @@ from mmad.labels import LabelSet
 class Task:
     """What is trained: everything in which recognition and detection differ.
 
-    kind: "recognizer" or "detector". config: of the run, as nested dicts. more: what else its checkpoints hold.
+    kind: "recognizer" or "detector". config: of the whole run. more: what else its checkpoints hold.
     batches: epoch -> the epoch's batches, the same ones at every call. losses: (model, batch) -> {name: scalar}, whose
     sum is minimised. evaluate: model -> {name: number} with "score", higher is better.
     """
@@ -35,7 +35,7 @@ class Task:
     kind: str
     model: nn.Module
     labels: LabelSet
-    config: dict
+    config: object
     more: dict
     batches: Callable[[int], Iterable]
     losses: Callable[[nn.Module, object], dict[str, Tensor]]
@@ -43,7 +43,7 @@ class Task:
 
 
 def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: torch.device) -> dict[str, float]:
-    """Train into the folder `output`: last.pt, best.pt, metrics.jsonl and TensorBoard files. Returns the best figures.
+    """Train into the folder `output`: config.yaml, last.pt, best.pt, metrics.jsonl, tensorboard/. Returns the best row.
 
     If `output` holds a last.pt of the same settings, goes on from there.
     """
@@ -53,6 +53,7 @@ def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: 
     optimizer = make_optimizer(model, config)
     average = AveragedWeights(model, config.ema) if config.ema else None
     history = _resume(task, model, optimizer, average, output)
+    save_config(task.config, output / "config.yaml")
     best = max((row for row in history if "score" in row), key=lambda row: row["score"], default=None)
     with SummaryWriter(output / "tensorboard", purge_step=len(history)) as board:
         for epoch in range(len(history), config.epochs):
@@ -68,7 +69,13 @@ def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: 
             if "score" in row and (best is None or row["score"] > best["score"]):
                 best = row
                 save_checkpoint(
-                    output / "best.pt", task.kind, task.config, task.labels, judged, epoch=epoch + 1, **task.more
+                    output / "best.pt",
+                    task.kind,
+                    to_dict(task.config),
+                    task.labels,
+                    judged,
+                    epoch=epoch + 1,
+                    **task.more,
                 )
             _save_last(task, model, optimizer, average, history, output)
     return best or {}
@@ -113,7 +120,7 @@ def _save_last(task: Task, model, optimizer, average, history: list[dict], outpu
     state = {"optimizer": optimizer.state_dict(), "history": json.dumps(history), **task.more}
     if average is not None:
         state |= {"average": average.model.state_dict(), "average_updates": average.updates}
-    save_checkpoint(output / "last.pt", task.kind, task.config, task.labels, model, **state)
+    save_checkpoint(output / "last.pt", task.kind, to_dict(task.config), task.labels, model, **state)
     write_text(output / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in history))
 
 
@@ -123,7 +130,8 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
     if not path.exists():
         return []
     content = read_checkpoint(path, task.kind)
-    changed = [key for key in _flat(task.config) if _flat(content["config"]).get(key) != _flat(task.config)[key]]
+    then, now = _flat(content["config"]), _flat(to_dict(task.config))
+    changed = [key for key in now if then.get(key) != now[key]]
     if changed:
         raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR, or delete it")
     load_into(model, content["model"], path)

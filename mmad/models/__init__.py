@@ -74,7 +74,11 @@ def backbone_named(config: BackboneConfig) -> Backbone:
 def preprocess_of(config: BackboneConfig) -> dict:
     """Arguments of `mmad.data.clips.Preprocess`: the backbone's own, with the sizes that the configuration asks for."""
     asked = {name: value for name, value in (("resize", config.resize), ("crop", config.crop)) if value}
-    return {**backbone_named(config).preprocess, **asked}
+    how = {**backbone_named(config).preprocess, **asked}
+    if how["resize"] < how["crop"]:
+        remedy = f"set both backbone.resize and backbone.crop; {config.name} was made for others"
+        raise InputError("backbone.resize", f"{how['resize']} is smaller than the crop of {how['crop']}", remedy)
+    return how
 
 
 def build_backbone(config: BackboneConfig) -> nn.Module:

@@ -184,7 +184,7 @@ class FrameStream:
         """The (T', C) features still held back; the reel is empty afterwards."""
         shift = next((shift for shift in self.shifts if shift is not None), None)
         if shift is None or shift.held is None:
-            return torch.empty(0, 0)
+            return next(self.network.parameters()).new_empty(0, self.network.channels)
         nothing = shift.held[:0]
         return self._run(nothing, torch.empty(0, dtype=torch.bool, device=nothing.device), last=True)
 
@@ -195,7 +195,7 @@ class FrameStream:
                 continue
             x, shifted, starts = shift(x, block.excite, starts, last)
             if len(x) == 0 and not last:
-                return torch.empty(0, 0, device=x.device)
+                return x.new_empty(0, self.network.channels)
             x = block(x, shifted)
         return self.network.pool(x)
 

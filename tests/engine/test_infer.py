@@ -40,8 +40,9 @@ def check_windows(steps: int, window: int, multiple: int) -> None:
 
 
 @pytest.mark.parametrize("window", [1, 5, 8, 15])
-def test_a_window_shorter_than_the_coarsest_stride(window):
-    check_windows(steps=100, window=window, multiple=16)
+def test_a_window_shorter_than_the_coarsest_stride_is_refused(window):
+    with pytest.raises(InputError, match="5 pyramid levels need at least 16 steps"):
+        DetectionConfig(detector=DetectorConfig(levels=5), infer=InferConfig(window=window))
 
 
 @pytest.mark.parametrize("steps", [200, 1000])

@@ -23,15 +23,6 @@ from mmad.labels import MMA52
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are quickest on one thread, above all while others work on the same machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     """Eight videos of 4 to 7 s at 8 steps a second; class k shows in channel k. Six to train on, two to judge by."""

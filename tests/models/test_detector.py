@@ -17,15 +17,6 @@ from mmad.records import FeatureTrack, TimeGrid
 CLASSES = 3
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Networks this small are quickest on one thread, above all while others work on the same machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def tiny(levels: int = 3, reach: float = 4.0, **settings) -> Detector:
     torch.manual_seed(0)
     config = DetectorConfig(width=16, layers=1, heads=2, levels=levels, reach=reach, **settings)

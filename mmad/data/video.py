@@ -104,8 +104,7 @@ def probe(path: str | Path) -> VideoInfo:
         except av.error.FFmpegError:
             pass  # cut off: the frames up to here count, `stream` will say how many
         time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
-        # What the edit list shows of the file's index; `video.frames` also counts what the demuxer leaves out.
-        promised = sum(not entry.is_discard for entry in video.index_entries) if video.frames else 0
+        promised = _promised_frames(video, hidden)
     with _open(path) as container:
         frame = _first_frame(container, path)
     frame_duration = 1 / float(rate) if rate else 0.04
@@ -155,6 +154,16 @@ def stream(
                 return
     if shown < last or (wanted is None and info.expected_frames > info.num_frames):
         raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
+
+
+def _promised_frames(video, hidden: int) -> int:
+    """How many frames the file's index says are shown; 0 where it does not say."""
+    if not video.frames:
+        return 0
+    if hasattr(video, "index_entries"):  # PyAV 17 on: exact, edit lists included
+        return sum(not entry.is_discard for entry in video.index_entries)
+    shown = float(video.duration * video.time_base * video.average_rate) if video.duration else video.frames
+    return min(video.frames - hidden, round(shown))
 
 
 def _without_gaps(stamps: np.ndarray, decoded_until: int, gap: float) -> np.ndarray:

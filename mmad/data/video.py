@@ -18,6 +18,7 @@ import numpy as np
 
 from mmad.errors import InputError
 
+BT709 = 1  # FFmpeg's number of the colour space of HD video
 READERS = ("auto", "pyav", "decord")
 
 
@@ -232,6 +233,9 @@ def _open(path: Path):
         raise InputError(path, "is a folder", "name a video file")
     if path.stat().st_size == 0:
         raise InputError(path, "the file is empty (0 bytes)")
+    # Older torchvision has the decoder's threads write to Python's log on import. They wait for the interpreter to do
+    # so, and the interpreter waits for them when a broken file is closed: a deadlock. Without a log there is none.
+    av.logging.set_level(None)
     try:
         return av.open(str(path))
     except av.error.FFmpegError as error:
@@ -271,10 +275,11 @@ def _first_frame(container, path: Path) -> av.VideoFrame:
 
 
 def _upright(frame: av.VideoFrame, rotation: int, size: tuple[int, int] | None) -> np.ndarray:
-    if size is not None:
-        height, width = size if rotation % 180 == 0 else size[::-1]
-        frame = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR")
-    picture = frame.to_ndarray(format="rgb24")
+    height, width = (None, None) if size is None else size if rotation % 180 == 0 else size[::-1]
+    # PyAV before 17 converts HD colours (BT.709) as if they were SD ones unless it is told.
+    colours = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"} if frame.colorspace == BT709 else {}
+    frame = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR", **colours)
+    picture = frame.to_ndarray()
     return np.ascontiguousarray(np.rot90(picture, rotation // 90)) if rotation else picture
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, trimmed, turned, write_audio, write_video
@@ -308,3 +309,10 @@ def test_a_video_cut_off_before_its_index_is_refused(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"b\.mp4: not a readable video .* is the file complete\?"):
         probe(path)
+
+
+def test_decoding_threads_write_to_no_python_log(tmp_path):
+    """They would wait for the interpreter while it waits for them; importing an older torchvision turns the log on."""
+    av.logging.set_level(av.logging.ERROR)
+    read_frames(write_video(tmp_path / "a.mp4", 4), [0], "pyav")
+    assert av.logging.get_level() is None

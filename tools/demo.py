@@ -1,4 +1,4 @@
-"""The whole job once, small: make videos, train a recognizer and a detector, detect in held-out videos, score.
+"""The whole job once, small: draw videos, train a recognizer and a detector, detect in held-out videos, score.
 
 python tools/demo.py DIR [key=value ...]      the same command again goes on where it was
 """
@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from mmad.config import DemoConfig, load_config
+from mmad.data.annotations import read_annotations
 from mmad.engine.detect import detect_videos
 from mmad.engine.detection import train_detector
 from mmad.engine.extract import Extractor, extract_folder, find_videos
@@ -52,7 +53,8 @@ def main() -> None:
     say(5, "detecting in the held-out videos, as in videos of your own")
     pipeline = load_pipeline(out / "detector" / "best.pt", recognizer)
     found, durations, _ = detect_videos(pipeline, find_videos([str(data / "val")]), out / "detections")
-    print(f"open {write_report(out / 'detections', found, durations, pipeline.labels)}")
+    truth = {item.video_id: item for item in read_annotations(data / "val.csv")}
+    print(f"open {write_report(out / 'detections', found, durations, pipeline.labels, truth)}")
     print(f"\ndone in {time.perf_counter() - began:.0f} s" + NEXT.format(out=out))
 
 

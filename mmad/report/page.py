@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from mmad.files import path_for_id, write_text
 from mmad.labels import LabelSet
-from mmad.records import Detections
+from mmad.records import Annotation, Detections
 from mmad.report.timeline import draw_timeline
 
 STYLE = """
@@ -19,12 +19,21 @@ th { border-bottom: 1px solid currentColor; }
 """
 
 
-def write_report(out: str | Path, found: list[Detections], durations: dict[str, float], labels: LabelSet) -> Path:
-    """timelines/ID.png of each video and index.html over them, in the folder `out`. Returns the page's path."""
+def write_report(
+    out: str | Path,
+    found: list[Detections],
+    durations: dict[str, float],
+    labels: LabelSet,
+    truth: dict[str, Annotation] | None = None,
+) -> Path:
+    """timelines/ID.png of each video and index.html over them, in the folder `out`. Returns the page's path.
+
+    durations: s, by video id. truth: what is known to be true, by video id.
+    """
     out = Path(out)
     for item in found:
         picture = path_for_id(out / "timelines", item.video_id, ".png")
-        draw_timeline(picture, item, durations[item.video_id], labels)
+        draw_timeline(picture, item, durations[item.video_id], labels, (truth or {}).get(item.video_id))
     write_page(out / "index.html", found, durations, labels)
     return out / "index.html"
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer
 from mmad.errors import InputError
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
-from mmad.records import FeatureTrack
+from mmad.records import FeatureTrack, TimeGrid
 
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory however slow it is
 
@@ -39,9 +39,8 @@ class Plan:
 
     video_id: str
     info: VideoInfo
-    grid: object
-    frames: np.ndarray  # (steps,) or (steps, frames of a clip): indices into the video
-    reader: str = "pyav"
+    grid: TimeGrid
+    frames: np.ndarray  # (steps,) or (steps, frames of a clip): indices into the video, ascending over the steps
 
 
 @dataclass
@@ -60,8 +59,7 @@ class Extractor:
         """checkpoint: a recognizer, whose backbone is used; without it `config.backbone` says what to load."""
         if checkpoint:
             recognizer = load_recognizer(checkpoint)
-            config.backbone = recognizer.backbone_config
-            config.backbone.weights = str(checkpoint)
+            config = replace(config, backbone=replace(recognizer.backbone_config, weights=str(checkpoint)))
             self.network = recognizer.backbone.eval()
         else:
             with torch.random.fork_rng(devices=[]):
@@ -104,32 +102,63 @@ class Extractor:
         frames = wanted if info.constant_rate and not config.fps else info.nearest_frames(wanted / fps)
         return Plan(video_id, info, clips.step_grid(config.stride, fps), np.minimum(frames, info.num_frames - 1))
 
-    def extract(self, videos: Iterable[tuple[str, Path]], on_frame: Callable[[int], None] | None = None):
-        """Yield an `Extracted` for each (video id, path), in order. on_frame: told how many steps were computed."""
-        run = self._run_dense if self.config.mode == "dense" else self._run_clips
+    def extract(
+        self, videos: Iterable[tuple[str, Path]], on_step: Callable[[int], None] | None = None
+    ) -> Iterator[Extracted]:
+        """Yield an `Extracted` for each (video id, path), in order. on_step: told how many more steps were computed."""
+        network = _Reel(self) if self.config.mode == "dense" else _Clips(self)
+        results = _Results(self)
+        inputs: list[Tensor] = []
+        starts: list[bool] = []  # of each input, whether it is the first of its video
+
+        def compute() -> None:
+            results.add(network.push(torch.stack(inputs), starts))
+            if on_step is not None:
+                on_step(len(inputs))
+            inputs.clear()
+            starts.clear()
+
         with closing(_in_background(lambda: self._read(videos))) as messages:
-            yield from run(messages, on_frame or (lambda count: None))
+            first = False
+            for kind, content in messages:
+                if kind == "begin":
+                    results.begin(content)
+                    first = True
+                elif kind == "input":
+                    results.count()
+                    inputs.append(content)
+                    starts.append(first)
+                    first = False
+                    if len(inputs) == network.batch:
+                        compute()
+                else:
+                    results.end(content)
+                yield from results.ready()
+            if inputs:
+                compute()
+            results.add(network.finish())
+            yield from results.ready()
 
     def _read(self, videos: Iterable[tuple[str, Path]]) -> Iterator[tuple]:
-        """In the background thread: ("begin", plan), ("input", pixels) ..., ("end", inputs, problem)."""
+        """In the background thread, for each video: ("begin", plan or id), ("input", pixels) ..., ("end", problem)."""
         for video_id, path in videos:
+            problem = None
             try:
                 plan = self.plan(Path(path), video_id)
             except InputError as error:
-                yield "failed", video_id, error
+                yield "begin", video_id
+                yield "end", error
                 continue
             yield "begin", plan
-            count, problem = 0, None
             try:
-                for prepared in self._inputs(plan):
-                    yield "input", prepared
-                    count += 1
+                for pixels in self._inputs(plan):
+                    yield "input", pixels
                 info = plan.info
                 if info.expected_frames > info.num_frames:  # all that is there was read, but not all is there
                     problem = BrokenVideo(info.path, info.num_frames, info.expected_frames, float(info.times[-1]))
             except InputError as error:
                 problem = error
-            yield "end", count, problem
+            yield "end", problem
 
     def _inputs(self, plan: Plan) -> Iterator[Tensor]:
         """(3, h, w) for each step in dense mode, (frames, 3, h, w) in clip mode; holds one window of frames at most."""
@@ -144,114 +173,107 @@ class Extractor:
                 yield chosen if plan.frames.ndim == 2 else chosen[0]
                 step += 1
             if step < len(steps):
-                for old in [i for i in held if i < steps[step:].min(axis=1).min()]:
+                for old in [i for i in held if i < steps[step].min()]:
                     del held[old]
 
-    def _run_dense(self, messages: Iterator[tuple], on_frame) -> Iterator[Extracted]:
-        reel = FrameStream(self.network)
-        collector = _Collector(self)
-        frames, starts, beginning = [], [], False
-
-        def push() -> None:
-            if frames:
-                batch = self._normalised(torch.stack(frames))
-                with self._forward():
-                    collector.add(reel.push(batch, torch.tensor(starts, device=self.device)))
-                on_frame(len(frames))
-                frames.clear()
-                starts.clear()
-
-        for kind, *message in messages:
-            if kind == "input":
-                frames.append(message[0])
-                starts.append(beginning)
-                beginning = False
-                if len(frames) == self.config.batch:
-                    push()
-            else:
-                collector.note(kind, *message)
-                beginning = beginning or kind == "begin"
-            yield from collector.finished()
-        push()
-        with self._forward():
-            collector.add(reel.finish())
-        yield from collector.finished()
-
-    def _run_clips(self, messages: Iterator[tuple], on_frame) -> Iterator[Extracted]:
-        collector = _Collector(self)
-        windows = []
-        size = max(self.config.batch // self.frames, 1)
-
-        def push() -> None:
-            if windows:
-                with self._forward():
-                    collector.add(self.network(self._normalised(torch.stack(windows))).mean(dim=1))
-                on_frame(len(windows))
-                windows.clear()
-
-        for kind, *message in messages:
-            if kind == "input":
-                windows.append(message[0])
-                if len(windows) == size:
-                    push()
-            else:
-                collector.note(kind, *message)
-            yield from collector.finished()
-        push()
-        yield from collector.finished()
-
-    def _normalised(self, pixels: Tensor) -> Tensor:
-        return clips.normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
-
     @contextmanager
-    def _forward(self):
+    def forward(self):
         """No gradients and the configured precision, for as long as the network computes and no longer."""
         with torch.inference_mode(), in_precision(self.config.precision, self.device):
             yield
 
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """(..., 3, h, w) uint8 -> float32 on the device."""
+        return clips.normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
 
-class _Collector:
-    """Puts the stream of features back into videos: rows come in the order in which their frames went in."""
+
+class _Reel:
+    """The dense way: frames go through the network one after the other, videos spliced into one reel."""
+
+    def __init__(self, extractor: Extractor):
+        self.extractor, self.batch = extractor, extractor.config.batch
+        self.stream = FrameStream(extractor.network)
+
+    def push(self, frames: Tensor, starts: list[bool]) -> Tensor:
+        """(T, 3, h, w) uint8 and whether each frame begins a video -> the (T', C) features that are complete."""
+        with self.extractor.forward():
+            pixels = self.extractor.normalised(frames)
+            return self.stream.push(pixels, torch.tensor(starts, device=pixels.device))
+
+    def finish(self) -> Tensor:
+        with self.extractor.forward():
+            return self.stream.finish()
+
+
+class _Clips:
+    """The clip way: each step's frames go through the network together, and their features are averaged."""
+
+    def __init__(self, extractor: Extractor):
+        self.extractor, self.batch = extractor, max(extractor.config.batch // extractor.frames, 1)
+
+    def push(self, windows: Tensor, starts: list[bool]) -> Tensor:
+        """(N, T, 3, h, w) uint8 -> (N, C) features; where videos begin does not matter here."""
+        with self.extractor.forward():
+            return self.extractor.network(self.extractor.normalised(windows)).mean(dim=1)
+
+    def finish(self) -> Tensor:
+        return torch.empty(0)
+
+
+@dataclass
+class _Pending:
+    """A video whose features are being computed. steps: how many it has so far; ended: whether that is all."""
+
+    plan: Plan | str  # the id alone where the video could not be opened
+    steps: int = 0
+    ended: bool = False
+    problem: InputError | None = None
+
+
+class _Results:
+    """Puts the rows of features back into videos: they come in the order in which the inputs went in."""
 
     def __init__(self, extractor: Extractor):
         self.extractor = extractor
-        self.rows: list[np.ndarray] = []
-        self.waiting: list[list] = []  # [plan, rows it will have or None while it is being read, problem]
-        self.inputs = 0
+        self.rows: list[np.ndarray] = []  # of the first pending video, and what follows it
+        self.pending: list[_Pending] = []
 
-    def note(self, kind: str, *message) -> None:
-        if kind == "failed":
-            self.waiting.append([message[0], 0, message[1]])
-        elif kind == "begin":
-            self.waiting.append([message[0], None, None])
-        else:  # "end": how many steps were read, and what went wrong
-            self.waiting[-1][1:] = message
+    def begin(self, plan: Plan | str) -> None:
+        self.pending.append(_Pending(plan))
+
+    def end(self, problem: InputError | None) -> None:
+        self.pending[-1].ended, self.pending[-1].problem = True, problem
+
+    def count(self) -> None:
+        self.pending[-1].steps += 1
 
     def add(self, features: Tensor) -> None:
         if features.numel():
             self.rows.append(features.float().cpu().numpy())
 
-    def finished(self) -> Iterator[Extracted]:
-        while self.waiting and self.waiting[0][1] is not None:
-            plan, count, problem = self.waiting[0]
-            if sum(len(rows) for rows in self.rows) < count:
+    def ready(self) -> Iterator[Extracted]:
+        """The videos, in order, whose rows are all there."""
+        while self.pending and self.pending[0].ended:
+            video = self.pending[0]
+            if sum(len(rows) for rows in self.rows) < video.steps:
                 return
-            self.waiting.pop(0)
-            if count == 0:
-                yield Extracted(plan if isinstance(plan, str) else plan.video_id, problem=problem)
+            self.pending.pop(0)
+            if video.steps == 0:
+                video_id = video.plan if isinstance(video.plan, str) else video.plan.video_id
+                yield Extracted(video_id, problem=video.problem)
                 continue
             rows = np.concatenate(self.rows)
-            values, self.rows = rows[:count], [rows[count:]]
-            yield Extracted(plan.video_id, self._track(plan, values, problem), problem)
+            self.rows = [rows[video.steps :]]
+            yield Extracted(video.plan.video_id, self._track(video, rows[: video.steps]), video.problem)
 
-    def _track(self, plan: Plan, values: np.ndarray, problem: BrokenVideo | None) -> FeatureTrack:
-        info = plan.info
+    def _track(self, video: _Pending, values: np.ndarray) -> FeatureTrack:
+        plan, info = video.plan, video.plan.info
         details = {
             "settings": self.extractor.settings,
-            "video": {"file": info.path.name, "fps": info.fps, "frames": info.num_frames, "reader": plan.reader},
+            "video": {"file": info.path.name, "fps": info.fps, "frames": info.num_frames, "reader": "pyav"},
         }
-        if problem is not None:
-            details["broken"] = str(problem)
+        if video.problem is not None:
+            details["broken"] = str(video.problem)
         return FeatureTrack(plan.video_id, values, plan.grid, info.duration, self.extractor.source, details)
 
 

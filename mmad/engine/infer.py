@@ -128,21 +128,29 @@ def load_pipeline(detector: str | Path, recognizer: str | Path | None = None, de
     The features are made with the settings that the detector's own were made with; other weights are refused.
     """
     model, labels, config, features = load_detector(detector)
-    settings = features.get("settings")
-    if not settings:
-        raise InputError(
-            detector,
-            f"was trained on features of unknown origin ({features['source']})",
-            "retrain it on features from tools/extract_features.py to detect in videos",
-        )
-    extract = ExtractConfig(
-        backbone=BackboneConfig(
-            settings["backbone"],
-            "pretrained",
-            settings["shift"],
-            settings["preprocess"]["resize"],
-            settings["preprocess"]["crop"],
-        ),
+    if not features["settings"]:
+        remedy = "retrain it on features from tools/extract_features.py to detect in videos"
+        raise InputError(detector, f"was trained on features of unknown origin ({features['source']})", remedy)
+    try:
+        extractor = Extractor(_extract_config(features["settings"], device), str(recognizer) if recognizer else None)
+    except InputError as error:
+        if recognizer:
+            raise
+        raise InputError(error.place, error.problem, f"{NEEDS_RECOGNIZER}, or else: {error.remedy}") from None
+    if extractor.source != features["source"]:
+        problem = f"makes features {extractor.source}, {detector} knows {features['source']}"
+        raise InputError(recognizer or detector, problem, "is it another one?" if recognizer else NEEDS_RECOGNIZER)
+    return Pipeline(model.to(choose_device(device)), labels, config, extractor)
+
+
+NEEDS_RECOGNIZER = "give the recognizer that the detector was trained with as --recognizer"
+
+
+def _extract_config(settings: dict, device: str) -> ExtractConfig:
+    """The configuration that made features with these settings; the weights are the package's or a recognizer's."""
+    how = settings["preprocess"]
+    return ExtractConfig(
+        backbone=BackboneConfig(settings["backbone"], "pretrained", settings["shift"], how["resize"], how["crop"]),
         mode=settings["mode"],
         stride=settings["stride"],
         window=settings.get("window", 32),
@@ -152,12 +160,3 @@ def load_pipeline(detector: str | Path, recognizer: str | Path | None = None, de
         precision=settings["precision"],
         device=device,
     )
-    extractor = Extractor(extract, str(recognizer) if recognizer else None)
-    if extractor.source != features["source"]:
-        remedy = (
-            "give the recognizer that it was trained with as --recognizer" if not recognizer else "is it another one?"
-        )
-        raise InputError(
-            recognizer or detector, f"features by {extractor.source}, the detector knows {features['source']}", remedy
-        )
-    return Pipeline(model.to(choose_device(device)), labels, config, extractor)

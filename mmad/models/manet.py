@@ -201,35 +201,36 @@ class FrameStream:
 
 
 class StreamShift:
-    """The temporal shift of one block, remembering two frames between chunks."""
+    """The temporal shift of one block, which remembers two frames between chunks.
+
+    held: (1, C, H, W) the input of the frame whose successor is not here yet, and `held_starts` (1,) whether it begins
+    a video. excited: (2, C, H, W) what the shift takes channels from: the frame before `held`, and `held`, gated.
+    """
 
     def __init__(self):
-        self.held: Tensor | None = None  # (1, C, H, W) input of the frame whose successor is not here yet
-        self.excited: Tensor | None = None  # (2, C, H, W) gated: the frame before `held`, and `held`
-        self.held_starts: Tensor | None = None  # (1,) whether `held` begins a video
+        self.held: Tensor | None = None  # until the reel begins, and after its end
+        self.held_starts: Tensor | None = None
+        self.excited: Tensor | None = None
 
-    def __call__(self, x: Tensor, excite, starts: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, x: Tensor, excite: nn.Module, starts: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
         """x (T, C, H, W), starts (T,) -> the inputs whose successors are known, the same shifted, and their starts."""
-        excited = excite(x) if len(x) else x
-        if self.held is not None:
-            x = torch.cat([self.held, x])
-            starts = torch.cat([self.held_starts, starts])
-            excited = torch.cat([self.excited, excited])  # one frame more than x, in front
-        elif len(x):
-            excited = torch.cat([torch.zeros_like(excited[:1]), excited])
-        if last and len(x):  # nothing follows
+        if self.held is None:
+            self.held, self.held_starts, self.excited = x[:0], starts[:0], torch.zeros_like(x[:1])
+        excited = torch.cat([self.excited, excite(x)])  # in front, one frame more than x
+        x, starts = torch.cat([self.held, x]), torch.cat([self.held_starts, starts])
+        if last:
             excited = torch.cat([excited, torch.zeros_like(excited[:1])])
-            starts_after = torch.cat([starts[1:], starts.new_ones(1)])
-            self.held = self.excited = self.held_starts = None
-        elif len(x):
-            self.held, self.excited, self.held_starts = x[-1:], excited[-2:], starts[-1:]
-            x, starts, starts_after = x[:-1], starts[:-1], starts[1:]
+        count = len(x) if last else len(x) - 1
+        ends = torch.cat([starts[1:], starts.new_ones(1)])  # the last of them is used only if nothing follows
+
+        previous = excited[:count] * ~starts[:count].view(-1, 1, 1, 1)
+        following = excited[2 : 2 + count] * ~ends[:count].view(-1, 1, 1, 1)
+        shifted = temporal_shift(excited[1 : 1 + count], previous, following)
+        if last:
+            self.held = self.held_starts = self.excited = None
         else:
-            return x, x, starts
-        here = excited[1 : 1 + len(x)]
-        previous = excited[: len(x)] * ~starts.view(-1, 1, 1, 1)
-        following = excited[2 : 2 + len(x)] * ~starts_after.view(-1, 1, 1, 1)
-        return x, temporal_shift(here, previous, following), starts
+            self.held, self.held_starts, self.excited = x[count:], starts[count:], excited[count:]
+        return x[:count], shifted, starts[:count]
 
 
 @dataclass

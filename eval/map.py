@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mmad.data.annotations import is_placeholder, read_annotations, read_label_set, read_predictions, select_subset
 from mmad.errors import InputError, run_command
-from mmad.files import write_json
+from mmad.files import refuse_same_file, write_json
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 
 
@@ -26,6 +26,12 @@ def main() -> None:
     truth = args.ground_truth or predictions.ground_truth
     if not truth:
         raise InputError(args.predictions, "names no ground truth", "give it with --ground-truth FILE")
+    if not truth.isprintable():
+        raise InputError(
+            args.predictions, f"ground_truth {truth!r} is no file name", "give it with --ground-truth FILE"
+        )
+    if args.json:
+        refuse_same_file(args.json, args.predictions, truth)
     if not args.ground_truth and not Path(truth).exists():  # named relative to the predictions
         truth = str(Path(args.predictions).parent / truth)
     annotations = select_subset(read_annotations(truth, labels), args.subset, truth)

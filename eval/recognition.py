@@ -10,7 +10,7 @@ import numpy as np
 from mmad.data.annotations import read_clip_list, read_label_set
 from mmad.data.exchange import align, read_recognition
 from mmad.errors import run_command
-from mmad.files import write_json
+from mmad.files import refuse_same_file, write_json
 from mmad.metrics.recognition import as_table, recognition_figures
 
 
@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
     args = parser.parse_args()
 
+    if args.json:
+        refuse_same_file(args.json, args.predictions, args.ground_truth)
     labels = read_label_set(args.labels)
     clips, truth = zip(*read_clip_list(args.ground_truth, labels))
     predictions = align(read_recognition(args.predictions, labels), list(clips), args.predictions)

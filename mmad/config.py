@@ -5,6 +5,7 @@ load_config(DetectionConfig, "configs/bench.yaml", ["data.root=bench", "train.ep
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -15,6 +16,7 @@ import yaml
 from mmad.errors import InputError
 from mmad.files import write_text
 
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML makes of hopeless text
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -27,6 +29,9 @@ class BackboneConfig:
     shift: bool = False  # efficientnet_lite0 only: insert MANet's SE + temporal shift (untrained until trained)
     resize: int = 0  # short side of the frames, pixels; 0: as the backbone was made for
     crop: int = 0  # side of the square cut from them; 0: likewise
+
+    def __post_init__(self):
+        require_between(self, 0, 4096, "resize", "crop")
 
 
 @dataclass
@@ -48,6 +53,7 @@ class ExtractConfig:
         require("mode", self.mode, ("dense", "clip"))
         require("precision", self.precision, PRECISIONS)
         require_positive(self, "stride", "window", "batch")
+        require_between(self, 0, 1024, "frames", "fps")
 
 
 @dataclass
@@ -62,6 +68,9 @@ class DataConfig:
     val_subset: str = "val"
     fps: float = 30.0  # of an MMA-52 CSV without an fps column
 
+    def __post_init__(self):
+        require_positive(self, "fps")
+
 
 @dataclass
 class FeaturesConfig:
@@ -72,6 +81,10 @@ class FeaturesConfig:
     bare_offset: float = 0.0  # frame on which their first row is centred; 0: half a stride
     bare_fps: float = 30.0  # frames a second that the two are counted in
     channels_first: bool = False  # (C, T) arrays, as some other tools write them
+
+    def __post_init__(self):
+        require_positive(self, "bare_fps")
+        require_between(self, 0, 1e6, "bare_stride", "bare_offset")
 
 
 @dataclass
@@ -88,6 +101,8 @@ class DetectorConfig:
 
     def __post_init__(self):
         require_positive(self, "width", "layers", "levels", "heads", "head_layers")
+        require_between(self, 0, 0.99, "dropout")
+        require_between(self, 0, 1e6, "reach")
         if self.width % self.heads:
             raise InputError("width", f"{self.width} is no multiple of heads={self.heads}")
 
@@ -107,6 +122,7 @@ class InferConfig:
     def __post_init__(self):
         require("nms", self.nms, ("soft", "hard", "none"))
         require_positive(self, "max_detections", "candidates", "window", "sigma")
+        require_between(self, 0, 1, "iou", "min_score")
 
 
 @dataclass
@@ -131,6 +147,8 @@ class TrainConfig:
         require("optimizer", self.optimizer, ("adamw", "sgd"))
         require("schedule", self.schedule, ("cosine", "step"))
         require_positive(self, "epochs", "batch", "lr", "evaluate_every")
+        require_between(self, 0, 0.99999, "momentum", "ema")
+        require_between(self, 0, 1e6, "weight_decay", "warmup_epochs", "clip_grad", "workers")
 
 
 @dataclass
@@ -141,6 +159,11 @@ class LossConfig:
     alpha: float = 0.25  # focal: weight of the positives
     gamma: float = 2.0  # focal: how much easy points are played down
     centre: float = 1.5  # points within this many strides of an action's middle answer for it
+
+    def __post_init__(self):
+        require_between(self, 0, 1, "alpha")
+        require_between(self, 0, 1e6, "boundary", "gamma")
+        require_positive(self, "centre")
 
 
 @dataclass
@@ -158,6 +181,7 @@ class DetectionConfig:
     infer: InferConfig = field(default_factory=InferConfig)
 
     def __post_init__(self):
+        require_run(self)
         coarsest = 2 ** (self.detector.levels - 1)
         if self.infer.window < coarsest:
             remedy = f"{self.detector.levels} pyramid levels need at least {coarsest} steps"
@@ -177,6 +201,9 @@ class ClipConfig:
     def __post_init__(self):
         require("reader", self.reader, ("auto", "pyav", "decord"))
         require_positive(self, "frames")
+        require_between(self, 0, 1, "flip")
+        if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
+            raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
 
 
 @dataclass
@@ -198,7 +225,10 @@ class RecognitionConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
-        require("precision", self.precision, PRECISIONS)
+        require("precision", self.precision, ("float32", "bfloat16"))
+        require_run(self)
+        require_between(self, 0, 0.99, "dropout")
+        require_between(self, 0, 1e6, "embedding_weight")
 
 
 @dataclass
@@ -214,6 +244,7 @@ class DemoConfig:
 
     def __post_init__(self):
         require_positive(self, "videos", "clips")
+        require_between(self, 0, 2**31 - 1, "seed")
 
 
 def require(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -223,8 +254,23 @@ def require(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def require_positive(config, *names: str) -> None:
     for name in names:
-        if not getattr(config, name) > 0:
+        if not 0 < getattr(config, name) < math.inf:  # NaN fails both
             raise InputError(name, f"{getattr(config, name)}", "must be positive")
+
+
+def require_between(config, low: float, high: float, *names: str) -> None:
+    """Finite values from `low` to `high`, the ends included."""
+    for name in names:
+        value = getattr(config, name)
+        if not (low <= value <= high and math.isfinite(value)):
+            raise InputError(name, f"{value}", f"must lie in {low:g}..{high:g}")
+
+
+def require_run(config) -> None:
+    """What every training run needs: a seed that numpy and torch take, and a folder."""
+    require_between(config, 0, 2**31 - 1, "seed")
+    if not config.output.strip() or "\0" in config.output:
+        raise InputError("output", f"{config.output!r}", "name a folder")
 
 
 Config = typing.TypeVar("Config")
@@ -266,9 +312,11 @@ def save_config(config, path: str | Path) -> None:
 
 def _read_yaml(path: Path) -> dict:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not YAML: {error}") from None
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = {} if values is None else values
+        _paths(values)
+    except UNREADABLE as error:
+        raise InputError(path, f"not YAML that can be read: {error}") from None
     if not isinstance(values, dict):
         raise InputError(path, "not a YAML mapping", "expected `key: value` lines")
     return values
@@ -277,7 +325,7 @@ def _read_yaml(path: Path) -> dict:
 def _paths(values: dict, prefix: str = "") -> list[str]:
     """Dotted names of all keys."""
     found = []
-    for key, value in values.items():
+    for key, value in values.items() if isinstance(values, dict) else ():
         found.append(f"{prefix}{key}")
         if isinstance(value, dict):
             found += _paths(value, f"{prefix}{key}.")
@@ -333,7 +381,7 @@ def _convert(value, wanted, name: str, source: str):
     if isinstance(value, _Typed):
         try:
             value = str(value) if wanted is str else yaml.safe_load(value)
-        except yaml.YAMLError:
+        except UNREADABLE:
             raise InputError(source, f"the value of {name} cannot be read") from None
     if typing.get_origin(wanted) is list:
         items = value if isinstance(value, list) else [value]
@@ -349,7 +397,7 @@ def _convert(value, wanted, name: str, source: str):
                 return number
             if number.is_integer():
                 return int(number)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
     kind = wanted.__name__ if not isinstance(wanted, types.UnionType) else str(wanted)
     raise InputError(source, f"{name} is {value!r}", f"expected {kind}")

@@ -1,5 +1,6 @@
 """What is said when the input is wrong: one line, and exit code 2."""
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,10 @@ def run_command(main: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # `... | head` closed the pipe: not an error of anybody's
         sys.stderr.close()
         code = 0
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ENOSPC, errno.EROFS, errno.ELOOP):
+            raise
+        code = _complain(f"{error.filename}: {error.strerror}")
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, the same command goes on from there", file=sys.stderr)
         code = 130

@@ -19,6 +19,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     What was written is synced to disk before the rename, so that a reader sees the old file, the new file or none.
     """
+    if not Path(path).name or Path(path).is_dir():
+        raise InputError(path if str(path) else "output file", "is no file name", "name a file")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -29,6 +31,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_same_file(out: str | Path, *inputs: str | Path | None) -> None:
+    """Refuse to write over what was read."""
+    for name in inputs:
+        if name and Path(out).exists() and Path(name).exists() and Path(out).samefile(name):
+            raise InputError(out, "is read by this very command", "write to another file")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -52,6 +61,8 @@ def read_json(path: str | Path):
         raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
     except RecursionError:
         raise InputError(path, "its brackets are nested too deep") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise InputError(path, f"not JSON that can be read ({error})") from None
 
 
 def read_lines(path: str | Path) -> list[str]:
@@ -109,6 +120,7 @@ def check_id(video_id: str, where: str = "") -> str:
         and not PureWindowsPath(video_id).anchor
         and ".." not in parts
         and all(character.isprintable() for character in video_id)
+        and all(len(part.encode()) <= 200 for part in parts)  # file systems end at 255, suffixes included
     )
     if not harmless:
         raise InputError(where or "video id", f"{video_id!r} is no name for a file in a folder", "rename the video")

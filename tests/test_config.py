@@ -54,7 +54,7 @@ def test_half_a_section_keeps_the_other_half_of_that_kind_of_config():
         ("train.step_epochs=[10, 20]", lambda c: c.train.step_epochs, [10, 20]),
         ("train.step_epochs=10", lambda c: c.train.step_epochs, [10]),
         ("features.channels_first=true", lambda c: c.features.channels_first, True),
-        ("output=", lambda c: c.output, ""),
+        ("features.folder=", lambda c: c.features.folder, ""),
         ("output=a=b", lambda c: c.output, "a=b"),
     ],
 )

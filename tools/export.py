@@ -17,6 +17,7 @@ from mmad.data.exchange import (
     write_recognition,
 )
 from mmad.errors import InputError, run_command
+from mmad.files import refuse_same_file
 
 
 def main() -> None:
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")
     args = parser.parse_args()
 
+    refuse_same_file(args.out, args.predictions, args.list)
     labels = read_label_set(args.labels)
     if is_recognition(args.predictions):
         clips = read_recognition(args.predictions, labels)

@@ -174,6 +174,9 @@ def _read_videos(
             actions = video.get(key, [])
             if not isinstance(actions, list):
                 raise InputError(where, f"{key!r} is not a list")
+            fps = _as_number(video.get("fps"))
+            if video.get("fps") is not None and not (fps is not None and 0 < fps < np.inf):
+                raise InputError(where, f"fps {video['fps']!r} is not a positive number")
         except InputError as error:
             on_problem(error)
             continue
@@ -188,7 +191,6 @@ def _read_videos(
             except InputError as error:
                 on_problem(error)
                 del segments[len(ids) :]
-        fps = _as_number(video.get("fps"))
         annotations.append(Annotation(str(video_id), duration, segments, ids, str(video.get("subset") or ""), fps))
     return annotations
 
@@ -217,6 +219,7 @@ def _segment(segment, where: str) -> tuple[float, float]:
 def read_clip_list(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse) -> list[tuple[str, int]]:
     """[(file name, label id)] of an MA-52 list: `name.mp4 label` a line. Each clip once."""
     clips: dict[str, int] = {}
+    refused = 0
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
@@ -225,12 +228,14 @@ def read_clip_list(path: str | Path, labels: LabelSet = MMA52, on_problem: OnPro
             name, _, label = line.strip().rpartition(" ")
             if not name:
                 raise InputError(where, f"{line.strip()!r}", "expected `name.mp4 label`")
+            check_id(name, where)
             if name in clips:
                 raise InputError(where, f"clip {name} is listed twice", "delete one of the lines")
             clips[name] = label_id(label, labels, where)
         except InputError as error:
+            refused += 1
             on_problem(error)
-    if not clips:
+    if not clips and not refused:
         on_problem(InputError(path, "no clips in the list", "expected `name.mp4 label` lines"))
     return list(clips.items())
 
@@ -267,8 +272,10 @@ def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detecti
     if not isinstance(items, list):
         raise InputError(f"{path}, video {video_id!r}", "its results are not a list")
     try:  # the plain case in bulk: it is several times faster than item by item
-        segments = np.array([item["segment"] for item in items], dtype=np.float64).reshape(len(items), 2)
+        segments = np.array([item["segment"] for item in items], dtype=np.float64)
         scores = np.array([item["score"] for item in items], dtype=np.float64)
+        if items and (segments.shape != (len(items), 2) or scores.shape != (len(items),)):
+            raise ValueError("not two times and one score each")
         ids = [labels.index[item["label"]] for item in items]
         return Detections(video_id, segments, ids, scores)
     except (KeyError, TypeError, ValueError, OverflowError):

@@ -26,6 +26,8 @@ def check_data(
     found: list[InputError] = []
     annotations = read_annotations(path, labels, fps, on_problem=found.append)
     problems = [str(error) for error in found]
+    if not annotations and not problems:
+        problems.append(f"{path}: no annotated video in the file")
     if is_placeholder(annotations):
         problems.append(f"{path}: placeholder rows (frames 0-20 of every video), as in the official test.csv: no truth")
     for item in annotations:

@@ -65,6 +65,9 @@ class FeatureDataset(Dataset):
         self.tracks = [find_track(folder, item.video_id, item.duration, config) for item in self.annotations]
         self.source = _one_source(self.tracks)
         self.channels = self.tracks[0].values.shape[1]
+        for track in self.tracks:
+            if not np.isfinite(track.values).all():
+                raise InputError(f"features of {track.video_id}", "hold NaN or infinite values", "extract them again")
 
     def __len__(self) -> int:
         return len(self.annotations)

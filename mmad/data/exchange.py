@@ -104,7 +104,7 @@ def read_recognition(path: str | Path, labels: LabelSet = MMA52) -> ClipPredicti
     header, rows = read_table(path)
     names = [name.strip().lower() for name in header]
     if "action_pred_1" in names:
-        ranks = [rank for rank in range(1, 6) if f"action_pred_{rank}" in names]
+        ranks = range(1, 1 + sum(f"action_pred_{rank}" in names for rank in range(1, 6)))
         wanted = ["vid", *(f"action_pred_{rank}" for rank in ranks), *(f"body_pred_{rank}" for rank in ranks)]
     else:
         ranks, wanted = [1], ["id", "pred_label_2", "pred_label_1"]
@@ -133,15 +133,15 @@ def align(predictions: ClipPredictions, clips: list[str], path: str | Path) -> C
     at = {clip: i for i, clip in enumerate(predictions.clips)}
     missing = [clip for clip in clips if clip not in at]
     surplus = sorted(set(at) - set(clips))
-    for names, problem in ((missing, "are missing"), (surplus, "are not in the list")):
+    for names, problem in ((missing, "missing"), (surplus, "not in the list")):
         if names:
-            raise InputError(path, f"{len(names)} clips {problem}, the first is {names[0]}", "predict each clip once")
+            raise InputError(path, f"clips {problem}: {len(names)}, such as {names[0]}", "predict each clip once")
     order = [at[clip] for clip in clips]
     return ClipPredictions(clips, predictions.actions[order], predictions.parts[order])
 
 
 def _part(value: str, labels: LabelSet, where: str) -> int:
-    if value.isdigit() and int(value) < len(labels.parts):
+    if value.isdecimal() and int(value) < len(labels.parts):
         return int(value)
     raise InputError(where, f"unknown body part {value!r}", f"ids are 0..{len(labels.parts) - 1}")
 

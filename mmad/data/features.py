@@ -4,7 +4,9 @@ Arrays of other tools without the sidecar are read too: .npy, .npz or .pt, (T, C
 """
 
 import json
+import zlib
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -39,7 +41,7 @@ def load_track(folder: str | Path, video_id: str) -> FeatureTrack:
     """A track with its values memory-mapped. `InputError` where the pair of files is incomplete or does not fit."""
     path, sidecar = path_for_id(folder, video_id, ".npy"), path_for_id(folder, video_id, ".json")
     content = read_json(sidecar)
-    values = _open_array(path)
+    values = open_array(path)
     try:
         grid = TimeGrid(float(content["start"]), float(content["step"]))
         duration, source, shape = float(content["duration"]), str(content["source"]), list(content["shape"])
@@ -71,7 +73,7 @@ def find_track(folder: str | Path, video_id: str, duration: float, config: Featu
     """The track of a video, with a sidecar or bare. duration: of the video in s, from its annotation."""
     if path_for_id(folder, video_id, ".json").exists():
         return load_track(folder, video_id)
-    for suffix, read in (("npy", _open_array), ("npz", _read_npz), ("pt", _read_pt)):
+    for suffix, read in (("npy", open_array), ("npz", _read_npz), ("pt", _read_pt)):
         path = path_for_id(folder, video_id, f".{suffix}")
         if path.exists():
             values = read(path)
@@ -90,13 +92,22 @@ def bare_grid(steps: int, duration: float, config: FeaturesConfig) -> TimeGrid:
     return TimeGrid(offset / config.bare_fps, config.bare_stride / config.bare_fps)
 
 
-def _open_array(path: Path) -> np.ndarray:
+def open_array(path: Path) -> np.ndarray:
+    """A .npy of numbers, memory-mapped."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise InputError(path, "no such file", "extract the features again") from None
-        raise InputError(path, f"not a readable array ({error})", "delete it and extract again") from None
+        return _numbers(np.load(path, mmap_mode="r", allow_pickle=False), path)
+    except FileNotFoundError:
+        raise InputError(path, "no such file", "make it again") from None
+    except (ValueError, EOFError, OSError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, f"not a readable array ({error})", "delete it and make it again") from None
+
+
+def _numbers(values, path: Path) -> np.ndarray:
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise InputError(path, f"holds {getattr(values, 'dtype', 'no array')}", "expected an array of real numbers")
+    return values
 
 
 def _read_npz(path: Path) -> np.ndarray:
@@ -104,15 +115,15 @@ def _read_npz(path: Path) -> np.ndarray:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             name = "feats" if "feats" in arrays.files else arrays.files[0]
-            return arrays[name]
-    except (ValueError, OSError, IndexError) as error:
-        raise InputError(path, f"no readable array in it ({error})") from None
+            return _numbers(arrays[name], path)
+    except (ValueError, OSError, IndexError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
+        raise InputError(path, f"no readable array in it ({error})", "make it again") from None
 
 
 def _read_pt(path: Path) -> np.ndarray:
     import torch  # on demand: the other forms need numpy only
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True).float().numpy()
+        return _numbers(torch.load(path, map_location="cpu", weights_only=True).float().numpy(), path)
     except Exception as error:  # whatever a broken file makes of itself
         raise InputError(path, f"no readable tensor in it ({type(error).__name__})") from None

@@ -56,16 +56,22 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
     if kind is not None and (content.get("format"), content.get("kind")) != (FORMAT, kind):
         found = f"a {content.get('kind')}" if content.get("format") == FORMAT else "no checkpoint of ours"
         raise InputError(path, f"this is {found}", f"expected a {kind}")
-    missing = [key for key in ("config", "labels", "model") if kind is not None and key not in content]
+    missing = [key for key in ("config", "labels", "model") if kind and not isinstance(content.get(key), dict)]
     if missing:
         raise InputError(path, f"the checkpoint has no {missing[0]!r}", "save it again")
     return content
 
 
-def labels_of(checkpoint: dict) -> LabelSet:
+def labels_of(checkpoint: dict, path: str | Path) -> LabelSet:
     """The label set that a checkpoint was trained on."""
-    fields = checkpoint["labels"]
-    return LabelSet(fields["name"], tuple(fields["actions"]), tuple(fields["parts"]), tuple(fields["part_of"]))
+    try:
+        fields = checkpoint["labels"]
+        actions, parts, part_of = (tuple(fields[name]) for name in ("actions", "parts", "part_of"))
+        if not actions or len(part_of) != len(actions) or not all(0 <= part < len(parts) for part in part_of):
+            raise ValueError("actions and parts do not fit")
+        return LabelSet(str(fields["name"]), actions, parts, part_of)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(path, f"the checkpoint's labels are damaged ({error!r})", "save it again") from None
 
 
 def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may_miss: str = "") -> None:
@@ -99,7 +105,7 @@ def load_recognizer(path: str | Path) -> Recognizer:
     if content.get("format") == FORMAT:
         content = read_checkpoint(path, "recognizer")
         config = from_dict(RecognitionConfig, content["config"], str(path))
-        labels, state, backbone = labels_of(content), content["model"], config.backbone
+        labels, state, backbone = labels_of(content, path), content["model"], config.backbone
         embedding = state["head.fc_emb_t.bias"].numel() if "head.fc_emb_t.bias" in state else 0
     else:
         state = content.get("state_dict", content)

@@ -15,6 +15,7 @@ from mmad.engine.checkpoint import load_into, read_checkpoint
 from mmad.engine.extract import choose_device
 from mmad.engine.infer import detect_track
 from mmad.engine.train import Task, fit
+from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
@@ -33,6 +34,14 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         FeatureDataset(_annotations(config.data, part, labels), _folder(config), config.features, window, config.seed)
         for part in ("train", "val")
     )
+    if (train_set.channels, train_set.source) != (val_set.channels, val_set.source):
+        first, other = train_set.annotations[0].video_id, val_set.annotations[0].video_id
+        theirs = f"{first} has {train_set.channels} by {train_set.source}"
+        problem = f"{val_set.channels} channels by {val_set.source}, {theirs}"
+        raise InputError(f"features of {other}", problem, "extract all with the same settings")
+    if not any(len(item.labels) for item in val_set.annotations):
+        place = Path(config.data.root) / config.data.val
+        raise InputError(place, "there is no action in it to find", "check data.val and data.val_subset")
     reach = config.detector.reach or reach_of(train_set, config.detector.levels)
     torch.manual_seed(config.seed)
     model = build_detector(replace(config.detector, reach=reach), train_set.channels, len(labels))

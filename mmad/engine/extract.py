@@ -26,6 +26,7 @@ from mmad.data.features import is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError
+from mmad.files import check_id
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack, TimeGrid
@@ -57,7 +58,7 @@ class Extractor:
 
     def __init__(self, config: ExtractConfig, checkpoint: str | None = None):
         """checkpoint: a recognizer, whose backbone is used; without it `config.backbone` says what to load."""
-        if checkpoint:
+        if checkpoint is not None:
             recognizer = load_recognizer(checkpoint)
             config = replace(config, backbone=replace(recognizer.backbone_config, weights=str(checkpoint)))
             self.network = recognizer.backbone.eval()
@@ -328,8 +329,10 @@ def choose_device(name: str) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda", "mps", "xpu"):
+            raise RuntimeError("mmad runs on cpu, cuda, mps and xpu")
         torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise InputError("device", f"{name!r} cannot be used ({str(error).splitlines()[0]})") from None
     return device
 
@@ -348,7 +351,7 @@ def find_videos(paths: list[str]) -> list[tuple[str, Path]]:
         else:
             files = [path]
         for file in files:
-            if videos.setdefault(file.stem, file) != file:
+            if videos.setdefault(file.stem, file).resolve() != file.resolve():
                 raise InputError(file, f"has the same name as {videos[file.stem]}", "extract them to two folders")
     return list(videos.items())
 
@@ -356,23 +359,31 @@ def find_videos(paths: list[str]) -> list[tuple[str, Path]]:
 def take_shard(videos: list, shard: str) -> list:
     """Every N-th item from the I-th on, of "I/N" with I in 1..N: for N processes or machines side by side."""
     number, slash, count = shard.partition("/")
-    if not (slash and number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise InputError(f"--shard {shard}", "is not I/N with 1 <= I <= N", "e.g. --shard 1/4")
     return videos[int(number) - 1 :: int(count)]
 
 
 def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: str | Path) -> list[str]:
     """Write one feature file a video into `out`, skipping what is done. Returns what went wrong, a line each."""
+    if not str(out).strip():
+        raise InputError("--out", "is empty", "name a folder")
     print(f"features by {extractor.source} on {extractor.device}", flush=True)
     todo, problems = [], []
     for video_id, path in videos:
+        try:
+            check_id(video_id, repr(str(path)))
+        except InputError as error:
+            problems.append(str(error))
+            continue
         done = is_done(out, video_id, extractor.source)
         if done is None:
             todo.append((video_id, path))
         elif "broken" in done:
             problems.append(done["broken"])
-    if len(todo) < len(videos):
-        print(f"{len(videos) - len(todo)} of {len(videos)} videos are done already")
+    done_already = len(videos) - len(todo) - len(problems)
+    if done_already:
+        print(f"{done_already} of {len(videos)} videos are done already")
     steps, began = 0, time.perf_counter()
     with tqdm(total=len(todo), unit="video", disable=None) as bar:
 

@@ -115,11 +115,17 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
     """(detector in eval mode, its labels, its configuration, the checkpoint's "features": where they came from)."""
     content = read_checkpoint(path, "detector")
     config = from_dict(DetectionConfig, content["config"], str(path))
-    config.detector.reach = content["features"]["reach"]
-    labels = labels_of(content)
-    detector = build_detector(config.detector, content["features"]["channels"], len(labels))
+    labels = labels_of(content, path)
+    features = content.get("features")
+    try:
+        config.detector.reach = float(features["reach"])
+        detector = build_detector(config.detector, int(features["channels"]), len(labels))
+        settings = features["settings"] and _extract_config(features["settings"], "cpu")
+        assert isinstance(features["source"], str), settings
+    except (KeyError, TypeError, ValueError, AssertionError) as error:
+        raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
     load_into(detector, content["model"], path)
-    return detector.eval(), labels, config, content["features"]
+    return detector.eval(), labels, config, features
 
 
 def load_pipeline(detector: str | Path, recognizer: str | Path | None = None, device: str = "auto") -> Pipeline:

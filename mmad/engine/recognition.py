@@ -13,6 +13,7 @@ from mmad.data.annotations import read_clip_list, read_label_set
 from mmad.data.clip_dataset import ClipBatch, ClipDataset, collate_clips
 from mmad.data.clips import Preprocess, normalise
 from mmad.data.exchange import ClipPredictions, write_recognition
+from mmad.data.features import open_array
 from mmad.engine.checkpoint import load_backbone, load_into, read_checkpoint
 from mmad.engine.extract import choose_device, in_precision
 from mmad.engine.train import Task, fit
@@ -110,10 +111,7 @@ def _label_vectors(path: str, num_classes: int) -> Tensor | None:
     """(K, E) from a .npy file; None without one."""
     if not path:
         return None
-    try:
-        vectors = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InputError(path, f"not a readable array ({error})") from None
-    if vectors.ndim != 2 or len(vectors) != num_classes or not np.isfinite(vectors).all():
+    vectors = open_array(Path(path))
+    if vectors.ndim != 2 or len(vectors) != num_classes or vectors.shape[1] == 0 or not np.isfinite(vectors).all():
         raise InputError(path, f"label vectors of shape {vectors.shape}", f"expected ({num_classes}, size), all finite")
     return torch.from_numpy(vectors.astype(np.float32))

@@ -5,6 +5,7 @@ from its last finished epoch and ends with the weights of training without a sto
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -110,8 +111,8 @@ def train_one_epoch(
         for name, value in {**losses, "loss": total}.items():
             totals[name] = totals.get(name, 0) + value.detach()
     means = {name: float(value) / steps for name, value in totals.items()}
-    if not all(value == value and abs(value) != float("inf") for value in means.values()):
-        raise InputError("training", f"the loss became {means['loss']} in epoch {epoch + 1}", "lower train.lr")
+    if not (math.isfinite(means["loss"]) and all(value.isfinite().all() for value in model.parameters())):
+        raise InputError("training", f"loss or weights are no numbers any more in epoch {epoch + 1}", "lower train.lr")
     return {**means, "lr": optimizer.param_groups[0]["lr"], "seconds": round(time.perf_counter() - began, 2)}
 
 
@@ -128,6 +129,8 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
     """Load last.pt if there is one; returns the rows of the epochs that are done."""
     path = output / "last.pt"
     if not path.exists():
+        if (output / "best.pt").exists():
+            raise InputError(output / "best.pt", "is there without its last.pt", "choose another output=DIR")
         return []
     content = read_checkpoint(path, task.kind)
     then, now = _flat(content["config"]), _flat(to_dict(task.config))
@@ -135,11 +138,16 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
     if changed:
         raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR, or delete it")
     load_into(model, content["model"], path)
-    optimizer.load_state_dict(content["optimizer"])
-    if average is not None:
-        load_into(average.model, content["average"], path)
-        average.updates = content["average_updates"]
-    history = json.loads(content["history"])
+    try:
+        history = json.loads(content["history"])
+        optimizer.load_state_dict(content["optimizer"])
+        if average is not None:
+            load_into(average.model, content["average"], path)
+            average.updates = content["average_updates"]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, f"training cannot go on from it ({error!r})", "choose another output=DIR") from None
     print(f"going on from {path} after epoch {len(history)}")
     return history
 

@@ -13,6 +13,7 @@ import av
 import numpy as np
 from tqdm import tqdm
 
+from mmad.errors import InputError
 from mmad.files import atomic_path, write_text
 from mmad.labels import MMA52
 from mmad.records import Annotation
@@ -200,11 +201,14 @@ def write_data_set(out: str | Path, videos: int = 60, clips: int = 200, seed: in
     A quarter of the videos and clips are held out, of people whom training never shows. What is there already is kept.
     """
     out = Path(out)
+    for name, value in (("--videos", videos), ("--clips", clips), ("--seed", seed)):
+        if not 0 <= value < 2**31:
+            raise InputError(name, f"{value}", "must not be negative")
     plans = []
     for subset, count in (("train", videos - videos // 4), ("val", videos // 4)):
         generator = np.random.default_rng([seed, len(subset), 1])
         timelines = [make_timeline(generator, f"{subset}{i:04d}") for i in range(count)]
-        write_text(out / f"{subset}.csv", _csv(timelines))
+        _write_once(out / f"{subset}.csv", _csv(timelines))
         plans += [
             (out / subset / f"{item.video_id}.mp4", item, (seed, len(subset), 1, i)) for i, item in enumerate(timelines)
         ]
@@ -219,10 +223,18 @@ def write_data_set(out: str | Path, videos: int = 60, clips: int = 200, seed: in
             clip = Annotation(name, frames / FPS, [(0, frames / FPS)], [label], fps=FPS)
             plans.append((out / "clips" / f"{name}.mp4", clip, (seed, len(subset), 2, i)))
             lines.append(f"{name}.mp4 {label}\n")
-        write_text(out / f"{subset}_list_videos.txt", "".join(lines))
+        _write_once(out / f"{subset}_list_videos.txt", "".join(lines))
     for path, timeline, key in tqdm([plan for plan in plans if not plan[0].exists()], unit="video", disable=None):
         generator = np.random.default_rng(key)
         write_video(path, draw_video(timeline, make_person(generator), generator))
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Leave what is there; another data set is never written over."""
+    if not path.exists():
+        write_text(path, text)
+    elif path.read_bytes() != text.encode():
+        raise InputError(path, "is there already, with other content", "choose another folder")
 
 
 def _csv(timelines: list[Annotation]) -> str:

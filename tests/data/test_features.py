@@ -105,9 +105,9 @@ def drop_step(folder):
 @pytest.mark.parametrize(
     "damage, message",
     [
-        (damage_array, r"v\.npy: not a readable array .*delete it and extract again"),
+        (damage_array, r"v\.npy: not a readable array .*delete it and make it again"),
         (lambda folder: (folder / "v.npy").write_bytes(b""), r"v\.npy: not a readable array"),
-        (lambda folder: (folder / "v.npy").unlink(), r"v\.npy: no such file; extract the features again"),
+        (lambda folder: (folder / "v.npy").unlink(), r"v\.npy: no such file; make it again"),
         (swap_array, r"v\.npy: shape \[5, 3\], its sidecar says \[6, 3\]"),
         (drop_step, r"v\.json: is no sidecar of features \(KeyError\('step'\)\)"),
         (lambda folder: (folder / "v.json").write_text("[]"), r"v\.json: is no sidecar of features"),

@@ -34,7 +34,7 @@ def test_round_trip(tmp_path):
     model = save_linear(tmp_path / "a" / "model.pt", epoch=5, numbers=[1.5, "x", {"y": torch.arange(3)}])
     content = read_checkpoint(tmp_path / "a" / "model.pt", "detector")
     assert (content["config"], content["epoch"], content["numbers"][:2]) == ({"seed": 7}, 5, [1.5, "x"])
-    assert labels_of(content) == LABELS
+    assert labels_of(content, "m.pt") == LABELS
     again = nn.Linear(4, 3)
     load_into(again, content["model"], "model.pt")
     assert weight_digest(again) == weight_digest(model)
@@ -178,4 +178,4 @@ def test_the_digest_changes_with_any_weight_and_nothing_else():
 
 def test_labels_of_the_real_set_survive(tmp_path):
     save_checkpoint(tmp_path / "m.pt", "detector", {}, MMA52, nn.Linear(1, 1))
-    assert labels_of(read_checkpoint(tmp_path / "m.pt")) == MMA52
+    assert labels_of(read_checkpoint(tmp_path / "m.pt"), "m.pt") == MMA52

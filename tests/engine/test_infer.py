@@ -176,5 +176,7 @@ def test_a_pipeline_with_other_weights_is_refused(tmp_path):
     save_detector(tmp_path / "d.pt", features)
     assert load_pipeline(tmp_path / "d.pt", device="cpu").extractor.settings == extractor.settings
     save_detector(tmp_path / "d.pt", features | {"source": "somebody else's"})
-    with pytest.raises(InputError, match=r"makes features efficientnet_lite0.*knows somebody else's; give the recognizer"):
+    with pytest.raises(
+        InputError, match=r"makes features efficientnet_lite0.*knows somebody else's; give the recognizer"
+    ):
         load_pipeline(tmp_path / "d.pt", device="cpu")

@@ -188,7 +188,10 @@ def draw(pose: Pose, person: Person, offset: np.ndarray) -> np.ndarray:
 def write_video(path: str | Path, frames: np.ndarray) -> None:
     """H.264 at 30 frames a second."""
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(FPS), options={"crf": "18", "preset": "veryfast"})
+        # One thread and no look-ahead: with either, what x264 writes now and then differs from run to run.
+        x264 = "mbtree=0:rc-lookahead=0:sync-lookahead=0"
+        options = {"crf": "18", "preset": "veryfast", "threads": "1", "x264-params": x264}
+        stream = container.add_stream("libx264", rate=Fraction(FPS), options=options)
         stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))

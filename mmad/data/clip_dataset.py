@@ -1,5 +1,6 @@
 """Trimmed clips as training samples: frames, crops and flips are a matter of (seed, epoch, index) alone."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +52,9 @@ class ClipDataset(Dataset):
         name, label = self.clips[index]
         generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
         info = probe(path_for_id(self.folder, name, ""))
+        if info.expected_frames > info.num_frames and self.epoch == 0:
+            cut = f"cut off, {info.num_frames} of {info.expected_frames} frames are there and used"
+            print(f"warning: {info.path}: {cut}", file=sys.stderr)
         frames = read_frames(info, segment_frames(info.num_frames, self.config.frames, generator), self.config.reader)
         if generator is None:
             return prepare_frames(frames, self.preprocess), label

@@ -53,13 +53,18 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
         raise InputError(path, problem, "is the file complete?") from None
     if not isinstance(content, dict):
         raise InputError(path, f"holds a {type(content).__name__}", "expected a checkpoint")
-    if kind is not None and (content.get("format"), content.get("kind")) != (FORMAT, kind):
+    if kind is not None:
+        _require_kind(content, kind, path)
+    return content
+
+
+def _require_kind(content: dict, kind: str, path: str | Path) -> None:
+    if (content.get("format"), content.get("kind")) != (FORMAT, kind):
         found = f"a {content.get('kind')}" if content.get("format") == FORMAT else "no checkpoint of ours"
         raise InputError(path, f"this is {found}", f"expected a {kind}")
-    missing = [key for key in ("config", "labels", "model") if kind and not isinstance(content.get(key), dict)]
+    missing = [key for key in ("config", "labels", "model") if not isinstance(content.get(key), dict)]
     if missing:
         raise InputError(path, f"the checkpoint has no {missing[0]!r}", "save it again")
-    return content
 
 
 def labels_of(checkpoint: dict, path: str | Path) -> LabelSet:
@@ -103,7 +108,7 @@ def load_recognizer(path: str | Path) -> Recognizer:
     """
     content = read_checkpoint(path)
     if content.get("format") == FORMAT:
-        content = read_checkpoint(path, "recognizer")
+        _require_kind(content, "recognizer", path)
         config = from_dict(RecognitionConfig, content["config"], str(path))
         labels, state, backbone = labels_of(content, path), content["model"], config.backbone
         embedding = state["head.fc_emb_t.bias"].numel() if "head.fc_emb_t.bias" in state else 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from mmad.data.annotations import write_predictions
 from mmad.data.exchange import write_detections
 from mmad.data.features import load_track
-from mmad.engine.extract import extract_folder
+from mmad.engine.extract import extract_folder, output_folder
 from mmad.engine.infer import Pipeline
 from mmad.errors import InputError
 from mmad.files import path_for_id
@@ -20,10 +20,10 @@ def detect_videos(
     The features stay in `out`/features, so that the same command goes on where it was stopped. Returns the detections,
     the durations in s by video id, and what went wrong, a line each.
     """
-    if (Path(out) / "last.pt").exists():
+    out = output_folder(out)
+    if (out / "last.pt").exists():
         raise InputError(out, "is the folder of a training run", "choose another --out")
-    problems = extract_folder(pipeline.extractor, videos, Path(out) / "features" if str(out).strip() else "")
-    out = Path(out)
+    problems = extract_folder(pipeline.extractor, videos, out / "features")
     found, durations = [], {}
     for video_id, _ in videos:
         if video_id.isprintable() and path_for_id(out / "features", video_id, ".json").exists():

@@ -364,10 +364,16 @@ def take_shard(videos: list, shard: str) -> list:
     return videos[int(number) - 1 :: int(count)]
 
 
+def output_folder(name: str | Path) -> Path:
+    """The folder that a person named; an empty name (an unset shell variable) would be the working directory."""
+    if not str(name).strip():
+        raise InputError("--out", "is empty", "name a folder")
+    return Path(name)
+
+
 def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: str | Path) -> list[str]:
     """Write one feature file a video into `out`, skipping what is done. Returns what went wrong, a line each."""
-    if not str(out).strip():
-        raise InputError("--out", "is empty", "name a folder")
+    out = output_folder(out)
     print(f"features by {extractor.source} on {extractor.device}", flush=True)
     todo, problems = [], []
     for video_id, path in videos:

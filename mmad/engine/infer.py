@@ -120,8 +120,10 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
     try:
         config.detector.reach = float(features["reach"])
         detector = build_detector(config.detector, int(features["channels"]), len(labels))
-        settings = features["settings"] and _extract_config(features["settings"], "cpu")
-        assert isinstance(features["source"], str), settings
+        if features["settings"]:
+            _extract_config(features["settings"], "cpu")  # what is wrong with them is said here, with the file's name
+        if not isinstance(features["source"], str):
+            raise TypeError("source is no text")
     except (KeyError, TypeError, ValueError, AssertionError) as error:
         raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
     load_into(detector, content["model"], path)

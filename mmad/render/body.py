@@ -1,0 +1,440 @@
+"""A body of any size that fulfils a pose: forward kinematics, inverse kinematics of arms and legs, skin.
+
+The body itself, its shapes and its skinning come from the package `anny` (Bregier et al., 2025; MakeHuman's mesh).
+World: metres, x to the person's left, y to the back, z up, the floor at z = 0, the hips over the origin.
+A bone's transform takes points of the person's standing rest figure to where they are now, (R, t): R p + t.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from scipy.spatial.transform import Rotation
+
+from mmad.errors import InputError
+from mmad.render.pose import HANDS, SIDES, Pose, Reach
+
+FACE = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight")
+SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
+NECK = ("neck01", "neck02", "neck03", "head")
+SLOUCH, NECK_BACK = 14.0, -8.0  # degrees: how a person sits who is not asked to sit straight
+
+# Name -> place on the default figure, (out, forward, up) metres on the left side, and the bone whose turning its
+# offsets and directions follow. Only the nearest vertex counts: it is the same spot on every figure.
+LANDMARKS: dict[str, tuple[tuple[float, float, float], str]] = {
+    "nose": ((0.0, 0.161, 0.659), "head"),
+    "bridge": ((0.0, 0.142, 0.693), "head"),
+    "forehead": ((0.012, 0.140, 0.745), "head"),
+    "eye": ((0.031, 0.134, 0.697), "head"),
+    "ear": ((0.082, 0.032, 0.676), "head"),
+    "cheek": ((0.050, 0.115, 0.640), "head"),
+    "mouth": ((0.0, 0.150, 0.630), "head"),
+    "hair": ((0.074, 0.050, 0.765), "head"),
+    "hindbrain": ((0.030, -0.050, 0.715), "head"),
+    "neck": ((0.055, 0.025, 0.580), "spine01"),
+    "breastbone": ((0.0, 0.130, 0.430), "spine01"),
+    "chest": ((-0.030, 0.140, 0.430), "spine01"),
+    "shoulder": ((0.150, 0.030, 0.515), "spine01"),
+    "back": ((0.050, -0.100, 0.220), "spine03"),
+    "hip": ((0.155, 0.010, 0.140), "spine05"),
+    "lap": ((0.115, 0.130, -0.110), "root"),
+    "thigh": ((0.125, 0.130, -0.200), "root"),
+    "shin": ((0.145, 0.100, -0.450), "root"),
+    "foot": ((0.185, 0.100, -0.765), "root"),
+    "forearm": ((0.400, 0.100, 0.225), "root"),
+    "fingers": ((0.476, 0.318, 0.088), "root"),
+}
+OTHER_ARM = ("other forearm", "other fingers")
+LEG = ("thigh", "shin", "foot")  # what a person leans forward for
+
+
+@dataclass
+class Transforms:
+    """turn: (T, J, 3, 3). move: (T, J, 3). Of every bone, in every frame."""
+
+    turn: np.ndarray
+    move: np.ndarray
+
+    def apply(self, bone: int, point: np.ndarray) -> np.ndarray:
+        """(3,) of the rest figure -> (T, 3) now."""
+        return self.turn[:, bone] @ point + self.move[:, bone]
+
+
+class Anatomy:
+    """What all figures share: bones, skin weights, where landmarks lie."""
+
+    def __init__(self):
+        try:
+            import anny
+            import warp
+        except ImportError:
+            raise InputError("rendering", "the package anny is not installed", 'pip install -e ".[render]"') from None
+        warp.config.log_level = 40  # errors only: no banner, no word about missing GPUs
+        # The original basis of body shapes: the compact one takes a minute to make and saves nothing here.
+        self.anny = anny.Anny(phenotype_blendshapes="original", facial_actions=list(FACE)).float()
+        self.bones = {name: i for i, name in enumerate(self.anny.bone_labels)}
+        self.parents = list(self.anny.bone_parents)
+        self.faces = self.anny.faces.numpy()
+        self.weights = self.anny.vertex_bone_weights.numpy()
+        self.bone_of_weight = self.anny.vertex_bone_indices.numpy()
+        self.bone_of_vertex = self.bone_of_weight[np.arange(len(self.weights)), self.weights.argmax(axis=1)]
+        names = list(self.anny.facial_action_labels)
+        first = len(self.anny.blendshape_labels) - len(names)
+        self.face_shapes = {name: self.anny.blendshapes[first + i].numpy() for i, name in enumerate(names)}
+        self.template, self.template_heads = self.rest_figure({})
+        self.landmarks = {
+            (name, side): self._nearest(_of_side(place, side))
+            for name, (place, _) in LANDMARKS.items()
+            for side in SIDES
+        }
+
+    def rest_figure(self, shape: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """(V, 3) vertices and (J, 3) heads of the bones of the standing figure. shape: anny's phenotypes, 0..1."""
+        with torch.inference_mode():
+            model = self.anny(phenotype_kwargs=shape)
+        return model["rest_vertices"][0].numpy(), model["rest_bone_heads"][0].numpy()
+
+    def _nearest(self, place: np.ndarray) -> int:
+        return int(np.linalg.norm(self.template - place, axis=1).argmin())
+
+
+@cache
+def anatomy() -> Anatomy:
+    """Made once a process: it takes seconds (the first time on a machine, half a minute)."""
+    return Anatomy()
+
+
+class Body:
+    """One person. shape: anny's phenotypes (gender, age, muscle, weight, height, proportions), 0..1 each."""
+
+    def __init__(self, shape: dict[str, float]):
+        self.anatomy = anatomy()
+        self.vertices, self.heads = self.anatomy.rest_figure(shape)
+        default = self.anatomy.template_heads
+        self.scale = self._length("upperarm01.L", "lowerarm01.L", "wrist.L") / self._length(
+            "upperarm01.L", "lowerarm01.L", "wrist.L", heads=default
+        )
+        self.hands = {side: _Hand(self, side) for side in SIDES}
+        self.thigh = self._length("upperleg01.L", "lowerleg01.L")
+        self.shin = self._length("lowerleg01.L", "foot.L")
+        self.sole = self.head("foot.L")[2] - self.vertices[:, 2].min()  # height of the ankle over the floor
+        # Sitting: the shins upright, the thighs level.
+        self.seat = np.array([0.0, 0.0, self.sole + self.shin - 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))[2]])
+
+    def head(self, bone: str) -> np.ndarray:
+        return self.heads[self.anatomy.bones[bone]]
+
+    def _length(self, *bones: str, heads: np.ndarray | None = None) -> float:
+        heads = self.heads if heads is None else heads
+        places = heads[[self.anatomy.bones[bone] for bone in bones]]
+        return float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
+
+    def landmark(self, name: str, side: str) -> int:
+        """Vertex of a landmark; "other ..." is on the other side."""
+        if name.startswith("other "):
+            name, side = name.removeprefix("other "), "L" if side == "R" else "R"
+        return self.anatomy.landmarks[name, side]
+
+    # Pose -> transforms
+
+    def transforms(self, pose: Pose) -> Transforms:
+        """Where every bone is in every frame: trunk and head as told, the legs to where the feet stand, then the arms to
+        what the hands reach for, the trunk leaning where a leg is beyond their reach."""
+        turns = np.broadcast_to(np.eye(3), (pose.frames, len(self.heads), 3, 3)).copy()
+        trunk = pose.trunk + (SLOUCH, 0, 0)
+        head = pose.head + (NECK_BACK, 0, 0)
+        self._bend(turns, NECK, head)
+        for side, sign in (("L", -1), ("R", 1)):
+            bone = self.anatomy.bones[f"clavicle.{side}"]
+            turns[:, bone] = _euler(np.stack([0 * head[:, 0], sign * pose.shoulder[side], 0 * head[:, 0]], axis=1))
+            self._curl_fingers(turns, pose, side)
+        for side in SIDES:
+            eye = np.concatenate([pose.gaze, np.zeros((pose.frames, 1))], axis=1)[:, [0, 2, 1]]
+            turns[:, self.anatomy.bones[f"eye.{side}"]] = _euler(eye)
+        move = self.seat + pose.shift
+        self._bend(turns, SPINE, trunk)
+        now = self._forward(turns, move)
+        for side in SIDES:
+            self._place_leg(turns, now, pose, side)
+        now = self._forward(turns, move)
+        for _ in range(3):
+            lean = self._lean_to_reach(now, pose)
+            if np.abs(lean).max() < 0.1:
+                break
+            trunk = trunk + lean
+            self._bend(turns, SPINE, trunk)
+            now = self._forward(turns, move)
+        # A hand that reaches for the other arm comes after it.
+        for side in sorted(SIDES, key=lambda side: any(reach.to in OTHER_ARM for reach in pose.reaches[side])):
+            self._place_arm(turns, now, pose, side)
+            now = self._forward(turns, move)
+        return now
+
+    def _bend(self, turns: np.ndarray, bones: tuple[str, ...], angles: np.ndarray) -> None:
+        for bone in bones:
+            turns[:, self.anatomy.bones[bone]] = _euler(angles / len(bones))
+
+    def _forward(self, turns: np.ndarray, move: np.ndarray) -> Transforms:
+        """turns: (T, J, 3, 3) of each bone about its head, in the axes of the rest figure carried along by its parent."""
+        result = Transforms(np.empty_like(turns), np.empty(turns.shape[:2] + (3,)))
+        for bone, parent in enumerate(self.anatomy.parents):
+            head = self.heads[bone]
+            if parent < 0:
+                result.turn[:, bone] = turns[:, bone]
+                place = head + move
+            else:
+                result.turn[:, bone] = result.turn[:, parent] @ turns[:, bone]
+                place = result.apply(parent, head)
+            result.move[:, bone] = place - result.turn[:, bone] @ head
+        return result
+
+    def _curl_fingers(self, turns: np.ndarray, pose: Pose, side: str) -> None:
+        weights, reaches = self._shares(pose, side)
+        curls = sum(weight[:, None] * _curl(reach) for weight, reach in zip(weights, reaches))
+        hand = self.hands[side]
+        for finger in range(5):
+            for joint in (1, 2, 3):
+                bone = self.anatomy.bones[f"finger{finger + 1}-{joint}.{side}"]
+                angle = np.radians(curls[:, finger])
+                turns[:, bone] = Rotation.from_rotvec(angle[:, None] * hand.hinges[finger]).as_matrix()
+
+    def _shares(self, pose: Pose, side: str) -> tuple[np.ndarray, list[Reach]]:
+        """The reaches of a hand and how much each counts in each frame, (R, T), 1 in all; the first is resting."""
+        weights = np.array([np.zeros(pose.frames)] + [reach.weight for reach in pose.reaches[side]])
+        weights /= np.maximum(weights.sum(axis=0), 1)
+        weights[0] = 1 - weights.sum(axis=0)
+        return weights, [pose.rest[side], *pose.reaches[side]]
+
+    # Legs
+
+    def _place_leg(self, turns: np.ndarray, now: Transforms, pose: Pose, side: str) -> None:
+        bones, leg = self.anatomy.bones, self.thigh + self.shin
+        root = bones["root"]
+        hip = now.apply(bones[f"upperleg01.{side}"], self.head(f"upperleg01.{side}"))
+        # The foot's rest place does not follow the hips: it stands on the floor.
+        neutral = self.head(f"upperleg01.{side}") + self.seat + (0.0, -self.thigh, -self.shin)
+        neutral = neutral + _of_side((0.035, 0.06 * leg, 0.0), side)
+        turned_out = np.radians(8 if side == "L" else -8)
+        ball = self.head(f"toe3-1.{side}") - self.head(f"foot.{side}")
+        flat = Rotation.from_rotvec([0, 0, turned_out - np.arctan2(ball[0], -ball[1])])
+        heel = _pitch(np.maximum(pose.heel[side], -40))
+        foot = heel * flat
+        # The heel rises about the ball of the foot; toes up, it stands on the heel.
+        pivot = np.where(pose.heel[side][:, None] > 0, ball, ball * (0.0, -0.3, 1.0))
+        lifted = flat.apply(pivot) - foot.apply(pivot)
+        ankle = neutral + leg * _of_side(pose.ankle[side], side) + lifted
+        ankle[:, 2] = np.maximum(ankle[:, 2], 0.8 * self.sole)
+        out = _of_side((1.0, 0.0, 0.0), side)
+        pole = (0.0, -0.6, 1.0) + (0.12 + pose.knee[side])[:, None] * out
+        knee, ankle = _two_bones(hip, ankle, self.thigh, self.shin, pole)
+        rest = [self.head(f"{bone}.{side}") for bone in ("upperleg01", "lowerleg01", "foot")]
+        across = np.array([1.0, 0.0, 0.0])
+        thigh, shin = _limb_turns(rest, (hip, knee, ankle), across)
+        hanging = Rotation.from_matrix(shin) * _pitch(25 + pose.heel[side])
+        foot = _mix(foot, hanging, pose.dangling[side])
+        self._set(turns, f"upperleg01.{side}", now.turn[:, root], thigh)
+        self._set(turns, f"lowerleg01.{side}", thigh, shin)
+        self._set(turns, f"foot.{side}", shin, foot.as_matrix())
+
+    def _set(self, turns: np.ndarray, bone: str, parent: np.ndarray, world: np.ndarray) -> None:
+        """Turn a bone so that, with its parent turned by `parent`, it is turned by `world`; both (T, 3, 3)."""
+        turns[:, self.anatomy.bones[bone]] = np.swapaxes(parent, 1, 2) @ world
+
+    # Arms
+
+    def _wrist_wish(self, now: Transforms, pose: Pose, side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(T, 3) place of the wrist, (T, 3, 3) turn of the hand and (T, 3) way the elbow goes."""
+        hand = self.hands[side]
+        weights, reaches = self._shares(pose, side)
+        place, fingers, palm, elbow = (np.zeros((pose.frames, 3)) for _ in range(4))
+        wishes = []
+        for weight, reach in zip(weights, reaches):
+            frame = now.turn[:, self.anatomy.bones[LANDMARKS[reach.to.removeprefix("other ")][1]]]
+            ways = [np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm, reach.elbow)]
+            for total, way in zip((fingers, palm, elbow), ways):
+                total += weight[:, None] * _unit(way)
+            wishes.append((weight, reach, frame))
+        turn = _frame(fingers, palm) @ hand.rest_frame.T
+        for weight, reach, frame in wishes:
+            point, normal = self._skin(now, self.landmark(reach.to, side))
+            gap = 0.0 if reach.to == "breastbone" else 0.012
+            offset = np.broadcast_to(self.scale * _of_side(np.asarray(reach.offset, dtype=float), side), (pose.frames, 3))
+            goal = point + gap * normal + np.einsum("tij,tj->ti", frame, offset)
+            # The fingers are curled already: where the tip is in the hand follows from them.
+            own = _frame(*(np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm)))
+            arm = own @ hand.rest_frame.T
+            place += weight[:, None] * (goal - np.einsum("tij,tj->ti", arm, hand.tip(now, reach.tip)))
+        # On its way between lap and face the hand swings out a little, so as not to pass through the body.
+        moving = 4 * weights[0] * (1 - weights[0])
+        place += (0.07 * self.scale * moving)[:, None] * _of_side((0.4, 1.0, 0.0), side)
+        return place, turn, elbow
+
+    def _lean_to_reach(self, now: Transforms, pose: Pose) -> np.ndarray:
+        """(T, 3) degrees by which the trunk should bend further, so that hands get to what is beyond their arms."""
+        lean = np.zeros((pose.frames, 3))
+        pivot = now.apply(self.anatomy.bones["spine04"], self.head("spine04"))
+        for side in SIDES:
+            wrist, _, _ = self._wrist_wish(now, pose, side)
+            bones = [f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "wrist")]
+            shoulder = now.apply(self.anatomy.bones[bones[0]], self.head(bones[0]))
+            way = wrist - shoulder
+            beyond = np.linalg.norm(way, axis=1) - 0.97 * self._length(*bones)
+            lever = shoulder - pivot
+            turn = np.cross(lever, _unit(way)) / (lever**2).sum(axis=1, keepdims=True)
+            asked = sum((reach.weight for reach in pose.reaches[side] if reach.to in LEG), np.zeros(pose.frames))
+            lean += np.degrees((asked * np.maximum(beyond, 0))[:, None] * turn)
+        return lean * (1.2, 0.8, 0.8)
+
+    def _place_arm(self, turns: np.ndarray, now: Transforms, pose: Pose, side: str) -> None:
+        bones = [f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "wrist")]
+        rest = [self.head(bone) for bone in bones]
+        wrist, hand, pole = self._wrist_wish(now, pose, side)
+        shoulder = now.apply(self.anatomy.bones[bones[0]], rest[0])
+        upper, fore = self._length(*bones[:2]), self._length(*bones[1:])
+        elbow, wrist = _two_bones(shoulder, wrist, upper, fore, pole)
+        arm, forearm = _limb_turns(rest, (shoulder, elbow, wrist), np.cross(rest[1] - rest[0], rest[2] - rest[1]))
+        twisted = _half_twist(forearm, hand, rest[2] - rest[1])
+        self._set(turns, bones[0], now.turn[:, self.anatomy.bones[f"shoulder01.{side}"]], arm)
+        self._set(turns, bones[1], arm, forearm)
+        self._set(turns, f"lowerarm02.{side}", forearm, twisted)
+        self._set(turns, bones[2], twisted, hand)
+
+    # Skin
+
+    def _skin(self, now: Transforms, vertex: int) -> tuple[np.ndarray, np.ndarray]:
+        """(T, 3) place and (T, 3) outward direction of one vertex."""
+        weights, bones = self.anatomy.weights[vertex], self.anatomy.bone_of_weight[vertex]
+        place = sum(w * now.apply(bone, self.vertices[vertex]) for w, bone in zip(weights, bones) if w > 0)
+        return place, now.turn[:, self.anatomy.bone_of_vertex[vertex]] @ self.normals[vertex]
+
+    @property
+    def normals(self) -> np.ndarray:
+        """(V, 3) outward unit vectors of the rest figure."""
+        if not hasattr(self, "_normals"):
+            self._normals = vertex_normals(self.vertices, self.anatomy.faces)
+        return self._normals
+
+    def contact(self, now: Transforms, pose: Pose, side: str, reach: Reach) -> np.ndarray:
+        """(T,) metres between the tip of a hand and what it reaches for, gap and offset included."""
+        point, _ = self._skin(now, self.landmark(reach.to, side))
+        hand = self.hands[side]
+        return np.linalg.norm(now.apply(*hand.tips[reach.tip]) - point, axis=1)
+
+
+class _Hand:
+    """The shape of one hand of the rest figure. rest_frame: (3, 3), columns: where the fingers point, where the palm
+    faces, and their cross product. tips: name -> (bone that carries it, (3,) place). hinges: (5, 3) axes of the fingers."""
+
+    def __init__(self, body: Body, side: str):
+        head, bones = lambda bone: body.head(f"{bone}.{side}"), body.anatomy.bones
+        self.wrist, self.bone = head("wrist"), bones[f"wrist.{side}"]
+        fingers = _unit(head("finger3-1") - head("wrist"))
+        across = head("finger2-1") - head("finger5-1")
+        palm = _unit(np.cross(fingers, across))
+        tips = {}
+        for finger, name in ((2, "index"), (3, "fingers")):
+            bone = bones[f"finger{finger}-3.{side}"]
+            mine = np.flatnonzero((body.anatomy.bone_of_weight == bone).any(axis=1) & (body.anatomy.bone_of_vertex == bone))
+            away = np.linalg.norm(body.anatomy.template[mine] - body.anatomy.template_heads[self.bone], axis=1)
+            tips[name] = (bone, body.vertices[mine[away.argmax()]])
+        # Relaxed fingers bend towards the palm.
+        if (tips["fingers"][1] - head("finger3-1")) @ palm < 0:
+            palm = -palm
+        middle = 0.35 * head("wrist") + 0.65 * head("finger3-1")
+        tips["palm"] = (self.bone, middle + 0.022 * body.scale * palm)
+        tips["grip"] = (self.bone, middle)
+        tips["knuckle"] = (bones[f"finger2-2.{side}"], head("finger2-2"))
+        self.tips = tips
+        self.rest_frame = _frame(fingers[None], palm[None])[0]
+        hinge = np.cross(fingers, palm)
+        thumb = _unit(head("finger1-3") - head("finger1-1"))
+        towards = head("finger4-1") - head("finger1-3")
+        self.hinges = np.stack([_unit(np.cross(thumb, towards))] + [hinge] * 4)
+
+    def tip(self, now: Transforms, name: str) -> np.ndarray:
+        """(T, 3) from the wrist to a tip, in the axes of the rest figure, with the fingers curled as they are."""
+        bone, place = self.tips[name]
+        way = now.apply(bone, place) - now.apply(self.bone, self.wrist)
+        return np.einsum("tji,tj->ti", now.turn[:, self.bone], way)
+
+
+def _curl(reach: Reach) -> np.ndarray:
+    """(1 or T, 5) degrees a joint"""
+    curl = np.asarray(HANDS[reach.hand], dtype=float)[None]
+    return curl if reach.curl is None else curl + reach.curl
+
+
+def _of_side(place, side: str) -> np.ndarray:
+    """(out, forward, up) of a side -> (x, y, z), (..., 3) both."""
+    return np.asarray(place, dtype=float) * (1.0 if side == "L" else -1.0, -1.0, 1.0)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
+
+
+def _euler(angles: np.ndarray) -> np.ndarray:
+    """(T, 3) pitch, roll, yaw in degrees -> (T, 3, 3): first roll, then pitch, then yaw."""
+    return Rotation.from_euler("ZXY", angles[:, [2, 0, 1]], degrees=True).as_matrix()
+
+
+def _pitch(angle: np.ndarray) -> Rotation:
+    """(T,) degrees, forward"""
+    return Rotation.from_rotvec(np.radians(angle)[:, None] * (1.0, 0.0, 0.0))
+
+
+def _frame(along: np.ndarray, towards: np.ndarray) -> np.ndarray:
+    """(T, 3) twice -> (T, 3, 3) with columns: along, what of `towards` is square to it, their cross product."""
+    along = _unit(along)
+    towards = _unit(towards - (towards * along).sum(axis=1, keepdims=True) * along)
+    return np.stack([along, towards, np.cross(along, towards)], axis=2)
+
+
+def _two_bones(root, goal, upper: float, lower: float, pole) -> tuple[np.ndarray, np.ndarray]:
+    """Middle joint and end of a two-bone chain that starts at `root` and ends at `goal`, or as near as it gets.
+
+    root, goal, pole: (T, 3); the middle joint goes towards `pole`, a direction.
+    """
+    way = goal - root
+    reach = np.linalg.norm(way, axis=1, keepdims=True)
+    way = way / np.maximum(reach, 1e-9)
+    reach = np.clip(reach, 1.02 * abs(upper - lower) + 0.25 * min(upper, lower), 0.999 * (upper + lower))
+    cosine = (upper**2 + reach**2 - lower**2) / (2 * upper * reach)
+    side = _unit(pole - (pole * way).sum(axis=1, keepdims=True) * way)
+    middle = root + upper * (cosine * way + np.sqrt(np.maximum(1 - cosine**2, 0)) * side)
+    return middle, root + reach * way
+
+
+def _limb_turns(rest, now, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turns (T, 3, 3) of the two bones of a limb. rest, now: places of its three joints; across: the hinge at rest."""
+    hinge = np.cross(now[1] - now[0], now[2] - now[1])
+    turns = []
+    for i in (0, 1):
+        before = _frame((rest[i + 1] - rest[i])[None], across[None])[0]
+        turns.append(_frame(now[i + 1] - now[i], hinge) @ before.T)
+    return turns[0], turns[1]
+
+
+def _half_twist(forearm: np.ndarray, hand: np.ndarray, axis: np.ndarray, share: float = 0.6) -> np.ndarray:
+    """The forearm's lower half takes a share of the hand's twist about the forearm, as ulna and radius do."""
+    relative = Rotation.from_matrix(np.swapaxes(forearm, 1, 2) @ hand).as_quat()
+    relative *= np.where(relative[:, 3:] < 0, -1, 1)
+    axis = _unit(axis)
+    angle = 2 * np.arctan2(relative[:, :3] @ axis, relative[:, 3])
+    return forearm @ Rotation.from_rotvec(share * angle[:, None] * axis).as_matrix()
+
+
+def _mix(first: Rotation, second: Rotation, weight: np.ndarray) -> Rotation:
+    """From the first turn (weight 0) to the second (1), frame by frame."""
+    between = (first.inv() * second).as_rotvec()
+    return first * Rotation.from_rotvec(weight[:, None] * between)
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V, 3) and (F, 3) -> (V, 3) unit vectors, outward."""
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    normals = np.zeros_like(vertices)
+    for i in range(3):
+        np.add.at(normals, faces[:, i], np.cross(b - a, c - a))
+    return _unit(normals)

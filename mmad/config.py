@@ -15,6 +15,7 @@ import yaml
 
 from mmad.errors import InputError
 from mmad.files import write_text
+from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML makes of hopeless text
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -232,19 +233,46 @@ class RecognitionConfig:
 
 
 @dataclass
+class RenderConfig:
+    """Rendered people: tools/make_synthetic.py."""
+
+    videos: int = 60  # with several actions each; a quarter is held out
+    clips: int = 200  # trimmed to one action each; a quarter is held out
+    seed: int = 0
+    classes: list[str] = field(default_factory=list)  # names of the actions; empty: all 52
+    balanced: bool = False  # in videos: classes equally often, instead of MMA-52's long tail
+    width: int = 270  # of a frame, pixels
+    height: int = 324
+    samples: int = 2  # rays across and down a pixel: 1 is quick, 2 smooth
+    longest: float = 15.03  # no video is longer, s
+    workers: int = 0  # processes; 0: one a core
+
+    def __post_init__(self):
+        require_between(self, 0, 2**31 - 1, "videos", "clips", "seed", "workers")
+        require_between(self, 32, 4096, "width", "height")
+        require_between(self, 1, 8, "samples")
+        require_between(self, 2, 60, "longest")
+        for name in ("width", "height"):
+            if getattr(self, name) % 2:
+                raise InputError(name, f"{getattr(self, name)} pixels", "H.264 wants an even number")
+        for name in self.classes:
+            if name not in MMA52.index:
+                near = difflib.get_close_matches(name, MMA52.actions, n=1, cutoff=0.4)
+                hint = f"did you mean {near[0]!r}?" if near else "mmad/labels.py has their names"
+                raise InputError("classes", f"{name!r} is none of the 52 actions", hint)
+
+
+@dataclass
 class DemoConfig:
     """The whole job once, small: tools/demo.py. Paths are set by the demo itself."""
 
-    videos: int = 60
-    clips: int = 200
-    seed: int = 0
+    render: RenderConfig = field(default_factory=RenderConfig)
     recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
     extraction: ExtractConfig = field(default_factory=ExtractConfig)
     detection: DetectionConfig = field(default_factory=DetectionConfig)
 
     def __post_init__(self):
-        require_positive(self, "videos", "clips")
-        require_between(self, 0, 2**31 - 1, "seed")
+        require_positive(self.render, "videos", "clips")
 
 
 def require(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The whole job once, small: draw videos, train a recognizer and a detector, detect in held-out videos, score.
+"""The whole job once, small: render people, train a recognizer and a detector, detect in held-out videos, score.
 
 python tools/demo.py DIR [key=value ...]      the same command again goes on where it was
 """
@@ -15,14 +15,23 @@ from mmad.engine.extract import Extractor, extract_folder, find_videos
 from mmad.engine.infer import load_pipeline
 from mmad.engine.recognition import train_recognizer
 from mmad.errors import run_command
-from mmad.render.sketch import write_data_set
+from mmad.render.dataset import write_data_set
 from mmad.report.page import write_report
 
+# What is done, and the seconds it took on two cores of a shared server with the settings of configs/demo.yaml.
+STEPS = (
+    ("rendering {render.videos} videos and {render.clips} clips of people who do {actions} micro-actions", 210),
+    ("training a small MANet on the clips; judged on people it does not train on", 300),
+    ("extracting the features of the videos", 20),
+    ("training the detector on the features; the table is on videos of other people", 60),
+    ("detecting in those videos from their pixels, as in videos of your own", 20),
+)
 NEXT = """
 What to type next:
   your own video   .venv/bin/python tools/detect.py VIDEO --detector {out}/detector/best.pt \\
                        --recognizer {out}/recognizer/best.pt --out {out}/mine
-                   (this detector knows sketched people only: train it on real ones first)
+                   (this detector knows rendered people only: train it on real ones first)
+  more people      .venv/bin/python tools/make_synthetic.py DIR      all 52 actions, in MMA-52's form
   MMA-52           see "From the MMA-52 archive to a submission" in README.md
 """
 
@@ -38,24 +47,29 @@ def main() -> None:
     config.recognition.data.root, config.recognition.output = str(data), str(recognizer.parent)
     config.detection.data.root, config.detection.output = str(data), str(out / "detector")
 
-    def say(number: int, what: str) -> None:
-        print(f"\n[{number}/5, {time.perf_counter() - began:.0f} s] {what}", flush=True)
+    def say(number: int) -> None:
+        """What comes now, and how long the rest takes, if this machine goes on as it began."""
+        elapsed, expected = time.perf_counter() - began, sum(seconds for _, seconds in STEPS[: number - 1])
+        rest = sum(seconds for _, seconds in STEPS[number - 1 :]) * (elapsed / expected if number > 1 else 1)
+        what = STEPS[number - 1][0].format(render=config.render, actions=len(config.render.classes) or 52)
+        print(f"\n[{number}/{len(STEPS)}, about {max(rest / 60, 1):.0f} min to go] {what}", flush=True)
 
-    say(1, f"drawing {config.videos} videos and {config.clips} clips of sketched people")
-    write_data_set(data, config.videos, config.clips, config.seed)
-    say(2, "training a small MANet on the clips")
+    say(1)
+    write_data_set(data, config.render)
+    say(2)
     train_recognizer(config.recognition)
-    say(3, "extracting the features of the videos")
+    say(3)
     videos = find_videos([str(data / "train"), str(data / "val")])
     extract_folder(Extractor(config.extraction, str(recognizer)), videos, data / "features")
-    say(4, "training the detector on the features; the table is on held-out videos of other people")
+    say(4)
     train_detector(config.detection)
-    say(5, "detecting in the held-out videos, as in videos of your own")
+    say(5)
     pipeline = load_pipeline(out / "detector" / "best.pt", recognizer)
-    found, durations, _ = detect_videos(pipeline, find_videos([str(data / "val")]), out / "detections")
+    held_out = find_videos([str(data / "val")])
+    found, durations, _ = detect_videos(pipeline, held_out, out / "detections")
     truth = {item.video_id: item for item in read_annotations(data / "val.csv")}
-    print(f"open {write_report(out / 'detections', found, durations, pipeline.labels, truth)}")
-    print(f"\ndone in {time.perf_counter() - began:.0f} s" + NEXT.format(out=out))
+    page = write_report(out / "detections", found, durations, pipeline.labels, truth, dict(held_out))
+    print(f"\ndone in {(time.perf_counter() - began) / 60:.1f} min: open {page}\n" + NEXT.format(out=out))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,9 @@ def main() -> int:
     args = parser.parse_args()
 
     pipeline = load_pipeline(args.detector, args.recognizer, args.device)
-    found, durations, problems = detect_videos(pipeline, find_videos(args.videos), args.out)
-    page = write_report(args.out, found, durations, pipeline.labels)
+    videos = find_videos(args.videos)
+    found, durations, problems = detect_videos(pipeline, videos, args.out)
+    page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos))
     print(f"{sum(map(len, found))} detections in {len(found)} videos: open {page}")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

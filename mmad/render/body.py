@@ -45,7 +45,6 @@ LANDMARKS: dict[str, tuple[tuple[float, float, float], str]] = {
     "forearm": ((0.400, 0.100, 0.225), "root"),
     "fingers": ((0.476, 0.318, 0.088), "root"),
 }
-OTHER_ARM = ("other forearm", "other fingers")
 LEG = ("thigh", "shin", "foot")  # what a person leans forward for
 
 
@@ -120,7 +119,9 @@ class Body:
         self.shin = self._length("lowerleg01.L", "foot.L")
         self.sole = self.head("foot.L")[2] - self.vertices[:, 2].min()  # height of the ankle over the floor
         # Sitting: the shins upright, the thighs level.
-        self.seat = np.array([0.0, 0.0, self.sole + self.shin - 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))[2]])
+        self.seat = np.array(
+            [0.0, 0.0, self.sole + self.shin - 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))[2]]
+        )
 
     def head(self, bone: str) -> np.ndarray:
         return self.heads[self.anatomy.bones[bone]]
@@ -139,8 +140,11 @@ class Body:
     # Pose -> transforms
 
     def transforms(self, pose: Pose) -> Transforms:
-        """Where every bone is in every frame: trunk and head as told, the legs to where the feet stand, then the arms to
-        what the hands reach for, the trunk leaning where a leg is beyond their reach."""
+        """Where every bone is in every frame.
+
+        Trunk and head as told, the legs to where the feet stand, then the arms to what the hands reach for, the trunk
+        leaning where a leg is beyond their reach.
+        """
         turns = np.broadcast_to(np.eye(3), (pose.frames, len(self.heads), 3, 3)).copy()
         trunk = pose.trunk + (SLOUCH, 0, 0)
         head = pose.head + (NECK_BACK, 0, 0)
@@ -165,8 +169,8 @@ class Body:
             trunk = trunk + lean
             self._bend(turns, SPINE, trunk)
             now = self._forward(turns, move)
-        # A hand that reaches for the other arm comes after it.
-        for side in sorted(SIDES, key=lambda side: any(reach.to in OTHER_ARM for reach in pose.reaches[side])):
+        # A hand that reaches for the other arm or shoulder comes after that arm has moved.
+        for side in sorted(SIDES, key=lambda side: any(reach.to.startswith("other") for reach in pose.reaches[side])):
             self._place_arm(turns, now, pose, side)
             now = self._forward(turns, move)
         return now
@@ -176,7 +180,7 @@ class Body:
             turns[:, self.anatomy.bones[bone]] = _euler(angles / len(bones))
 
     def _forward(self, turns: np.ndarray, move: np.ndarray) -> Transforms:
-        """turns: (T, J, 3, 3) of each bone about its head, in the axes of the rest figure carried along by its parent."""
+        """turns: (T, J, 3, 3) of each bone about its head, in the axes of the rest figure that its parent carries."""
         result = Transforms(np.empty_like(turns), np.empty(turns.shape[:2] + (3,)))
         for bone, parent in enumerate(self.anatomy.parents):
             head = self.heads[bone]
@@ -251,7 +255,9 @@ class Body:
         wishes = []
         for weight, reach in zip(weights, reaches):
             frame = now.turn[:, self.anatomy.bones[LANDMARKS[reach.to.removeprefix("other ")][1]]]
-            ways = [np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm, reach.elbow)]
+            ways = [
+                np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm, reach.elbow)
+            ]
             for total, way in zip((fingers, palm, elbow), ways):
                 total += weight[:, None] * _unit(way)
             wishes.append((weight, reach, frame))
@@ -259,7 +265,9 @@ class Body:
         for weight, reach, frame in wishes:
             point, normal = self._skin(now, self.landmark(reach.to, side))
             gap = 0.0 if reach.to == "breastbone" else 0.012
-            offset = np.broadcast_to(self.scale * _of_side(np.asarray(reach.offset, dtype=float), side), (pose.frames, 3))
+            offset = np.broadcast_to(
+                self.scale * _of_side(np.asarray(reach.offset, dtype=float), side), (pose.frames, 3)
+            )
             goal = point + gap * normal + np.einsum("tij,tj->ti", frame, offset)
             # The fingers are curled already: where the tip is in the hand follows from them.
             own = _frame(*(np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm)))
@@ -315,7 +323,7 @@ class Body:
             self._normals = vertex_normals(self.vertices, self.anatomy.faces)
         return self._normals
 
-    def contact(self, now: Transforms, pose: Pose, side: str, reach: Reach) -> np.ndarray:
+    def contact(self, now: Transforms, side: str, reach: Reach) -> np.ndarray:
         """(T,) metres between the tip of a hand and what it reaches for, gap and offset included."""
         point, _ = self._skin(now, self.landmark(reach.to, side))
         hand = self.hands[side]
@@ -323,8 +331,11 @@ class Body:
 
 
 class _Hand:
-    """The shape of one hand of the rest figure. rest_frame: (3, 3), columns: where the fingers point, where the palm
-    faces, and their cross product. tips: name -> (bone that carries it, (3,) place). hinges: (5, 3) axes of the fingers."""
+    """The shape of one hand of the rest figure.
+
+    rest_frame: (3, 3), columns: where the fingers point, where the palm faces, and their cross product.
+    tips: name -> (bone that carries it, (3,) place). hinges: (5, 3) axes of the fingers.
+    """
 
     def __init__(self, body: Body, side: str):
         head, bones = lambda bone: body.head(f"{bone}.{side}"), body.anatomy.bones
@@ -335,7 +346,9 @@ class _Hand:
         tips = {}
         for finger, name in ((2, "index"), (3, "fingers")):
             bone = bones[f"finger{finger}-3.{side}"]
-            mine = np.flatnonzero((body.anatomy.bone_of_weight == bone).any(axis=1) & (body.anatomy.bone_of_vertex == bone))
+            mine = np.flatnonzero(
+                (body.anatomy.bone_of_weight == bone).any(axis=1) & (body.anatomy.bone_of_vertex == bone)
+            )
             away = np.linalg.norm(body.anatomy.template[mine] - body.anatomy.template_heads[self.bone], axis=1)
             tips[name] = (bone, body.vertices[mine[away.argmax()]])
         # Relaxed fingers bend towards the palm.

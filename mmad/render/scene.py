@@ -75,6 +75,7 @@ def make_look(generator: np.random.Generator, skin: np.ndarray, hair: np.ndarray
 
 def make_room(generator: np.random.Generator, body: Body) -> Room:
     """A camera that has the whole sitting person in view, from the front or a little aside."""
+
     def pale() -> np.ndarray:
         return np.clip(generator.uniform(120, 245) + generator.normal(0, 12, 3), 60, 250)
 
@@ -165,8 +166,7 @@ class Figure:
         if look.held:
             self._add(_held(body, look.held), look.shoes + 40, "wrist.R")
         self.vertices, self.faces, self.colours, self.weights, self.bones = (
-            np.concatenate(parts)
-            for parts in (self.vertices, self.faces, self.colours, self.weights, self.bones)
+            np.concatenate(parts) for parts in (self.vertices, self.faces, self.colours, self.weights, self.bones)
         )
         shapes = np.zeros((len(FACE), *self.vertices.shape), dtype=np.float32)
         shapes[:, : len(body.vertices)] = body.scale * np.stack([anatomy.face_shapes[name] for name in FACE])
@@ -187,7 +187,9 @@ class Figure:
         from anny.skinning.warp_skinning import linear_blend_skinning  # not before anatomy() has silenced warp
 
         rest = torch.from_numpy(self.vertices.astype(np.float32)).repeat(len(face), 1, 1)
-        change = torch.einsum("tk,kvi->tvi", torch.from_numpy(face.astype(np.float32)), torch.from_numpy(self.face_shapes))
+        change = torch.einsum(
+            "tk,kvi->tvi", torch.from_numpy(face.astype(np.float32)), torch.from_numpy(self.face_shapes)
+        )
         rest[:, self.moved_by_face] += change
         transforms = np.tile(np.eye(4, dtype=np.float32), (len(face), len(self.body.heads), 1, 1))
         transforms[..., :3, :3], transforms[..., :3, 3] = now.turn, now.move
@@ -306,9 +308,8 @@ def _cast_rays(
         if wp.dot(normal, ray) > 0.0:
             normal = -normal
         direct = wp.max(wp.dot(normal, light), 0.0)
-        if direct > 0.0:
-            if wp.mesh_query_ray_anyhit(mesh, camera + ray * hit.t + normal * 0.004, light, 4.0):
-                direct = 0.0
+        if wp.mesh_query_ray_anyhit(mesh, camera + ray * hit.t + normal * 0.004, light, 4.0):
+            direct = 0.0  # in the shade
         colour = hit.u * colours[i] + hit.v * colours[j] + w * colours[k]
         picture[row, column] = colour * (ambient * (0.75 + 0.25 * normal[2]) + (1.05 - ambient) * direct)
         depth[row, column] = hit.t
@@ -332,7 +333,9 @@ def _dress(body: Body, look: Look) -> tuple[np.ndarray, np.ndarray]:
 
     def along(first: str, last: str) -> np.ndarray:
         """(V,) how far a vertex lies from joint to joint on the default figure, 0..1, for either side."""
-        heads = {side: [anatomy.template_heads[anatomy.bones[f"{bone}.{side}"]] for bone in (first, last)] for side in SIDES}
+        heads = {
+            side: [anatomy.template_heads[anatomy.bones[f"{bone}.{side}"]] for bone in (first, last)] for side in SIDES
+        }
         side = np.where(place[:, :1] > 0, *(np.array(heads[s][0])[None] for s in SIDES))
         end = np.where(place[:, :1] > 0, *(np.array(heads[s][1])[None] for s in SIDES))
         return ((place - side) * (end - side)).sum(axis=1) / ((end - side) ** 2).sum(axis=1)
@@ -352,7 +355,12 @@ def _dress(body: Body, look: Look) -> tuple[np.ndarray, np.ndarray]:
     brows = np.abs(up - 0.7205 - 0.10 * np.minimum(np.abs(place[:, 0]) - 0.03, 0.0)) < 0.0045
     brows &= head & (forward > 0.10) & (np.abs(place[:, 0]) > 0.012) & (np.abs(place[:, 0]) < 0.052)
     colours[brows] = 0.25 * look.skin + 0.75 * look.hair * 0.7
-    lips = head & (forward > 0.122) & (np.abs(place[:, 0]) < 0.024 - 0.5 * np.abs(up - 0.628)) & (np.abs(up - 0.628) < 0.012)
+    lips = (
+        head
+        & (forward > 0.122)
+        & (np.abs(place[:, 0]) < 0.024 - 0.5 * np.abs(up - 0.628))
+        & (np.abs(up - 0.628) < 0.012)
+    )
     colours[lips] = look.skin * (0.86, 0.60, 0.58)
     for side in SIDES:
         eye = (anatomy.bone_of_weight == anatomy.bones[f"eye.{side}"]) & (anatomy.weights > 0.5)
@@ -379,7 +387,9 @@ def _box(centre, size) -> trimesh.Trimesh:
     """Corners are not shared between sides, so that the sides stay flat under smooth normals."""
     mesh = trimesh.creation.box(extents=size)
     mesh.apply_translation(centre)
-    return trimesh.Trimesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3), process=False)
+    return trimesh.Trimesh(
+        mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3), process=False
+    )
 
 
 def _spot(body: Body, landmark: str, side: str = "L") -> np.ndarray:
@@ -409,7 +419,9 @@ def _glasses(body: Body) -> trimesh.Trimesh:
     for side in SIDES:
         eye, ear = _spot(body, "eye", side), _spot(body, "ear", side)
         middle = np.array([1.08 * eye[0], bridge[1] - 0.006, eye[2]])
-        ring = trimesh.creation.torus(major_radius=0.024 * body.scale, minor_radius=0.0022, major_sections=20, minor_sections=6)
+        ring = trimesh.creation.torus(
+            major_radius=0.024 * body.scale, minor_radius=0.0022, major_sections=20, minor_sections=6
+        )
         ring.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, (1, 0, 0)))
         ring.apply_translation(middle)
         hinge = middle + (np.sign(eye[0]) * 0.024 * body.scale, 0, 0)
@@ -450,7 +462,12 @@ def _furniture(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray
     parts = [(seat, room.chair)]
     for x in (-0.2, 0.2):
         for y in (-0.31, 0.09):
-            parts.append((_rod(np.array([x * s, hips[1] + y * s, 0.0]), np.array([x * s, hips[1] + y * s, top]), 0.02), room.chair * 0.8))
+            parts.append(
+                (
+                    _rod(np.array([x * s, hips[1] + y * s, 0.0]), np.array([x * s, hips[1] + y * s, top]), 0.02),
+                    room.chair * 0.8,
+                )
+            )
     if room.backrest:
         parts.append((_box((0, hips[1] + 0.24 * s, top + 0.36 * s), (0.42 * s, 0.03, 0.34 * s)), room.chair))
     parts.append((_box((0, -1.0, -0.05), (14, 5.4, 0.1)), room.floor))

@@ -115,21 +115,26 @@ class Timeline:
         return Annotation(self.video_id, self.duration, segments, [label for *_, label in rows], fps=FPS)
 
 
-def make_timeline(
-    generator: np.random.Generator, video_id: str, names: Sequence[str] = tuple(STATISTICS), longest: float = 15.03
-) -> Timeline:
-    """Two to ten actions of `names`, as often and as long as in MMA-52; what needs the same limb does not coincide.
+def frequencies(names: Sequence[str] = (), balanced: bool = False) -> dict[str, float]:
+    """How frequent each of the actions is, all 52 without `names`: as in MMA-52, or equally."""
+    return {name: 1.0 if balanced else STATISTICS[name][0] for name in names or STATISTICS}
 
-    longest: of the video, s; real ones last 5 to 15.
+
+def make_timeline(
+    generator: np.random.Generator, video_id: str, chances: dict[str, float], longest: float = 15.03
+) -> Timeline:
+    """Two to ten actions, as many and as long as in MMA-52; what needs the same limb does not coincide.
+
+    chances: how frequent each action is. longest: of the video, s; real ones last 5 to 15.
     """
     duration = min(np.interp(generator.random(), *VIDEO_LENGTHS), longest)
     frames = int(duration * FPS)
     counts = list(SHARE_OF_COUNTS)
     wanted = int(generator.choice(counts, p=np.array(list(SHARE_OF_COUNTS.values())) / sum(SHARE_OF_COUNTS.values())))
-    frequency = np.array([STATISTICS[name][0] for name in names], dtype=float)
+    names, shares = list(chances), np.array(list(chances.values())) / sum(chances.values())
     actions: list[Action] = []
     for _ in range(200):
-        name = str(generator.choice(names, p=frequency / frequency.sum()))
+        name = str(generator.choice(names, p=shares))
         action = _place(generator, name, frames / FPS, actions)
         if action is not None and not any(_clash(action, other) for other in actions):
             actions.append(action)

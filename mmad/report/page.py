@@ -4,6 +4,11 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+
+from mmad.data.clips import segment_frames
+from mmad.data.video import probe, read_frames
+from mmad.errors import InputError
 from mmad.files import path_for_id, write_text
 from mmad.labels import LabelSet
 from mmad.records import Annotation, Detections
@@ -25,17 +30,31 @@ def write_report(
     durations: dict[str, float],
     labels: LabelSet,
     truth: dict[str, Annotation] | None = None,
+    videos: dict[str, Path] | None = None,
 ) -> Path:
     """timelines/ID.png of each video and index.html over them, in the folder `out`. Returns the page's path.
 
-    durations: s, by video id. truth: what is known to be true, by video id.
+    durations: s, by video id. truth: what is known to be true, by video id. videos: files whose frames are shown.
     """
     out = Path(out)
     for item in found:
-        picture = path_for_id(out / "timelines", item.video_id, ".png")
-        draw_timeline(picture, item, durations[item.video_id], labels, (truth or {}).get(item.video_id))
+        name = item.video_id
+        picture = path_for_id(out / "timelines", name, ".png")
+        frames = key_frames(videos[name]) if videos and name in videos else None
+        draw_timeline(picture, item, durations[name], labels, (truth or {}).get(name), frames)
     write_page(out / "index.html", found, durations, labels)
     return out / "index.html"
+
+
+def key_frames(video: Path, count: int = 8, height: int = 216) -> np.ndarray | None:
+    """(count, H, W, 3) uint8, the middles of equal parts of a video; None where it cannot be read that far."""
+    try:
+        info = probe(video)
+        frames = read_frames(info, segment_frames(info.num_frames, count))
+    except InputError:
+        return None
+    step = max(round(frames.shape[1] / height), 1)
+    return frames[:, ::step, ::step]
 
 
 def write_page(

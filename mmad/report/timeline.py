@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -24,18 +26,24 @@ def draw_timeline(
     duration: float,
     labels: LabelSet,
     truth: Annotation | None = None,
+    frames: np.ndarray | None = None,
     most: int = 30,
 ) -> None:
     """Write a picture (the kind is its suffix's) of the `most` best detections, under the truth where it is given.
 
-    duration: of the video, s.
+    duration: of the video, s. frames: (n, H, W, 3) uint8, the middles of n equal parts of the video, shown above.
     """
     shown = slice(0, most)
     chosen = list(zip(detections.segments[shown], detections.labels[shown], detections.scores[shown]))
     rows = sorted({int(label) for _, label, _ in chosen} | set(truth.labels.tolist() if truth else []))
     lane = {label: i for i, label in enumerate(rows)}
-    figure = Figure(figsize=(10, 1.3 + 0.28 * max(len(rows), 1)), layout="constrained")
-    axes = figure.add_subplot()
+    tall = 1.3 + 0.28 * max(len(rows), 1)
+    figure = Figure(figsize=(10, tall + (1.5 if frames is not None else 0)), layout="constrained")
+    if frames is None:
+        axes = figure.add_subplot()
+    else:
+        film, axes = figure.subplots(2, 1, height_ratios=(1.5, tall))
+        _draw_film(film, frames, duration)
     top = max((score for _, _, score in chosen), default=1.0) or 1.0
     for (start, end), label, score in reversed(chosen):
         axes.barh(
@@ -57,7 +65,7 @@ def draw_timeline(
     axes.set_xlabel("seconds")
     # "$" starts a formula in matplotlib: an id is text.
     title = detections.video_id.replace("$", r"\$")
-    axes.set_title(
+    (axes if frames is None else film).set_title(
         f"{title}: the {len(chosen)} best-scored detections" + (", truth in grey" if truth else ""), loc="left"
     )
     axes.grid(axis="x", alpha=0.3)
@@ -70,3 +78,13 @@ def draw_timeline(
     with atomic_path(path) as temporary:
         FigureCanvasAgg(figure)
         figure.savefig(temporary, format=kind, dpi=110)
+
+
+def _draw_film(axes: Axes, frames: np.ndarray, duration: float) -> None:
+    """Frames side by side, each over its part of the time axis."""
+    part = duration / len(frames)
+    for i, frame in enumerate(frames):
+        axes.imshow(frame, extent=(i * part, (i + 1) * part, 0, 1), aspect="auto", interpolation="bilinear")
+    axes.set_xlim(0, duration)
+    axes.set_ylim(0, 1)
+    axes.axis("off")

@@ -1,0 +1,138 @@
+"""Hands get where they are sent, feet stand on the floor, on every figure."""
+
+import numpy as np
+import pytest
+
+from mmad.render.body import LEG, Body, Transforms, vertex_normals
+from mmad.render.motions import MOTIONS
+from mmad.render.performance import perform
+from mmad.render.pose import SIDES, Pose
+from mmad.render.timelines import FPS, Action, Timeline
+
+SHAPES = {
+    "child": {"age": 0.4, "height": 0.3},
+    "tall thin man": {"gender": 0.0, "height": 0.95, "weight": 0.1},
+    "short heavy woman": {"gender": 1.0, "height": 0.1, "weight": 0.95},
+    "elder": {"age": 1.0, "muscle": 0.2},
+    "strong": {"muscle": 0.9, "weight": 0.6},
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def body(request) -> Body:
+    return Body({"gender": 0.5, "age": 0.7, **SHAPES[request.param]})
+
+
+def middle_of(name: str, side: str = "R") -> Pose:
+    """One second into two seconds of an action."""
+    return perform(Timeline("v", 2 * FPS, (Action(name, 0.0, 2.0, side),)), np.random.default_rng(0))
+
+
+TOUCHES = [
+    name
+    for name, motion in MOTIONS.items()
+    if any(reach.to != "breastbone" for side in SIDES for reach in middle_of(name).reaches[side])
+]
+
+
+@pytest.mark.parametrize("name", TOUCHES)
+def test_a_hand_that_touches_is_there(body, name):
+    """Within 4 cm of the spot in the frames between onset and offset: clothes, scratching and patting included."""
+    pose = middle_of(name)
+    now = body.transforms(pose)
+    for side in SIDES:
+        for reach in pose.reaches[side]:
+            if reach.to == "breastbone":
+                continue
+            asked = np.broadcast_to(body.scale * np.linalg.norm(np.atleast_2d(reach.offset), axis=1), pose.frames)
+            away = body.contact(now, side, reach)
+            assert (away - asked)[20:40].max() < 0.04, f"{side} {reach.to}"
+
+
+@pytest.mark.parametrize("landmark", ["nose", "mouth", "forehead", "chest", "other shoulder", "thigh", "shin"])
+@pytest.mark.parametrize("side", SIDES)
+def test_touching_is_exact(body, landmark, side):
+    """A finger sent to a spot ends on the skin over it: the 12 mm kept for clothes and flesh, and no more."""
+    pose = Pose(2)
+    pose.reach(side, np.ones(2), landmark, tip="index", hand="point", fingers=(-0.5, -0.6, 0.3), palm=(0.0, -1.0, -0.3))
+    if landmark in LEG:
+        pose.trunk[:, 0] += 20
+    assert body.contact(body.transforms(pose), side, pose.reaches[side][0]) == pytest.approx(0.012, abs=0.005)
+
+
+@pytest.mark.parametrize("name", [name for name in MOTIONS if "legs" not in MOTIONS[name].needs])
+def test_feet_stand_on_the_floor(body, name):
+    now = body.transforms(middle_of(name))
+    for side in SIDES:
+        ankle = now.apply(body.anatomy.bones[f"foot.{side}"], body.head(f"foot.{side}"))
+        assert ankle[:, 2] == pytest.approx(body.sole, abs=0.005)
+        assert np.ptp(ankle[:, :2], axis=0).max() < 0.02
+
+
+def test_crossed_legs_cross(body):
+    now = body.transforms(middle_of("crossing legs", "L"))
+    left, right = (now.apply(body.anatomy.bones[f"foot.{s}"], body.head(f"foot.{s}"))[30] for s in SIDES)
+    assert left[0] < -0.05 and left[2] > right[2] + 0.1  # past the middle, and hanging
+
+
+def test_bones_keep_their_lengths(body):
+    now = body.transforms(middle_of("crossing arms"))
+    for side in SIDES:
+        for bones in (("upperarm01", "lowerarm01"), ("lowerarm01", "wrist"), ("upperleg01", "lowerleg01")):
+            first, second = (body.anatomy.bones[f"{bone}.{side}"] for bone in bones)
+            length = np.linalg.norm(body.heads[second] - body.heads[first])
+            ends = now.apply(second, body.heads[second]) - now.apply(first, body.heads[first])
+            assert np.linalg.norm(ends, axis=1) == pytest.approx(length, rel=1e-3)
+
+
+def test_turns_are_turns(body):
+    now = body.transforms(middle_of("scratching feet"))
+    square = now.turn @ np.swapaxes(now.turn, 2, 3)
+    assert square == pytest.approx(np.broadcast_to(np.eye(3), square.shape), abs=1e-5)
+    assert np.linalg.det(now.turn) == pytest.approx(1, abs=1e-5)
+
+
+def test_motion_is_smooth(body):
+    """No joint jumps: a wrist goes less than 18 cm from one frame to the next."""
+    for name in ("waving", "touching nose", "crossing arms", "scratching feet", "hands touching fingers"):
+        now = body.transforms(middle_of(name))
+        for side in SIDES:
+            wrist = now.apply(body.anatomy.bones[f"wrist.{side}"], body.head(f"wrist.{side}"))
+            assert np.linalg.norm(np.diff(wrist, axis=0), axis=1).max() < 0.18, name
+
+
+def test_a_hand_follows_the_head_it_touches():
+    body = Body({})
+    pose = Pose(2)
+    pose.head[1, 2] = 30  # turned aside in the second frame
+    pose.reach("R", np.ones(2), "nose", tip="index", hand="point")
+    now = body.transforms(pose)
+    finger = now.apply(*body.hands["R"].tips["index"])
+    assert np.linalg.norm(finger[1] - finger[0]) > 0.03
+    assert body.contact(now, "R", pose.reaches["R"][0]) == pytest.approx(0.012, abs=0.003)
+
+
+def test_one_hand_finds_the_other(body):
+    for name in ("scratching arms", "hands touching fingers"):
+        pose = middle_of(name)
+        (reach,) = [reach for reach in pose.reaches["R"] if reach.to.startswith("other")]
+        assert body.contact(body.transforms(pose), "R", reach)[20:40].max() < 0.05, name
+
+
+def test_normals_of_a_tetrahedron_point_outward():
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=float)
+    normals = vertex_normals(corners, np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]]))
+    assert ((corners - corners.mean(axis=0)) * normals).sum(axis=1).min() > 0
+    assert np.linalg.norm(normals, axis=1) == pytest.approx(1)
+
+
+def test_forward_kinematics_by_hand():
+    """Turning the root a quarter about z takes a point in front of the person to the person's left."""
+    body = Body({})
+    turns = np.broadcast_to(np.eye(3), (1, len(body.heads), 3, 3)).copy()
+    turns[0, 0] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    now = body._forward(turns, np.zeros(3))
+    assert isinstance(now, Transforms)
+    root = body.heads[0]
+    assert now.apply(0, root) == pytest.approx(root[None])
+    assert now.apply(body.anatomy.bones["head"], root + (0, -1, 0)) == pytest.approx((root + (1, 0, 0))[None], abs=1e-6)

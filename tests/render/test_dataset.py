@@ -1,0 +1,97 @@
+"""What lands on disk: the official forms, real videos, and the same for the same seed."""
+
+import json
+
+import numpy as np
+import pytest
+
+from mmad.config import RenderConfig
+from mmad.data.annotations import read_annotations, read_clip_list
+from mmad.data.video import probe, read_frames
+from mmad.errors import InputError
+from mmad.labels import MMA52
+from mmad.render.dataset import write_data_set
+from mmad.render.timelines import FPS
+
+SMALL = {"videos": 4, "clips": 4, "seed": 3, "classes": ["waving", "nodding"], "longest": 2.0}
+SMALL |= {"width": 40, "height": 48, "samples": 1}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The same data set twice, once by one process and once by two."""
+    root = tmp_path_factory.mktemp("made")
+    for out, workers in (("a", 1), ("b", 2)):
+        write_data_set(root / out, RenderConfig(**SMALL, workers=workers))
+    return root
+
+
+def test_the_same_seed_gives_the_same_files(made):
+    names = sorted(path.relative_to(made / "a") for path in (made / "a").rglob("*") if path.is_file())
+    assert len(names) == 4 + 4 + 4 + 2  # videos, clips, annotations and lists, settings and card
+    for name in names:
+        assert (made / "a" / name).read_bytes() == (made / "b" / name).read_bytes(), name
+
+
+def test_the_files_are_the_official_ones(made):
+    annotations = read_annotations(made / "a" / "train.csv")
+    assert len(annotations) == 3
+    for item in annotations:
+        info = probe(made / "a" / "train" / f"{item.video_id}.mp4")
+        assert info.fps == pytest.approx(FPS)
+        assert info.duration == pytest.approx(item.duration)
+        assert set(item.labels) <= {MMA52.index[name] for name in SMALL["classes"]}
+    clips = read_clip_list(made / "a" / "train_list_videos.txt")
+    assert len(clips) == 3
+    for name, _ in clips:
+        assert probe(made / "a" / "clips" / name).num_frames >= FPS
+    assert "3 videos" in (made / "a" / "card.md").read_text()
+
+
+def test_people_are_in_one_subset_only(made):
+    people = {
+        subset: {path.name.split("_")[1] for path in (made / "a" / subset).iterdir()} for subset in ("train", "val")
+    }
+    assert people == {"train": {"000"}, "val": {"000"}}  # numbered from 0 in each: the name says the subset
+    train, val = (
+        read_frames(next((made / "a" / subset).glob("*_0000.mp4")), [0])[0].astype(int) for subset in ("train", "val")
+    )
+    assert np.abs(train - val).mean() > 5
+
+
+def test_a_person_is_in_the_picture_and_moves(made):
+    path = sorted((made / "a" / "clips").iterdir())[0]
+    frames = read_frames(path, range(probe(path).num_frames)).astype(float)
+    assert frames.shape[1:] == (48, 40, 3)
+    assert frames.std(axis=(1, 2, 3)).min() > 15  # not an empty room
+    assert np.abs(frames - frames[0]).max(axis=(1, 2, 3))[15:].max() > 40  # more than noise
+
+
+def test_a_stopped_run_goes_on(made):
+    lost = sorted((made / "a" / "train").iterdir())[1]
+    before, kept = lost.read_bytes(), sorted((made / "a" / "train").iterdir())[0].stat().st_mtime_ns
+    lost.unlink()
+    write_data_set(made / "a", RenderConfig(**SMALL))
+    assert lost.read_bytes() == before
+    assert sorted((made / "a" / "train").iterdir())[0].stat().st_mtime_ns == kept
+
+
+def test_other_settings_want_another_folder(made):
+    with pytest.raises(InputError, match=r"settings\.json.*choose another folder"):
+        write_data_set(made / "a", RenderConfig(**{**SMALL, "width": 42}))
+    assert json.loads((made / "a" / "settings.json").read_text())["width"] == 40
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ({"width": 41}, "even"),
+        ({"height": 8}, "32..4096"),
+        ({"classes": ["noding"]}, "did you mean 'nodding'"),
+        ({"seed": -1}, "seed"),
+        ({"longest": float("nan")}, "longest"),
+    ],
+)
+def test_settings_are_checked(setting, says):
+    with pytest.raises(InputError, match=says):
+        RenderConfig(**setting)

@@ -1,0 +1,72 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from mmad.data.statistics import describe
+from mmad.labels import MMA52
+from mmad.render.motions import MOTIONS, NEEDS
+from mmad.render.timelines import FPS, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline
+
+
+def timelines(count: int, *names: str, **how) -> list[Timeline]:
+    generator = np.random.default_rng(0)
+    return [make_timeline(generator, str(i), frequencies(names, **how)) for i in range(count)]
+
+
+def test_every_action_has_a_frequency_a_length_and_a_motion():
+    assert set(STATISTICS) == set(MOTIONS) == set(MMA52.actions)
+    assert {need for motion in MOTIONS.values() for need in motion.needs} <= {*NEEDS}
+
+
+def test_timelines_look_like_the_real_ones():
+    """Against the official train annotations: FACTS of the field, as in STATISTICS's source."""
+    found = describe([item.annotation() for item in timelines(1500)], MMA52)
+    assert found.durations.min() >= 5 and found.durations.max() <= 15.04
+    assert found.durations.mean() == pytest.approx(10.3, abs=0.3)
+    assert found.counts.min() >= 2 and found.counts.max() <= 10
+    assert found.counts.mean() == pytest.approx(3.02, abs=0.1)
+    assert found.overlapping == pytest.approx(0.864, abs=0.03)
+    assert np.median(found.lengths) == pytest.approx(2.59, abs=0.25)
+    assert np.quantile(found.lengths, 0.05) == pytest.approx(0.67, abs=0.1)
+    assert found.lengths.min() == pytest.approx(0.27, abs=0.05)
+    assert found.at_start == pytest.approx(0.30, abs=0.08) and found.at_end == pytest.approx(0.27, abs=0.08)
+    real = np.array([STATISTICS[name][0] for name in MMA52.actions])
+    assert np.corrcoef(np.sqrt(real), np.sqrt(found.per_class))[0, 1] > 0.98
+    assert found.per_class.argmax() == MMA52.index["turning head"]
+
+
+def test_no_limb_does_two_things_at_once():
+    for timeline in timelines(300):
+        for need in NEEDS:
+            mine = sorted((a for a in timeline.actions if need in a.needs()), key=lambda a: a.start)
+            assert all(first.end <= second.start for first, second in pairwise(mine))
+
+
+@pytest.mark.parametrize("side", ["L", "R"])
+def test_one_hand_is_the_hand_of_the_side(side):
+    hand = {"L": "left hand", "R": "right hand"}[side]
+    assert Action("waving", 0, 1, side).needs() == {hand}
+    assert Action("rubbing hands", 0, 1, side).needs() == {"left hand", "right hand"}
+
+
+def test_what_lies_outside_the_video_is_cut_from_the_annotation():
+    timeline = Timeline("v", 90, (Action("nodding", -1.0, 0.5, "R"), Action("waving", 2.0, 9.0, "L")))
+    item = timeline.annotation()
+    assert item.segments.tolist() == [[0.0, 0.5], [2.0, 89 / FPS]]
+    assert [MMA52.actions[label] for label in item.labels] == ["nodding", "waving"]
+    assert item.duration == 3.0
+
+
+def test_balanced_classes_are_equally_frequent():
+    found = describe([item.annotation() for item in timelines(400, "nodding", "tilting head", balanced=True)], MMA52)
+    nods, covers = (found.per_class[MMA52.index[name]] for name in ("nodding", "tilting head"))
+    assert 0.8 < nods / covers < 1.25
+    assert found.per_class.sum() == nods + covers
+
+
+def test_clips_hold_one_action():
+    clip = make_clip(np.random.default_rng(0), "c", "waving")
+    assert [action.name for action in clip.actions] == ["waving"]
+    assert 1.0 <= clip.duration <= 4.0
+    assert 0 <= clip.actions[0].start < clip.actions[0].end <= clip.duration

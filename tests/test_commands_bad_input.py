@@ -426,10 +426,25 @@ def test_an_input_is_never_written_over(run, judged, monkeypatch, arguments):
 # --- made-up data ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("option", [("--videos", "-3"), ("--clips", "-1"), ("--seed", "-1")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--videos", "-3"),
+        ("--clips", "-1"),
+        ("--seed", "-1"),
+        ("--size", "270"),
+        ("--size", "271x324"),
+        ("--size", "0x0"),
+        ("--classes", "noding"),
+        ("--samples", "0"),
+        ("--longest", "nan"),
+        ("--workers", "-1"),
+    ],
+)
 def test_synthetic_numbers(run, tmp_path, option):
     arguments = [*("--videos", "0", "--clips", "0"), *option]
-    check_refused(run("tools/make_synthetic.py", tmp_path / "out", *arguments), option[0].lstrip("-"))
+    refused = {"--size": "", "--classes": "nodding"}.get(option[0], option[0].lstrip("-"))
+    check_refused(run("tools/make_synthetic.py", tmp_path / "out", *arguments), refused)
     assert not (tmp_path / "out").exists()
 
 
@@ -437,10 +452,12 @@ def test_real_annotations_are_not_written_over(run, data):
     """`make_synthetic.py mma52` in the folder of the gated data."""
     before = (data / "train.csv").read_text()
     check_refused(run("tools/make_synthetic.py", data, "--videos", "1", "--clips", "0"), "train.csv")
+    assert not (data / "settings.json").exists()
     assert (data / "train.csv").read_text() == before
 
 
-@pytest.mark.parametrize("setting", ["videos=0", "seed=-1", "detection.detector.levels=0", "foo=1"])
+@pytest.mark.parametrize("setting", ["render.videos=0", "render.seed=-1", "detection.detector.levels=0", "foo=1"])
 def test_demo_settings(run, tmp_path, setting):
-    check_refused(run("tools/demo.py", tmp_path / "out", "clips=1", "videos=1", setting), setting.partition("=")[0])
+    key = setting.partition("=")[0].removeprefix("render.")
+    check_refused(run("tools/demo.py", tmp_path / "out", "render.clips=1", "render.videos=1", setting), key)
     assert not (tmp_path / "out").exists()

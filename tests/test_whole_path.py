@@ -23,7 +23,8 @@ def run(monkeypatch, script: str, *arguments) -> None:
 
 def test_from_pixels_to_a_submission(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    run(monkeypatch, "tools/make_synthetic.py", "data", "--videos", 8, "--clips", 16)
+    frames = ["--size", "48x56", "--samples", 1, "--longest", 4, "--classes", "nodding,waving,crossing legs"]
+    run(monkeypatch, "tools/make_synthetic.py", "data", "--videos", 8, "--clips", 16, *frames)
     run(monkeypatch, "tools/check_data.py", "data/train.csv", "--videos", "data/train")
     small = ["data.root=data", "device=cpu", "train.workers=0", "train.batch=4"]
     backbone = ["backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=36", "backbone.crop=32"]
@@ -60,6 +61,6 @@ def test_from_pixels_to_a_submission(tmp_path, monkeypatch, capsys):
     assert [(item.scores == other.scores).all() for item, other in zip(back, found)] == [True] * len(found)
 
     pipeline = load_pipeline("det/best.pt", "rec/best.pt", device="cpu")
-    detections = pipeline.detect("data/val/val0000.mp4")
-    assert len(detections) == len(trained["val0000"])
+    detections = pipeline.detect("data/val/val_000_0000.mp4")
+    assert len(detections) == len(trained["val_000_0000"])
     assert load_recognizer("rec/best.pt").backbone_config.crop == 32

@@ -5,6 +5,9 @@ World: metres, x to the person's left, y to the back, z up, the floor at z = 0, 
 A bone's transform takes points of the person's standing rest figure to where they are now, (R, t): R p + t.
 """
 
+import contextlib
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -69,7 +72,9 @@ class Anatomy:
             import warp
         except ImportError:
             raise InputError("rendering", "the package anny is not installed", 'pip install -e ".[render]"') from None
-        warp.config.log_level = 40  # errors only: no banner, no word about missing GPUs
+        warp.config.log_level = 40  # errors only
+        with _stderr_silenced():
+            warp.init()
         # The original basis of body shapes: the compact one takes a minute to make and saves nothing here.
         self.anny = anny.Anny(phenotype_blendshapes="original", facial_actions=list(FACE)).float()
         self.bones = {name: i for i, name in enumerate(self.anny.bone_labels)}
@@ -96,6 +101,19 @@ class Anatomy:
 
     def _nearest(self, place: np.ndarray) -> int:
         return int(np.linalg.norm(self.template - place, axis=1).argmin())
+
+
+@contextlib.contextmanager
+def _stderr_silenced() -> Iterator[None]:
+    """warp's library writes there, past Python and every setting, that there is no GPU: nobody asked for one."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @cache

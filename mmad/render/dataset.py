@@ -45,24 +45,21 @@ def write_data_set(out: str | Path, config: RenderConfig) -> None:
     A quarter of the videos and clips are of people whom training never shows. What is there already is kept.
     """
     out = Path(out)
-    # Frames of other settings would look alike by name: the settings are kept, and compared.
-    _write_once(out / "settings.json", json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n")
-    plans, timelines = [], {}
+    texts, plans, timelines = {}, [], {}
     for subset in SUBSETS:
-        timelines[subset] = _videos(config, subset)
-        _write_once(out / f"{subset}.csv", as_csv([timeline for timeline, _ in timelines[subset]]))
-        plans += [
-            Plan(out / subset / f"{timeline.video_id}.mp4", timeline, _key(config, subset, "video", i), person)
-            for i, (timeline, person) in enumerate(timelines[subset])
-        ]
-        clips = _clips(config, subset)
+        videos, clips = _videos(config, subset), _clips(config, subset)
+        timelines[subset] = [timeline for timeline, _ in videos]
+        texts[f"{subset}.csv"] = as_csv(timelines[subset])
         lines = [f"{clip.video_id}.mp4 {MMA52.index[clip.actions[0].name]}\n" for clip, _ in clips]
-        _write_once(out / f"{subset}_list_videos.txt", "".join(lines))
-        plans += [
-            Plan(out / "clips" / f"{clip.video_id}.mp4", clip, _key(config, subset, "clip", i), person)
-            for i, (clip, person) in enumerate(clips)
-        ]
-    write_text(out / "card.md", _card(config, {name: [t for t, _ in pairs] for name, pairs in timelines.items()}))
+        texts[f"{subset}_list_videos.txt"] = "".join(lines)
+        for kind, folder, items in (("video", subset, videos), ("clip", "clips", clips)):
+            for i, (timeline, person) in enumerate(items):
+                path = out / folder / f"{timeline.video_id}.mp4"
+                plans.append(Plan(path, timeline, _key(config, subset, kind, i), person))
+    # Frames of other settings would go by the same names: the settings are kept, and compared.
+    texts["settings.json"] = json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n"
+    _write_unless_there(out, texts)
+    write_text(out / "card.md", _card(config, timelines))
     _render_all([plan for plan in plans if not plan.path.exists()], config)
 
 
@@ -158,12 +155,14 @@ def _clips(config: RenderConfig, subset: str) -> list[tuple[Timeline, tuple[int,
     return found
 
 
-def _write_once(path: Path, text: str) -> None:
-    """Leave what is there; another data set is never written over."""
-    if not path.exists():
-        write_text(path, text)
-    elif path.read_bytes() != text.encode():
-        raise InputError(path, "is there already, with other content", "choose another folder")
+def _write_unless_there(out: Path, texts: dict[str, str]) -> None:
+    """Leave what is there; another data set is never written over, nor mixed with this one."""
+    for name, text in texts.items():
+        if (out / name).exists() and (out / name).read_bytes() != text.encode():
+            raise InputError(out / name, "is there already, with other content", "choose another folder")
+    for name, text in texts.items():
+        if not (out / name).exists():
+            write_text(out / name, text)
 
 
 def as_csv(timelines: Sequence[Timeline]) -> str:

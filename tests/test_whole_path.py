@@ -31,7 +31,9 @@ def test_from_pixels_to_a_submission(tmp_path, monkeypatch, capsys):
     config = REPOSITORY / "configs" / "manet_ma52.yaml"
     recognition = [*small, *backbone, "clips.videos=clips", "train.epochs=1", "output=rec"]
     run(monkeypatch, "tools/train_rec.py", config, *recognition)
-    run(monkeypatch, "eval/recognition.py", "rec/prediction.csv", "--ground-truth", "data/val_list_videos.txt")
+    judge = ["eval/recognition.py", "rec/prediction.csv", "--ground-truth", "data/val_list_videos.txt"]
+    run(monkeypatch, *judge, "--confusion", "confusion.png")
+    assert Path("confusion.png").stat().st_size > 10_000
     videos = ["--videos", "data/train", "data/val"]
     features = ["--out", "data/features", "--checkpoint", "rec/best.pt", "device=cpu"]
     run(monkeypatch, "tools/extract_features.py", *videos, *features)

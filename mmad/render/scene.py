@@ -34,7 +34,7 @@ class Look:
     sleeves: float
     legs: float
     glasses: bool
-    held: str  # of OBJECTS, or ""
+    held: str = ""  # of OBJECTS
 
 
 @dataclass
@@ -55,21 +55,20 @@ class Room:
     noise: float
 
 
-def make_look(generator: np.random.Generator, skin: np.ndarray, hair: np.ndarray, glasses: bool, held: bool) -> Look:
+def make_look(generator: np.random.Generator) -> Look:
     def colour() -> np.ndarray:
         return np.clip(generator.uniform(40, 235) + generator.normal(0, 35, 3), 20, 250)
 
     return Look(
-        skin=skin,
-        hair=hair,
+        skin=between(SKIN, generator),
+        hair=between(HAIR, generator),
         hair_length=float(generator.choice([0.0, 0.10, 0.14, 0.30, 0.38], p=[0.08, 0.32, 0.25, 0.2, 0.15])),
         shirt=colour(),
         trousers=colour() * 0.75,
         shoes=colour() * 0.6,
         sleeves=float(generator.choice([0.45, 1.0], p=[0.4, 0.6])),
         legs=float(generator.choice([0.45, 1.0], p=[0.15, 0.85])),
-        glasses=glasses,
-        held=str(generator.choice(OBJECTS)) if held else "",
+        glasses=generator.random() < 0.3,
     )
 
 
@@ -116,13 +115,16 @@ def shoot(
 ) -> Iterator[np.ndarray]:
     """(H, W, 3) uint8 pictures of a person who does `names` as posed.
 
-    person: decides on the body and its habits; chance: on clothes, room and camera noise of this one video.
+    person: decides on the body, its clothes and the room, as in one long interview; chance: on how this one video
+    of it was taken.
     """
     body = Body(make_shape(person))
-    skin, hair, glasses = between(SKIN, person), between(HAIR, person), person.random() < 0.3
-    held = "playing objects" in names or chance.random() < 0.1
-    look = make_look(chance, skin, hair, glasses or "pushing glasses" in names, held)
-    room = make_room(chance, body)
+    look, room = make_look(person), make_room(person, body)
+    look.glasses |= "pushing glasses" in names
+    look.held = str(chance.choice(OBJECTS)) if "playing objects" in names or chance.random() < 0.1 else ""
+    room.camera = room.camera + chance.normal(0, 0.05, 3)
+    room.target = room.target + chance.normal(0, 0.015, 3)
+    room.exposure *= chance.uniform(0.94, 1.06)
     now = body.transforms(pose)
     for picture in draw_frames(Figure(body, look), room, now, face_of(pose), size, samples):
         grain = chance.standard_normal(picture.shape, dtype=np.float32)

@@ -31,8 +31,8 @@ def main() -> None:
         rows = [measure(width, height, samples, args.frames, run) for run in range(args.runs + 1)][1:]  # one to warm up
         drawn, encoded, size = (statistics.median(column) for column in zip(*rows))
         rates = [args.frames / drawn, args.frames / encoded, args.frames / (drawn + encoded)]
-        kilobytes = size / 1000 / args.frames * FPS
-        print(f"| {width} x {height} | {samples**2} | {' | '.join(f'{rate:.0f}' for rate in rates)} | {kilobytes:.0f} |")
+        figures = " | ".join(f"{figure:.0f}" for figure in (*rates, size / 1000 / args.frames * FPS))
+        print(f"| {width} x {height} | {samples**2} | {figures} |")
 
 
 def measure(width: int, height: int, samples: int, count: int, seed: int) -> tuple[float, float, int]:

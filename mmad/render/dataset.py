@@ -39,10 +39,11 @@ class Plan:
     person: tuple[int, ...]
 
 
-def write_data_set(out: str | Path, config: RenderConfig) -> None:
+def write_data_set(out: str | Path, config: RenderConfig, frames: bool = True) -> None:
     """train/, val/ with their CSVs, clips/ with MA-52 lists, and card.md, in the folder `out`.
 
-    A quarter of the videos and clips are of people whom training never shows. What is there already is kept.
+    A quarter of the videos and clips are of people whom training never shows. What is there already is kept. Without
+    `frames` no video is rendered: a later call can do so.
     """
     out = Path(out)
     texts, plans, timelines = {}, [], {}
@@ -60,7 +61,8 @@ def write_data_set(out: str | Path, config: RenderConfig) -> None:
     texts["settings.json"] = json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n"
     _write_unless_there(out, texts)
     write_text(out / "card.md", _card(config, timelines))
-    _render_all([plan for plan in plans if not plan.path.exists()], config)
+    if frames:
+        _render_all([plan for plan in plans if not plan.path.exists()], config)
 
 
 def _render_all(plans: list[Plan], config: RenderConfig) -> None:

@@ -76,6 +76,13 @@ def test_a_stopped_run_goes_on(made):
     assert sorted((made / "a" / "train").iterdir())[0].stat().st_mtime_ns == kept
 
 
+def test_annotations_come_without_frames_too(made, tmp_path):
+    write_data_set(tmp_path, RenderConfig(**SMALL), frames=False)
+    names = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
+    assert names == sorted(path.name for path in (made / "a").iterdir() if path.is_file())
+    assert (tmp_path / "val.csv").read_bytes() == (made / "a" / "val.csv").read_bytes()
+
+
 def test_other_settings_want_another_folder(made):
     with pytest.raises(InputError, match=r"settings\.json.*choose another folder"):
         write_data_set(made / "a", RenderConfig(**{**SMALL, "width": 42}))

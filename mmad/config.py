@@ -243,7 +243,7 @@ class RenderConfig:
     balanced: bool = False  # in videos: classes equally often, instead of MMA-52's long tail
     width: int = 270  # of a frame, pixels
     height: int = 324
-    samples: int = 2  # rays across and down a pixel: 1 is quick, 2 smooth
+    samples: int = 1  # rays across and down a pixel: 1 is quick, 2 smooth
     longest: float = 15.03  # no video is longer, s
     workers: int = 0  # processes; 0: one a core
 

@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--classes", default="", help="names with commas between; all 52 without")
     parser.add_argument("--balanced", action="store_true", help="classes equally often, without MMA-52's long tail")
     parser.add_argument("--size", default="270x324", help="width x height of a frame, pixels")
-    parser.add_argument("--samples", type=int, default=2, help="rays across and down a pixel: 1 is quick, 2 smooth")
+    parser.add_argument("--samples", type=int, default=1, help="rays across and down a pixel: 1 is quick, 2 smooth")
     parser.add_argument("--longest", type=float, default=15.03, help="no video is longer, s")
     parser.add_argument("--workers", type=int, default=0, help="processes; one a core without")
     parser.add_argument("--annotations-only", action="store_true", help="no frames: CSVs, lists and card")

@@ -1,5 +1,5 @@
 # make test   install into .venv and run the tests that need no data and no GPU
-# make demo   install into .venv and run the whole job once on a small made-up data set
+# make demo   install into .venv and run the whole job once on a small set of rendered people
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python

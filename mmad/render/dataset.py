@@ -6,6 +6,9 @@ processes render them, and a run that was stopped goes on where it was.
 
 import json
 import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from mmad.config import RenderConfig, to_dict
@@ -75,25 +79,26 @@ def _render_all(plans: list[Plan], config: RenderConfig) -> None:
     workers = min(config.workers or multiprocessing.cpu_count(), len(plans))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-    with pool, tqdm(total=frames, unit="frame", desc=f"{len(plans)} videos", disable=None) as bar:
-        jobs = {pool.submit(render, plan, config): plan for plan in plans}
-        try:
+    try:
+        with tqdm(total=frames, unit="frame", desc=f"{len(plans)} videos", disable=None) as bar:
+            jobs = {pool.submit(render, plan, config): plan for plan in plans}
             for job in as_completed(jobs):
                 job.result()
                 bar.update(jobs[job].timeline.frames)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    finally:
+        pool.shutdown(cancel_futures=True)  # stopped, the few videos under way are finished, and no more
 
 
 def _start_worker() -> None:
-    """One thread a process: they share the cores. Interrupting is the parent's business."""
-    import signal
-
-    import torch
-
+    """One thread a process: they share the cores. Interrupting is the parent's business, and nobody outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def render(plan: Plan, config: RenderConfig) -> None:

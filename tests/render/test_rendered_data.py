@@ -1,6 +1,12 @@
 """What lands on disk: the official forms, real videos, and the same for the same seed."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +19,7 @@ from mmad.labels import MMA52
 from mmad.render.dataset import write_data_set
 from mmad.render.timelines import FPS
 
+MAKE = Path(__file__).parents[2] / "tools" / "make_synthetic.py"
 SMALL = {"videos": 4, "clips": 4, "seed": 3, "classes": ["waving", "nodding"], "longest": 2.0}
 SMALL |= {"width": 40, "height": 48, "samples": 1}
 
@@ -74,6 +81,22 @@ def test_a_stopped_run_goes_on(made):
     write_data_set(made / "a", RenderConfig(**SMALL))
     assert lost.read_bytes() == before
     assert sorted((made / "a" / "train").iterdir())[0].stat().st_mtime_ns == kept
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to a group")
+def test_interrupting_ends_soon_and_leaves_nothing_half_written(tmp_path):
+    """Dozens of videos are planned; after Ctrl-C only those under way are finished."""
+    command = [sys.executable, MAKE, tmp_path, "--videos", "80", "--clips", "0", "--size", "40x48", "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while not list(tmp_path.glob("*/*.mp4")) and process.poll() is None:
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 130 and "interrupted" in said
+    done = list(tmp_path.glob("*/*.mp4"))
+    assert 1 <= len(done) < 20
+    assert not [path for path in tmp_path.rglob("*") if path.name.endswith(".part")]
+    assert all(probe(path).num_frames > FPS for path in done)
 
 
 def test_annotations_come_without_frames_too(made, tmp_path):

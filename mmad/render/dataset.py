@@ -17,7 +17,6 @@ from pathlib import Path
 
 import av
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from mmad.config import RenderConfig, to_dict
@@ -91,6 +90,8 @@ def _render_all(plans: list[Plan], config: RenderConfig) -> None:
 
 def _start_worker() -> None:
     """One thread a process: they share the cores. Interrupting is the parent's business, and nobody outlives it."""
+    import torch  # here and not above: planning, --help and bad input need none of it
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -31,8 +31,9 @@ class Reach:
 
     weight: (T,) 0..1, how far the hand is on its way from rest. to: a landmark of body.py. offset: (3,) or (T, 3), of
     the landmark, in units of the person's arm length over that of the default body, metres; it turns with the body
-    part that bears the landmark. tip: "index", "fingers" or "palm". fingers, palm, elbow: directions that the fingers
-    point in, the palm faces and the elbow goes. hand: of HANDS. curl: (T, 5) degrees on top.
+    part that bears the landmark. tip: "index", "fingers" (the middle one's), "palm" (its skin), "grip" (in the hand)
+    or "knuckle". fingers, palm, elbow: directions that the fingers point in, the palm faces and the elbow goes. hand:
+    of HANDS. curl: (T, 5) degrees on top.
     """
 
     weight: np.ndarray

@@ -81,7 +81,7 @@ def make_room(generator: np.random.Generator, body: Body) -> Room:
     tall = body.seat[2] + body.vertices[:, 2].max()  # of the sitting person
     aside = np.radians(generator.uniform(-28, 28))
     away = tall * generator.uniform(2.3, 3.2)
-    target = np.array([0.0, -0.22, 0.5 * tall]) + generator.normal(0, 0.025, 3)
+    target = np.array([0.0, -0.22, 0.465 * tall]) + generator.normal(0, 0.025, 3)
     camera = target + away * np.array([np.sin(aside), -np.cos(aside), generator.uniform(-0.02, 0.30)])
     sun = generator.uniform(-1, 1)
     boxes = []
@@ -97,7 +97,7 @@ def make_room(generator: np.random.Generator, body: Body) -> Room:
         boxes=boxes,
         camera=camera,
         target=target,
-        zoom=away / tall * generator.uniform(0.80, 0.88),
+        zoom=away / tall * generator.uniform(0.77, 0.85),
         light=np.array([sun, -1.0, generator.uniform(0.7, 1.6)]),
         ambient=generator.uniform(0.5, 0.7),
         exposure=generator.uniform(0.95, 1.25),

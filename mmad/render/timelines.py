@@ -74,7 +74,8 @@ SHARE_OF_COUNTS = {2: 0.449, 3: 0.278, 4: 0.142, 5: 0.084, 6: 0.0335, 7: 0.0085,
 # Lengths of the videos, s: quantiles and their values.
 VIDEO_LENGTHS = ((0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1), (5.0, 5.1, 5.7, 8.3, 10.6, 12.5, 13.9, 14.5, 15.03))
 REST = 0.25  # s between two actions of one limb
-TOGETHER = 0.45  # how often an action is placed beside another one on purpose
+TOGETHER = 0.6  # how often an action is placed beside another one on purpose
+LONG, THROUGHOUT = 0.9, 0.5  # what would last this share of the video lasts all of it, this often
 CUT = 0.45  # up to this share of an action may lie outside the video at either end
 
 
@@ -132,23 +133,34 @@ def make_timeline(
     counts = list(SHARE_OF_COUNTS)
     wanted = int(generator.choice(counts, p=np.array(list(SHARE_OF_COUNTS.values())) / sum(SHARE_OF_COUNTS.values())))
     names, shares = list(chances), np.array(list(chances.values())) / sum(chances.values())
+    drawn = sorted((_draw(generator, names, shares, frames / FPS) for _ in range(wanted)), reverse=True)
     actions: list[Action] = []
-    for _ in range(200):
-        name = str(generator.choice(names, p=shares))
-        action = _place(generator, name, frames / FPS, actions)
-        if action is not None and not any(_clash(action, other) for other in actions):
-            actions.append(action)
-        if len(actions) == wanted:
-            break
+    for length, name in drawn:  # the longest first: it needs most room
+        for attempt in range(1, 81):
+            action = _place(generator, name, length, frames / FPS, actions)
+            if action is not None and not any(_clash(action, other) for other in actions):
+                actions.append(action)
+                break
+            if attempt % 10 == 0:  # there is no room for it
+                length, name = _draw(generator, names, shares, frames / FPS)
     return Timeline(video_id, frames, tuple(actions))
 
 
-def _place(generator: np.random.Generator, name: str, duration: float, others: list[Action]) -> Action | None:
-    """One action somewhere in the video, often at the same time as another; None if too little of it shows."""
+def _draw(generator: np.random.Generator, names: list[str], shares: np.ndarray, duration: float) -> tuple[float, str]:
+    """Length in s, of which some may fall outside the video, and the action."""
+    name = str(generator.choice(names, p=shares))
     _, median, spread = STATISTICS[name]
-    length = 1.2 * median * np.exp(generator.normal(0, spread))  # a part of some is cut off
-    length = float(np.clip(length, SHORTEST, 1.6 * duration))
-    if others and generator.random() < TOGETHER:
+    length = 1.2 * median * np.exp(generator.normal(0, spread))
+    return float(np.clip(length, SHORTEST, 1.6 * duration)), name
+
+
+def _place(
+    generator: np.random.Generator, name: str, length: float, duration: float, others: list[Action]
+) -> Action | None:
+    """One action somewhere in the video, often at the same time as another; None if too little of it shows."""
+    if length > LONG * duration and generator.random() < THROUGHOUT:
+        start, length = -0.1 * duration, 1.2 * duration
+    elif others and generator.random() < TOGETHER:
         partner = others[int(generator.integers(len(others)))]
         start = generator.uniform(partner.start - 0.8 * length, partner.end - 0.2 * length)
     else:

@@ -194,17 +194,44 @@ class ClipConfig:
     """What a recogniser sees of a trimmed clip."""
 
     videos: str = ""  # folder of the clips, relative to data.root
+    window: float = 0.0  # s; more than 0: lists are annotations of long videos, and windows of these are the clips
     frames: int = 8  # one of each of so many equal parts
     flip: float = 0.5  # chance of a mirrored training clip
     scales: list[float] = field(default_factory=lambda: [1.0, 0.875, 0.75, 0.66])  # multi-scale crop
+    balance: float = 0.0  # training clips are drawn by (clips of their class)^-balance: 0 each once, 1 classes alike
+    samplings: int = 1  # testing: so many sets of frames a clip, their probabilities averaged
+    crops: int = 1  # testing: 1 from the middle, or 3 along the longer side, likewise
+    mirrored: bool = False  # testing: the mirrored clip too, likewise
     reader: str = "auto"  # "auto", "pyav" or "decord"
 
     def __post_init__(self):
         require("reader", self.reader, ("auto", "pyav", "decord"))
-        require_positive(self, "frames")
-        require_between(self, 0, 1, "flip")
+        require_positive(self, "frames", "samplings")
+        require_between(self, 0, 1, "flip", "balance")
+        require_between(self, 0, 60, "window")
+        if self.crops not in (1, 3):
+            raise InputError("crops", f"{self.crops}", "choose 1 or 3")
         if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
             raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
+
+
+@dataclass
+class RecognitionLossConfig:
+    """What a recognizer is trained by, beside the joint-embedding loss; the last three are off at 0."""
+
+    kind: str = "softmax"  # of the actions: "softmax" cross-entropy, "focal", or "sigmoid", where several hold at once
+    smoothing: float = 0.0  # softmax: share of the target spread over all classes
+    gamma: float = 2.0  # focal: how much easy clips are played down
+    mixup: float = 0.0  # alpha of Beta(alpha, alpha): two clips of the same body part are blended
+    part: float = 0.0  # weight of a body-part head, whose P(part) x P(action | part) is then the result
+    prototypes: float = 0.0  # weight of prototype calibration, whose prototypes then have a say in the result
+
+    def __post_init__(self):
+        require("kind", self.kind, ("softmax", "focal", "sigmoid"))
+        require_between(self, 0, 0.99, "smoothing")
+        require_between(self, 0, 1e6, "gamma", "mixup", "part", "prototypes")
+        if self.kind == "sigmoid" and (self.smoothing or self.part or self.prototypes):
+            raise InputError("kind", "'sigmoid' lets several actions hold", "smoothing, part and prototypes assume one")
 
 
 @dataclass
@@ -221,8 +248,9 @@ class RecognitionConfig:
     clips: ClipConfig = field(default_factory=ClipConfig)
     backbone: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="manet_r50"))
     dropout: float = 0.5
-    embedding: str = ""  # .npy (classes, size) of label vectors for the joint-embedding loss; empty: no such loss
+    embedding: str = ""  # label vectors of the joint-embedding loss: "builtin", .npy, GloVe .txt; empty: no such loss
     embedding_weight: float = 50.0
+    loss: RecognitionLossConfig = field(default_factory=RecognitionLossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
@@ -230,6 +258,8 @@ class RecognitionConfig:
         require_run(self)
         require_between(self, 0, 0.99, "dropout")
         require_between(self, 0, 1e6, "embedding_weight")
+        if bool(self.clips.window) != (self.loss.kind == "sigmoid"):
+            raise InputError("loss.kind", f"{self.loss.kind!r}", "sigmoid goes with clips.window, and only with it")
 
 
 @dataclass

@@ -34,6 +34,11 @@ def test_from_pixels_to_a_submission(tmp_path, monkeypatch, capsys):
     judge = ["eval/recognition.py", "rec/prediction.csv", "--ground-truth", "data/val_list_videos.txt"]
     run(monkeypatch, *judge, "--confusion", "confusion.png")
     assert Path("confusion.png").stat().st_size > 10_000
+    again = ["--list", "data/val_list_videos.txt", "--videos", "data/clips", "--device", "cpu"]
+    run(monkeypatch, "tools/recognize.py", "rec/best.pt", *again, "--out", "again.csv")
+    assert Path("again.csv").read_text() == Path("rec/prediction.csv").read_text()
+    run(monkeypatch, "tools/recognize.py", "rec/best.pt", "samplings=2", "mirrored=true", *again, "--out", "views.zip")
+    run(monkeypatch, "eval/recognition.py", "views.zip", "--ground-truth", "data/val_list_videos.txt")
     videos = ["--videos", "data/train", "data/val"]
     features = ["--out", "data/features", "--checkpoint", "rec/best.pt", "device=cpu"]
     run(monkeypatch, "tools/extract_features.py", *videos, *features)

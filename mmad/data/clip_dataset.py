@@ -1,23 +1,29 @@
-"""Trimmed clips as training samples: frames, crops and flips are a matter of (seed, epoch, index) alone."""
+"""Short clips as samples, trimmed or cut from long videos; what is seen is a matter of (seed, epoch, index) alone."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, WeightedRandomSampler
 
 from mmad.config import ClipConfig
-from mmad.data.clips import Preprocess, prepare_frames, resize_frames, segment_frames
-from mmad.data.video import probe, read_frames
+from mmad.data.check import find_video
+from mmad.data.clips import Preprocess, centre_crop, resize_frames, segment_frames, three_crops
+from mmad.data.video import VideoInfo, probe, read_frames
 from mmad.files import path_for_id
+from mmad.records import Annotation
 
 
 @dataclass
 class ClipBatch:
-    """pixels: (N, T, 3, S, S) uint8. labels: (N,)."""
+    """pixels: (N, V, T, 3, S, S) uint8, V views of each of N clips, 1 in training.
+
+    labels: (N,) ids, or (N, K) of 0 and 1 where several actions may hold.
+    """
 
     pixels: Tensor
     labels: Tensor
@@ -47,19 +53,104 @@ class ClipDataset(Dataset):
     def __len__(self) -> int:
         return len(self.clips)
 
+    @property
+    def classes(self) -> np.ndarray:
+        """(N,) what balanced sampling balances."""
+        return np.array([label for _, label in self.clips])
+
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """((T, 3, S, S) uint8, label)"""
+        """((V, T, 3, S, S) uint8, label)"""
         name, label = self.clips[index]
-        generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
         info = probe(path_for_id(self.folder, name, ""))
         if info.expected_frames > info.num_frames and self.epoch == 0:
             cut = f"cut off, {info.num_frames} of {info.expected_frames} frames are there and used"
             print(f"warning: {info.path}: {cut}", file=sys.stderr)
-        frames = read_frames(info, segment_frames(info.num_frames, self.config.frames, generator), self.config.reader)
+        generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
+        return read_views(info, 0, info.num_frames, self.config, self.preprocess, generator), label
+
+
+class WindowDataset(Dataset):
+    """Windows of `config.window` seconds of long videos, each with the actions that fill half of it or lie half in it.
+
+    Training: one window around each annotated action, another one each epoch; testing: windows end to end.
+    """
+
+    def __init__(
+        self,
+        annotations: Sequence[Annotation],
+        folder: str | Path,
+        subset: str,
+        config: ClipConfig,
+        preprocess: Preprocess,
+        num_classes: int,
+        training: bool = False,
+        seed: int = 0,
+    ):
+        self.config, self.preprocess, self.num_classes = config, preprocess, num_classes
+        self.training, self.seed, self.epoch = training, seed, 0
+        self.items: list[tuple[Annotation, int]] = []  # a video and which of its actions, or of its windows
+        self.paths = {item.video_id: find_video(Path(folder), item.video_id, subset) for item in annotations}
+        for item in annotations:
+            count = len(item.labels) if training else max(round(item.duration / config.window), 1)
+            self.items += [(item, i) for i in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def classes(self) -> np.ndarray:
+        """(N,) what balanced sampling balances; of training windows."""
+        return np.array([item.labels[i] for item, i in self.items])
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """((V, T, 3, S, S) uint8, (K,) of 0 and 1)"""
+        item, i = self.items[index]
+        generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
+        length = min(self.config.window, item.duration)
         if generator is None:
-            return prepare_frames(frames, self.preprocess), label
-        pixels = resize_frames(frames, self.preprocess.resized(*frames.shape[1:3]), self.preprocess.antialias)
-        return augment(pixels, self.config, self.preprocess, generator), label
+            start = min(i * length, item.duration - length)
+        else:
+            middle = generator.uniform(*item.segments[i])
+            start = float(np.clip(middle - length / 2, 0, item.duration - length))
+        info = probe(self.paths[item.video_id])
+        first, end = np.searchsorted(info.times, (start, start + length - 1e-6))
+        first = min(int(first), info.num_frames - 1)
+        count = max(int(end) - first, 1)
+        target = torch.zeros(self.num_classes)
+        target[torch.from_numpy(labels_within(item, start, start + length))] = 1
+        return read_views(info, first, count, self.config, self.preprocess, generator), target
+
+
+def labels_within(item: Annotation, start: float, end: float) -> np.ndarray:
+    """Ids of the actions that fill at least half of start..end (s), or of which at least half lies in it."""
+    inside = np.minimum(item.segments[:, 1], end) - np.maximum(item.segments[:, 0], start)
+    enough = 0.5 * np.minimum(item.segments[:, 1] - item.segments[:, 0], end - start)
+    return item.labels[(inside > 0) & (inside >= enough)]
+
+
+def read_views(
+    info: VideoInfo,
+    first: int,
+    count: int,
+    config: ClipConfig,
+    how: Preprocess,
+    generator: np.random.Generator | None,
+) -> Tensor:
+    """(V, T, 3, S, S) uint8 of `count` frames from `first` on: one augmented view with a generator, else to test by."""
+    if generator is not None:
+        chosen = first + segment_frames(count, config.frames, generator.random(config.frames))
+        frames = read_frames(info, chosen, config.reader)
+        pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
+        return augment(pixels, config, how, generator)[None]
+    views = []
+    for sampling in range(config.samplings):
+        chosen = first + segment_frames(count, config.frames, (sampling + 0.5) / config.samplings)
+        frames = read_frames(info, chosen, config.reader)
+        pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
+        views += three_crops(pixels, how.crop) if config.crops == 3 else [centre_crop(pixels, how.crop)]
+    if config.mirrored:
+        views += [view.flip(-1) for view in views]
+    return torch.stack(views)
 
 
 def augment(pixels: Tensor, config: ClipConfig, how: Preprocess, generator: np.random.Generator) -> Tensor:
@@ -80,5 +171,12 @@ def augment(pixels: Tensor, config: ClipConfig, how: Preprocess, generator: np.r
     return cut.flip(-1) if generator.random() < config.flip else cut
 
 
-def collate_clips(samples: list[tuple[Tensor, int]]) -> ClipBatch:
-    return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.tensor([label for _, label in samples]))
+def balanced_order(classes: np.ndarray, balance: float, generator: torch.Generator) -> WeightedRandomSampler:
+    """As many draws as there are clips, each with chance (clips of its class)^-balance. classes: (N,) ids."""
+    weights = np.bincount(classes)[classes].astype(np.float64) ** -balance
+    return WeightedRandomSampler(weights.tolist(), len(classes), generator=generator)
+
+
+def collate_clips(samples: list[tuple[Tensor, int | Tensor]]) -> ClipBatch:
+    labels = [torch.as_tensor(label) for _, label in samples]
+    return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.stack(labels))

@@ -40,13 +40,12 @@ def window_frames(num_frames: int, stride: int, window: int, count: int) -> np.n
     return np.clip(frames, 0, num_frames - 1)
 
 
-def segment_frames(num_frames: int, count: int, generator: np.random.Generator | None = None) -> np.ndarray:
+def segment_frames(num_frames: int, count: int, within: float | np.ndarray = 0.5) -> np.ndarray:
     """(count,) one frame of each of `count` equal parts of a trimmed clip.
 
-    Without a generator the centre of each part (testing), with one a random frame of each (training). Clips shorter
-    than `count` repeat frames. Source: temporal segment networks (Wang et al., ECCV 2016), as MANet samples.
+    within: how far into its part each frame lies, 0..1; the centre for testing, random (count,) for training. Clips
+    shorter than `count` repeat frames. Source: temporal segment networks (Wang et al., ECCV 2016), as MANet samples.
     """
-    within = 0.5 if generator is None else generator.random(count)
     return np.minimum(((np.arange(count) + within) * num_frames / count).astype(np.int64), num_frames - 1)
 
 
@@ -77,6 +76,15 @@ def resize_frames(frames: np.ndarray | Tensor, size: tuple[int, int], antialias:
         return pixels.contiguous()
     resized = F.interpolate(pixels.float(), size, mode="bilinear", align_corners=False, antialias=antialias)
     return resized.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def three_crops(pixels: Tensor, side: int) -> list[Tensor]:
+    """Three (..., side, side) of (..., h, w): both ends and the middle of the longer side."""
+    room = pixels.shape[-2] - side, pixels.shape[-1] - side
+    corners = [(round(share * room[0]), room[1] // 2) for share in (0, 0.5, 1)]
+    if room[1] > room[0]:
+        corners = [(room[0] // 2, round(share * room[1])) for share in (0, 0.5, 1)]
+    return [pixels[..., top : top + side, left : left + side] for top, left in corners]
 
 
 def centre_crop(pixels: Tensor, side: int) -> Tensor:

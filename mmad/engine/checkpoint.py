@@ -111,14 +111,15 @@ def load_recognizer(path: str | Path) -> Recognizer:
         _require_kind(content, "recognizer", path)
         config = from_dict(RecognitionConfig, content["config"], str(path))
         labels, state, backbone = labels_of(content, path), content["model"], config.backbone
-        embedding = state["head.fc_emb_t.bias"].numel() if "head.fc_emb_t.bias" in state else 0
+        sizes = {"embedding": "fc_emb_t.bias", "num_parts": "fc_part.bias", "prototypes": "fc_near.bias"}
+        branches = {branch: len(state.get(f"head.{name}", ())) for branch, name in sizes.items()}
     else:
         state = content.get("state_dict", content)
         if not isinstance(state, dict) or not all(isinstance(n, str) for n in state) or not is_released(state):
             raise InputError(path, "neither a recognizer of ours nor the released MANet", "is it another model's?")
-        labels, state, embedding = MMA52, from_released(state), 300
+        labels, state, branches = MMA52, from_released(state), {"embedding": 300}
         backbone = BackboneConfig(name="manet_r50")
-    module = Recognizer(build_backbone(backbone), len(labels), embedding)
+    module = Recognizer(build_backbone(backbone), len(labels), **branches)
     load_into(module, state, path)
     module.labels, module.backbone_config = labels, backbone
     return module.eval()

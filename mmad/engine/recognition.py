@@ -1,117 +1,203 @@
-"""Training a recognizer on trimmed clips, and judging it."""
+"""Training a recognizer on trimmed clips or windows of long videos, judging it, and applying it to lists of clips."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from mmad.config import RecognitionConfig
-from mmad.data.annotations import read_clip_list, read_label_set
-from mmad.data.clip_dataset import ClipBatch, ClipDataset, collate_clips
+from mmad.config import ClipConfig, RecognitionConfig
+from mmad.data.annotations import read_annotations, read_clip_list, read_label_set, select_subset
+from mmad.data.clip_dataset import ClipBatch, ClipDataset, WindowDataset, balanced_order, collate_clips
 from mmad.data.clips import Preprocess, normalise
 from mmad.data.exchange import ClipPredictions, write_recognition
-from mmad.data.features import open_array
-from mmad.engine.checkpoint import load_backbone, load_into, read_checkpoint
+from mmad.data.label_vectors import label_vectors
+from mmad.engine.checkpoint import load_backbone, load_into, load_recognizer, read_checkpoint
 from mmad.engine.extract import choose_device, in_precision
 from mmad.engine.train import Task, fit
 from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.labels import LabelSet
-from mmad.metrics.recognition import as_table, recognition_figures
+from mmad.metrics.recognition import as_table, mean_average_precision, recognition_figures
 from mmad.models import preprocess_of
 from mmad.models.manet import Recognizer
-from mmad.ops.losses import recognition_losses
+from mmad.ops.losses import embedding_loss, recognition_losses
+from mmad.ops.recognition import blend_within_parts, clip_probabilities, part_membership
+
+PROTOTYPE_SIZE = 128
 
 
 def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
-    """Train into `config.output`; leaves prediction.csv and report.json of the best checkpoint on the val list."""
-    output, device, root = Path(config.output), choose_device(config.device), Path(config.data.root)
+    """Train into `config.output`; leaves report.json of the best checkpoint on the val list, and prediction.csv.
+
+    With windows of long videos (`clips.window`) there is no prediction.csv: several actions may hold in one.
+    """
+    output, device = Path(config.output), choose_device(config.device)
     labels = read_label_set(config.data.labels)
     preprocess = Preprocess(**preprocess_of(config.backbone))
-    train_set, val_set = (
-        ClipDataset(
-            read_clip_list(root / getattr(config.data, part), labels),
-            root / config.clips.videos,
-            config.clips,
-            preprocess,
-            training=part == "train",
-            seed=config.seed,
-        )
-        for part in ("train", "val")
-    )
-    vectors = _label_vectors(config.embedding, len(labels))
-    torch.manual_seed(config.seed)
-    size = 0 if vectors is None else vectors.shape[1]
-    model = Recognizer(load_backbone(config.backbone), len(labels), size, config.dropout)
-    print(f"{len(train_set)} clips to train on, {len(val_set)} to judge by, {config.backbone.name} on {device}")
-    truth = np.array([label for _, label in val_set.clips])
+    train_set, val_set = (_data_set(config, labels, preprocess, part) for part in ("train", "val"))
+    vectors = torch.from_numpy(label_vectors(config.embedding, labels)) if config.embedding else None
+    model = _new_recognizer(config, labels, 0 if vectors is None else vectors.shape[1])
+    kind = f"windows of {config.clips.window:g} s" if config.clips.window else "clips"
+    print(f"{len(train_set)} {kind} to train on, {len(val_set)} to judge by, {config.backbone.name} on {device}")
 
     def batches(epoch: int) -> DataLoader:
         train_set.epoch = epoch
-        order = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-        return _loader(train_set, config, shuffle=True, generator=order)
-
-    def losses(model: nn.Module, batch: ClipBatch) -> dict[str, Tensor]:
-        with in_precision(config.precision, device):
-            found = model(normalise(batch.pixels, preprocess))
-        embedding = None if found.embedding is None else found.embedding.float()
-        goal = None if vectors is None else vectors.to(device)
-        return recognition_losses(found.logits.float(), embedding, batch.labels, goal, config.embedding_weight)
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
+        if config.clips.balance:
+            order = balanced_order(train_set.classes, config.clips.balance, generator)
+            return _loader(train_set, config.train.batch, config.train.workers, sampler=order)
+        return _loader(train_set, config.train.batch, config.train.workers, shuffle=True, generator=generator)
 
     def judge(model: nn.Module) -> dict[str, float]:
-        found = predict_clips(model, val_set, config, preprocess, labels, device)
-        figures = recognition_figures(truth, found.actions, found.parts, labels)
-        return {"score": figures["f1_mean"], "action_top1": figures["action_top1"]}
+        figures, _ = _judge(model, val_set, config, preprocess, labels, device)
+        score = "mean_ap" if config.clips.window else "f1_mean"
+        return {"score": figures[score]} | ({"action_top1": figures["action_top1"]} if score == "f1_mean" else {})
 
+    losses = clip_losses(config, labels, preprocess, vectors, device)
     task = Task("recognizer", model, labels, config, {}, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")
-    found = predict_clips(model.eval(), val_set, config, preprocess, labels, device)
-    figures = recognition_figures(truth, found.actions, found.parts, labels)
-    form = "mac2025-rec" if found.actions.shape[1] >= 5 else "mac2024-rec"  # the five best, where there are five
-    write_recognition(output / "prediction.csv", found, form)
+    figures, found = _judge(model.eval(), val_set, config, preprocess, labels, device)
+    if found is not None:
+        form = "mac2025-rec" if found.actions.shape[1] >= 5 else "mac2024-rec"  # the five best, where there are five
+        write_recognition(output / "prediction.csv", found, form)
     write_json(output / "report.json", figures, indent=1)
-    print(f"best epoch {best['epoch']}, on {len(val_set)} clips, in percent:\n{as_table(figures)}")
+    print(f"best epoch {best['epoch']}, on {len(val_set)} {kind}, in percent:\n{as_table(figures)}")
     print(f"all of it in {output}")
     return best
 
 
+def _data_set(config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, part: str):
+    root, training = Path(config.data.root), part == "train"
+    path, folder = root / getattr(config.data, part), root / config.clips.videos
+    if not config.clips.window:
+        clips = read_clip_list(path, labels)
+        return ClipDataset(clips, folder, config.clips, preprocess, training, config.seed)
+    subset = getattr(config.data, f"{part}_subset")
+    annotations = select_subset(read_annotations(path, labels, fps=config.data.fps), subset, path)
+    return WindowDataset(annotations, folder, subset, config.clips, preprocess, len(labels), training, config.seed)
+
+
+def _new_recognizer(config: RecognitionConfig, labels: LabelSet, embedding: int) -> Recognizer:
+    torch.manual_seed(config.seed)
+    return Recognizer(
+        load_backbone(config.backbone),
+        len(labels),
+        embedding=embedding,
+        dropout=config.dropout,
+        num_parts=len(labels.parts) if config.loss.part else 0,
+        prototypes=PROTOTYPE_SIZE if config.loss.prototypes else 0,
+    )
+
+
+def clip_losses(
+    config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, vectors: Tensor | None, device: torch.device
+) -> Callable[[nn.Module, ClipBatch], dict[str, Tensor]]:
+    """(model, batch) -> {name: scalar}. vectors: (K, E) that the embedding is to meet."""
+    membership = part_membership(labels.part_of).to(device)
+    vectors = None if vectors is None else vectors.to(device)
+
+    def losses(model: nn.Module, batch: ClipBatch) -> dict[str, Tensor]:
+        clips, targets = normalise(batch.pixels.flatten(0, 1), preprocess), batch.labels
+        if targets.ndim == 1:
+            targets = F.one_hot(targets, len(labels)).float()
+            if config.loss.mixup:
+                parts = membership.argmax(dim=1)[batch.labels]
+                clips, targets = blend_within_parts(clips, targets, parts, config.loss.mixup)
+        with in_precision(config.precision, device):
+            found = model(clips)
+        part_logits = None if found.part_logits is None else found.part_logits.float()
+        values = recognition_losses(found.logits.float(), targets, config.loss, membership, part_logits, found.near)
+        if vectors is not None:
+            values["embed"] = config.embedding_weight * embedding_loss(found.embedding.float(), targets, vectors)
+        return values
+
+    return losses
+
+
+def _judge(
+    model: nn.Module, dataset, config: RecognitionConfig, preprocess: Preprocess, labels: LabelSet, device: torch.device
+) -> tuple[dict, ClipPredictions | None]:
+    """Figures on a data set, and the predictions where each clip has one action; the model is in eval mode."""
+    several = bool(config.clips.window)
+    loader = _loader(dataset, config.train.batch, config.train.workers)
+    chances, truth = predict(model, loader, preprocess, labels, device, config.precision, several)
+    if several:
+        return {"mean_ap": mean_average_precision(truth, chances)}, None
+    found = best_five([name for name, _ in dataset.clips], chances, labels)
+    return recognition_figures(truth, found.actions, found.parts, labels), found
+
+
 @torch.inference_mode()
-def predict_clips(
+def predict(
     model: nn.Module,
-    dataset: ClipDataset,
-    config: RecognitionConfig,
+    loader: DataLoader,
     preprocess: Preprocess,
     labels: LabelSet,
     device: torch.device,
+    precision: str = "float32",
+    several: bool = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, K) probabilities, the mean over a clip's views, and the loader's labels. The model is in eval mode.
+
+    several: each action has a probability of its own.
+    """
+    membership = part_membership(labels.part_of).to(device)
+    chances, truth = [], []
+    for batch in tqdm(loader, desc="judging", leave=False, disable=None):
+        pixels = batch.pixels.to(device, non_blocking=True)
+        with in_precision(precision, device):
+            found = model(normalise(pixels.flatten(0, 1), preprocess))
+        logits = found.logits.float()
+        if several:
+            chance = logits.sigmoid()
+        else:
+            part_logits = None if found.part_logits is None else found.part_logits.float()
+            chance = clip_probabilities(logits, membership, part_logits, found.near)
+        chances.append(chance.unflatten(0, pixels.shape[:2]).mean(dim=1).cpu().numpy())
+        truth.append(batch.labels.numpy())
+    return np.concatenate(chances), np.concatenate(truth)
+
+
+def best_five(names: list[str], chances: np.ndarray, labels: LabelSet) -> ClipPredictions:
+    """The five most probable actions of each clip, best first, and their body parts. chances: (N, K)"""
+    actions = np.argsort(-chances, axis=1, kind="stable")[:, :5]
+    return ClipPredictions(names, actions, np.asarray(labels.part_of)[actions])
+
+
+def recognise_list(
+    checkpoints: Sequence[str | Path],
+    clips: list[tuple[str, int]],
+    folder: str | Path,
+    config: ClipConfig,
+    device: torch.device,
+    batch: int = 8,
+    workers: int = 0,
 ) -> ClipPredictions:
-    """The five best actions of each clip and their body parts; the model is in eval mode."""
-    ranked = []
-    for batch in tqdm(_loader(dataset, config), desc="judging", leave=False, disable=None):
-        with in_precision(config.precision, device):
-            logits = model(normalise(batch.pixels.to(device), preprocess)).logits
-        ranked.append(logits.float().topk(min(5, len(labels)), dim=1).indices.cpu().numpy())
-    actions = np.concatenate(ranked)
-    return ClipPredictions([name for name, _ in dataset.clips], actions, np.asarray(labels.part_of)[actions])
+    """What is done in listed clips, by one recognizer or by the mean probability of several."""
+    total, first = 0, None
+    for checkpoint in checkpoints:
+        model = load_recognizer(checkpoint)
+        first = first or model.labels
+        if model.labels != first:
+            raise InputError(
+                checkpoint, "knows other classes than the first checkpoint", "average recognizers of one set"
+            )
+        preprocess = Preprocess(**preprocess_of(model.backbone_config))
+        loader = _loader(ClipDataset(clips, folder, replace(config, window=0.0), preprocess), batch, workers)
+        total = total + predict(model.to(device), loader, preprocess, first, device)[0]
+    return best_five([name for name, _ in clips], total, first)
 
 
-def _loader(dataset: ClipDataset, config: RecognitionConfig, **how) -> DataLoader:
+def _loader(dataset, batch: int, workers: int, **how) -> DataLoader:
     """Workers are started afresh, not forked: decord's readers hang in forked processes."""
-    workers = config.train.workers
     context = "spawn" if workers else None
     how |= {"num_workers": workers, "multiprocessing_context": context, "collate_fn": collate_clips}
-    return DataLoader(dataset, config.train.batch, **how)
-
-
-def _label_vectors(path: str, num_classes: int) -> Tensor | None:
-    """(K, E) from a .npy file; None without one."""
-    if not path:
-        return None
-    vectors = open_array(Path(path))
-    if vectors.ndim != 2 or len(vectors) != num_classes or vectors.shape[1] == 0 or not np.isfinite(vectors).all():
-        raise InputError(path, f"label vectors of shape {vectors.shape}", f"expected ({num_classes}, size), all finite")
-    return torch.from_numpy(vectors.astype(np.float32))
+    return DataLoader(dataset, batch, **how)

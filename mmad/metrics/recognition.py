@@ -43,6 +43,23 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float((2 * right[either > 0] / either[either > 0]).mean())
 
 
+def mean_average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Mean over the classes that occur of the average precision, where several may hold in a sample.
+
+    truth (N, K) of 0 and 1, scores (N, K). AP = sum over recall steps of step x precision, equal scores taken together,
+    as scikit-learn's `average_precision_score`.
+    """
+    found = []
+    for right, score in zip(truth.T.astype(bool), scores.T):
+        if not right.any():
+            continue
+        order = np.argsort(-score, kind="stable")
+        last = np.r_[np.flatnonzero(np.diff(score[order])), len(order) - 1]  # where a run of equal scores ends
+        hits = np.cumsum(right[order])[last]
+        found.append(float((np.diff(hits, prepend=0) * hits / (last + 1)).sum() / right.sum()))
+    return float(np.mean(found)) if found else float("nan")
+
+
 def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int) -> np.ndarray:
     """(K, K) counts; row = truth, column = prediction."""
     return np.bincount(truth * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 SHIFT_DIVISOR = 8  # one eighth of the channels looks ahead, one eighth looks back
 
@@ -235,50 +236,76 @@ class StreamShift:
 
 @dataclass
 class RecognizerOutput:
-    """logits: (N, K) before softmax. embedding: (N, 300), near the label vectors, or None. features: (N, T, C)."""
+    """logits: (N, K) before softmax. embedding: (N, 300), near the label vectors, or None. features: (N, T, C).
+
+    part_logits: (N, body parts) before softmax, or None. near: (N, K) cosines between the clip and the prototype of
+    each class, or None.
+    """
 
     logits: Tensor
     embedding: Tensor | None
     features: Tensor
+    part_logits: Tensor | None = None
+    near: Tensor | None = None
 
 
 class ClipHead(nn.Module):
-    """Class logits and a label embedding from frame features, both averaged over the frames after their linears."""
+    """What a clip is, from the features of its frames; all is averaged over the frames after the linear layers.
 
-    def __init__(self, channels: int, num_classes: int, embedding: int = 300, dropout: float = 0.5):
+    embedding: size of the label vectors; num_parts: of the body-part head; prototypes: size of the space in which each
+    class has one. 0 leaves the branch out.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        embedding: int = 300,
+        dropout: float = 0.5,
+        num_parts: int = 0,
+        prototypes: int = 0,
+    ):
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.fc_cls = nn.Linear(channels, num_classes)
         self.fc_emb = nn.Linear(channels, embedding) if embedding else None
         self.fc_emb_t = nn.Linear(embedding, embedding) if embedding else None
-        nn.init.normal_(self.fc_cls.weight, std=0.001)
-        nn.init.zeros_(self.fc_cls.bias)
+        self.fc_part = nn.Linear(channels, num_parts) if num_parts else None
+        self.fc_near = nn.Linear(channels, prototypes) if prototypes else None
+        self.prototypes = nn.Parameter(torch.randn(num_classes, prototypes)) if prototypes else None
+        for layer in filter(None, (self.fc_cls, self.fc_part)):
+            nn.init.normal_(layer.weight, std=0.001)
+            nn.init.zeros_(layer.bias)
 
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(N, T, C) -> (N, K) logits and (N, E) embedding or None"""
+    def forward(self, features: Tensor) -> RecognizerOutput:
+        """features: (N, T, C)"""
         dropped = self.dropout(features)
-        logits = self.fc_cls(dropped).mean(dim=1)
-        if self.fc_emb is None:
-            return logits, None
-        return logits, self.fc_emb_t(torch.tanh(self.fc_emb(dropped))).mean(dim=1)
+        found = RecognizerOutput(self.fc_cls(dropped).mean(dim=1), None, features)
+        if self.fc_emb is not None:
+            found.embedding = self.fc_emb_t(torch.tanh(self.fc_emb(dropped))).mean(dim=1)
+        if self.fc_part is not None:
+            found.part_logits = self.fc_part(dropped).mean(dim=1)
+        if self.fc_near is not None:
+            place = F.normalize(self.fc_near(dropped).mean(dim=1).float(), dim=1)
+            found.near = place @ F.normalize(self.prototypes.float(), dim=1).T
+        return found
 
 
 class Recognizer(nn.Module):
     """A backbone and a clip head. MANet is `Recognizer(ResNet(50), 52)`.
 
     backbone: maps (N, T, 3, H, W) to (N, T', C) and says its `channels`.
-    embedding: size of the label vectors that the joint-embedding branch learns to meet; 0 leaves the branch out.
+    branches: of the `ClipHead`: `embedding` (300 unless told), `dropout`, `num_parts`, `prototypes`.
     """
 
-    def __init__(self, backbone: nn.Module, num_classes: int = 52, embedding: int = 300, dropout: float = 0.5):
+    def __init__(self, backbone: nn.Module, num_classes: int = 52, **branches):
         super().__init__()
         self.backbone = backbone
-        self.head = ClipHead(backbone.channels, num_classes, embedding, dropout)
+        self.head = ClipHead(backbone.channels, num_classes, **branches)
 
     def forward(self, clips: Tensor) -> RecognizerOutput:
         """clips: (N, T, 3, H, W) float, normalised, any T (MANet was trained with 8)."""
-        features = self.backbone(clips)
-        return RecognizerOutput(*self.head(features), features)
+        return self.head(self.backbone(clips))
 
 
 # --- published weights ------------------------------------------------------------------------------------------

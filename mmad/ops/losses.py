@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmad.config import LossConfig
+from mmad.config import LossConfig, RecognitionLossConfig
+from mmad.ops.recognition import NEAR_SCALE
 from mmad.ops.segments import paired_diou
 
 
@@ -37,13 +38,58 @@ def detection_losses(
 
 
 def recognition_losses(
-    logits: Tensor, embedding: Tensor | None, labels: Tensor, vectors: Tensor | None, weight: float
+    logits: Tensor,
+    targets: Tensor,
+    config: RecognitionLossConfig,
+    membership: Tensor,
+    part_logits: Tensor | None = None,
+    near: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """MANet's joint-embedding loss: cross-entropy + weight x MSE(embedding, label vector). Guo et al., TCSVT 2024.
+    """{"classify", "part", "near"}: the last two where the recognizer has those branches.
 
-    logits (N, K), labels (N,), embedding (N, E) and vectors (K, E), or None for cross-entropy alone.
+    logits, targets and near (N, K); targets are chances that sum to 1 a clip, or for `sigmoid` any in {0, 1}.
+    membership (K, body parts) of 0 and 1. part_logits (N, body parts).
     """
-    losses = {"classify": F.cross_entropy(logits, labels)}
-    if embedding is not None and vectors is not None:
-        losses["embed"] = weight * F.mse_loss(embedding, vectors[labels])
+    if config.kind == "sigmoid":
+        return {"classify": F.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / len(logits)}
+    if config.kind == "focal":
+        losses = {"classify": softmax_focal_loss(logits, targets, config.gamma)}
+    else:
+        losses = {"classify": F.cross_entropy(logits, targets, label_smoothing=config.smoothing)}
+    if part_logits is not None:
+        losses["part"] = config.part * F.cross_entropy(part_logits, targets @ membership)
+    if near is not None:
+        losses["near"] = config.prototypes * prototype_loss(near, targets, logits)
     return losses
+
+
+def softmax_focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
+    """Mean over clips of -sum_k t_k (1 - p_k)^gamma log p_k. logits, targets (N, K), targets sum to 1 a clip."""
+    log_chance = F.log_softmax(logits, dim=1)
+    return -(targets * (1 - log_chance.exp()) ** gamma * log_chance).sum(dim=1).mean()
+
+
+def embedding_loss(embedding: Tensor, targets: Tensor, vectors: Tensor) -> Tensor:
+    """MANet's joint-embedding loss: MSE between embedding (N, E) and label vector. Guo et al., TCSVT 2024.
+
+    targets (N, K), vectors (K, E); where several classes hold, or are blended, the mean of their vectors is the goal.
+    A clip without any class has no goal.
+    """
+    total = targets.sum(dim=1, keepdim=True)
+    goal = targets @ vectors / total.clamp(min=1e-6)
+    return ((embedding - goal) ** 2 * (total > 0)).mean()
+
+
+def prototype_loss(near: Tensor, targets: Tensor, logits: Tensor) -> Tensor:
+    """Draw each clip to its class's prototype, and ambiguous clips away from the class that they are taken for.
+
+    near (N, K): cosines to the prototypes. Ambiguous is a clip that the classifier gets wrong, be it within its body
+    part or beyond: its own prototype must be nearer than the confusable one. In the spirit of PCAN (Li et al., AAAI
+    2025), with learned prototypes.
+    """
+    near = NEAR_SCALE * near
+    draw = F.cross_entropy(near, targets)
+    own, taken = targets.argmax(dim=1), logits.detach().argmax(dim=1)
+    gap = near.gather(1, taken[:, None]) - near.gather(1, own[:, None])
+    calibrate = F.softplus(gap[:, 0]) * (own != taken)
+    return draw + calibrate.mean()

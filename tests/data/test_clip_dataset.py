@@ -1,9 +1,12 @@
+import numpy as np
+import pytest
 import torch
-from made_videos import cut_off, write_video
+from made_videos import cut_off, index_of, write_video
 
 from mmad.config import ClipConfig
-from mmad.data.clip_dataset import ClipDataset, collate_clips
+from mmad.data.clip_dataset import ClipDataset, WindowDataset, balanced_order, collate_clips, labels_within
 from mmad.data.clips import Preprocess
+from mmad.records import Annotation
 
 SMALL = Preprocess(resize=36, crop=32)
 
@@ -17,12 +20,12 @@ def test_what_is_seen_is_a_matter_of_seed_epoch_and_index(tmp_path):
         write_video(tmp_path / name, 20)
     clips, again = (data_set(tmp_path, training=True, seed=1) for _ in range(2))
     first, label = clips[0]
-    assert (first.shape, first.dtype, label) == ((4, 3, 32, 32), torch.uint8, 3)
+    assert (first.shape, first.dtype, label) == ((1, 4, 3, 32, 32), torch.uint8, 3)
     assert torch.equal(first, again[0][0])
     again.epoch = 1
     assert not torch.equal(first, again[0][0])
     batch = collate_clips([clips[0], clips[1]])
-    assert (batch.pixels.shape, batch.labels.tolist()) == ((2, 4, 3, 32, 32), [3, 5])
+    assert (batch.pixels.shape, batch.labels.tolist()) == ((2, 1, 4, 3, 32, 32), [3, 5])
 
 
 def test_testing_looks_at_the_middle_of_each_part(tmp_path):
@@ -33,5 +36,67 @@ def test_testing_looks_at_the_middle_of_each_part(tmp_path):
 
 def test_a_cut_off_clip_is_used_and_said(tmp_path, capsys):
     cut_off(tmp_path / "a.mp4", write_video(tmp_path / "whole.mp4", 40), 10, 0)
-    assert data_set(tmp_path)[0][0].shape == (4, 3, 32, 32)
+    assert data_set(tmp_path)[0][0].shape == (1, 4, 3, 32, 32)
     assert "a.mp4: cut off, 10 of 40 frames" in capsys.readouterr().err
+
+
+def test_views_are_samplings_times_crops_times_two(tmp_path):
+    write_video(tmp_path / "a.mp4", 40, size=(80, 48))
+    config = ClipConfig(frames=4, samplings=2, crops=3, mirrored=True)
+    views, _ = ClipDataset([("a.mp4", 0)], tmp_path, config, Preprocess(resize=48, crop=48))[0]
+    assert views.shape == (12, 4, 3, 48, 48)
+    plain, _ = ClipDataset([("a.mp4", 0)], tmp_path, ClipConfig(frames=4, crops=3), Preprocess(resize=48, crop=48))[0]
+    assert not torch.equal(views[0], views[3])  # another sampling
+    assert torch.equal(views[6:], views[:6].flip(-1))
+    left, middle, right = plain
+    assert torch.equal(left[..., 16:], middle[..., :32]) and torch.equal(middle[..., 16:], right[..., :32])
+
+
+LONG = Annotation("v", 6.0, [(0.0, 6.0), (1.0, 1.5), (2.9, 4.4)], [7, 8, 9])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "labels"),
+    [
+        (0.0, 2.0, [7, 8]),  # one that fills it, one that lies in it
+        (1.25, 3.25, [7, 8]),  # half of the short one is enough; 0.35 of 1.5 s is not
+        (1.3, 3.3, [7]),
+        (2.4, 4.4, [7, 9]),
+        (5.0, 6.0, [7]),
+    ],
+)
+def test_what_a_window_holds(start, end, labels):
+    assert labels_within(LONG, start, end).tolist() == labels
+
+
+def test_windows_of_a_long_video(tmp_path):
+    (tmp_path / "train").mkdir()
+    write_video(tmp_path / "train" / "v.mp4", 150, fps=25, size=(64, 64))
+    config, how = ClipConfig(window=2.0, frames=4, flip=0.0, scales=[1.0]), Preprocess(resize=64, crop=64)
+    windows = WindowDataset([LONG], tmp_path, "train", config, how, 10)
+    assert len(windows) == 3
+    seen, target = windows[1]  # 2 .. 4 s: frames 50 .. 99, the centres of four parts
+    assert [index_of(frame) for frame in seen[0].permute(0, 2, 3, 1).numpy()] == [56, 68, 81, 93]
+    assert target.nonzero()[:, 0].tolist() == [7, 9]
+
+    training = WindowDataset([LONG], tmp_path, "train", config, how, 10, training=True)
+    assert training.classes.tolist() == [7, 8, 9]
+    for index, label in enumerate(training.classes):
+        pixels, target = training[index]
+        assert pixels.shape == (1, 4, 3, 64, 64) and target[label] == 1
+        frames = [index_of(frame) for frame in pixels[0].permute(0, 2, 3, 1).numpy()]
+        assert frames == sorted(frames) and frames[-1] - frames[0] <= 50
+    batch = collate_clips([training[0], training[1]])
+    assert batch.labels.shape == (2, 10)
+
+
+def test_balanced_order_draws_rare_classes_as_often():
+    classes = np.array([0] * 90 + [1] * 10)
+
+    def share(balance: float) -> float:
+        drawn = list(balanced_order(classes, balance, torch.Generator().manual_seed(0)))
+        assert len(drawn) == 100
+        return float((classes[drawn] == 1).mean())
+
+    assert share(1.0) == pytest.approx(0.5, abs=0.12)
+    assert share(0.5) == pytest.approx(0.25, abs=0.1)

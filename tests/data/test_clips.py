@@ -70,7 +70,7 @@ def test_segment_frames_in_the_middle_of_the_parts(num_frames, count, frames):
 
 def test_random_segment_frames_stay_in_their_parts():
     generator = np.random.default_rng(0)
-    drawn = np.array([segment_frames(32, 8, generator) for _ in range(100)])
+    drawn = np.array([segment_frames(32, 8, generator.random(8)) for _ in range(100)])
     assert (drawn // 4 == np.arange(8)).all()
     assert (drawn % 4 == 0).any(axis=0).all()  # the first frame of each part occurs
     assert (drawn % 4 == 3).any(axis=0).all()  # and the last

@@ -45,7 +45,7 @@ def test_round_trip(tmp_path):
 @torch.inference_mode()
 def test_a_recognizer_rebuilds_itself(tmp_path, embedding):
     torch.manual_seed(0)
-    model = Recognizer(ResNet(18), len(LABELS), embedding).eval()
+    model = Recognizer(ResNet(18), len(LABELS), embedding=embedding).eval()
     config = RecognitionConfig(backbone=BackboneConfig("manet_r18"))
     save_checkpoint(tmp_path / "best.pt", "recognizer", to_dict(config), LABELS, model)
     again = load_recognizer(tmp_path / "best.pt")

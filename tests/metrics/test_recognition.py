@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, average_precision_score, confusion_matrix, f1_score
 
 from mmad.labels import MMA52
 from mmad.metrics import recognition
-from mmad.metrics.recognition import f1_mean, macro_f1, recognition_figures
+from mmad.metrics.recognition import f1_mean, macro_f1, mean_average_precision, recognition_figures
 
 PART_OF = np.asarray(MMA52.part_of)
 
@@ -51,3 +51,13 @@ def test_confusion_has_truth_in_rows():
     truth, found = np.array([0, 0, 2]), np.array([1, 0, 2])
     ours = recognition.confusion_matrix(truth, found, 3)
     assert (ours == confusion_matrix(truth, found, labels=[0, 1, 2])).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mean_average_precision_agrees_with_scikit_learn(seed):
+    generator = np.random.default_rng(seed)
+    truth = generator.random((60, 7)) < 0.2
+    truth[:, 3] = False  # a class that does not occur is left out
+    scores = np.round(generator.random((60, 7)) + truth, 1)  # with ties
+    wanted = np.mean([average_precision_score(truth[:, k], scores[:, k]) for k in range(7) if truth[:, k].any()])
+    assert mean_average_precision(truth, scores) == pytest.approx(wanted, abs=1e-12)

@@ -5,8 +5,17 @@ import torch
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from mmad.config import LossConfig
-from mmad.ops.losses import detection_losses, diou_loss, focal_loss, recognition_losses
+from mmad.config import LossConfig, RecognitionLossConfig
+from mmad.ops.losses import (
+    detection_losses,
+    diou_loss,
+    embedding_loss,
+    focal_loss,
+    prototype_loss,
+    recognition_losses,
+    softmax_focal_loss,
+)
+from mmad.ops.recognition import NEAR_SCALE, part_membership
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])
@@ -81,15 +90,59 @@ def test_a_boundary_on_its_target_has_a_finite_gradient():
     assert boundaries.grad.isfinite().all()
 
 
-def test_joint_embedding_loss():
-    logits, labels = torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([0, 1])
-    vectors = torch.tensor([[1.0, 0, 0, 0], [0, 2.0, 0, 0]])
-    losses = recognition_losses(logits, torch.zeros(2, 4), labels, vectors, weight=50)
-    assert losses["classify"].item() == pytest.approx(math.log(2))
-    assert losses["embed"].item() == pytest.approx(50 * (1 + 4) / 8)
+# --- recognition ------------------------------------------------------------------------------------------------
+
+MEMBERSHIP = part_membership((0, 0, 1))
 
 
-@pytest.mark.parametrize("embedding, vectors", [(None, torch.ones(2, 4)), (torch.ones(2, 4), None)])
-def test_without_label_vectors_there_is_cross_entropy_alone(embedding, vectors):
-    losses = recognition_losses(torch.zeros(2, 2), embedding, torch.tensor([0, 1]), vectors, weight=50)
+def test_plain_recognition_is_cross_entropy():
+    losses = recognition_losses(torch.zeros(2, 3), torch.eye(3)[:2], RecognitionLossConfig(), MEMBERSHIP)
     assert losses.keys() == {"classify"}
+    assert losses["classify"].item() == pytest.approx(math.log(3))
+
+
+def test_joint_embedding_loss_by_hand():
+    vectors = torch.tensor([[1.0, 0, 0, 0], [0, 2.0, 0, 0]])
+    assert embedding_loss(torch.zeros(2, 4), torch.eye(2), vectors).item() == pytest.approx((1 + 4) / 8)
+
+
+def test_several_actions_aim_at_the_mean_of_their_vectors_and_none_at_nothing():
+    vectors = torch.tensor([[1.0, 0], [0, 2.0]])
+    both, none = torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2)
+    assert embedding_loss(torch.tensor([[0.5, 1.0]]), both, vectors).item() == 0
+    assert embedding_loss(torch.tensor([[7.0, 7.0]]), none, vectors).item() == 0
+
+
+def test_focal_loss_of_one_clip_by_hand():
+    """p = 1/4 for the true class of two: (3/4)^2 x log 4."""
+    logits = torch.tensor([[0.0, math.log(3)]])
+    found = softmax_focal_loss(logits, torch.tensor([[1.0, 0.0]]), gamma=2.0)
+    assert found.item() == pytest.approx(0.75**2 * math.log(4), rel=1e-5)
+
+
+def test_focal_loss_without_focus_is_cross_entropy():
+    torch.manual_seed(0)
+    logits, targets = torch.randn(4, 5), torch.rand(4, 5).softmax(dim=1)
+    assert_close(softmax_focal_loss(logits, targets, gamma=0.0), F.cross_entropy(logits, targets))
+
+
+def test_sigmoid_lets_several_actions_hold():
+    config = RecognitionLossConfig(kind="sigmoid")
+    losses = recognition_losses(torch.zeros(2, 3), torch.tensor([[1.0, 1, 0], [0, 0, 0]]), config, MEMBERSHIP)
+    assert losses["classify"].item() == pytest.approx(3 * math.log(2))
+
+
+def test_the_part_head_learns_the_part():
+    config = RecognitionLossConfig(part=2.0)
+    parts = torch.tensor([[math.log(3), 0.0]])
+    losses = recognition_losses(torch.zeros(1, 3), torch.tensor([[0.0, 1, 0]]), config, MEMBERSHIP, part_logits=parts)
+    assert losses["part"].item() == pytest.approx(2 * math.log(4 / 3), rel=1e-5)
+
+
+def test_prototypes_calibrate_only_clips_that_are_taken_for_something_else():
+    near, targets = torch.tensor([[0.5, 0.2, 0.0]]), torch.tensor([[1.0, 0, 0]])
+    draw = F.cross_entropy(NEAR_SCALE * near, targets)
+    right, wrong = torch.tensor([[3.0, 0, 0]]), torch.tensor([[0.0, 3.0, 0]])
+    assert_close(prototype_loss(near, targets, right), draw)
+    gap = NEAR_SCALE * (0.2 - 0.5)
+    assert prototype_loss(near, targets, wrong).item() == pytest.approx(draw.item() + math.log1p(math.exp(gap)))

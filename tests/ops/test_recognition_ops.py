@@ -1,0 +1,53 @@
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmad.labels import MMA52
+from mmad.ops.recognition import NEAR_SCALE, blend_within_parts, clip_probabilities, part_membership
+
+MEMBERSHIP = part_membership((0, 0, 1))
+
+
+def test_membership_of_the_52():
+    membership = part_membership(MMA52.part_of)
+    assert membership.shape == (52, 7) and (membership.sum(dim=1) == 1).all()
+    assert membership[51, 6] == 1
+
+
+def test_without_branches_it_is_softmax():
+    logits = torch.tensor([[0.0, math.log(2), math.log(5)]])
+    assert_close(clip_probabilities(logits, MEMBERSHIP), torch.tensor([[1 / 8, 2 / 8, 5 / 8]]))
+
+
+def test_soft_fusion_by_hand():
+    """P(action | part) is 1/3, 2/3 and 1; the part head says 3/4 for the first part."""
+    logits = torch.tensor([[0.0, math.log(2), math.log(5)]])
+    parts = torch.tensor([[math.log(3), 0.0]])
+    fused = clip_probabilities(logits, MEMBERSHIP, parts)
+    assert_close(fused, torch.tensor([[0.25, 0.5, 0.25]]))
+
+
+def test_soft_fusion_is_finite_where_a_part_is_unthinkable():
+    fused = clip_probabilities(torch.tensor([[0.0, 0.0, 1000.0]]), MEMBERSHIP, torch.tensor([[50.0, 0.0]]))
+    assert fused.isfinite().all() and fused.sum().item() == pytest.approx(1)
+
+
+def test_prototypes_have_a_say():
+    """Equal logits: the cosines decide, as logits of NEAR_SCALE times their size."""
+    near = torch.tensor([[0.3, 0.1, 0.1]])
+    assert_close(clip_probabilities(torch.zeros(1, 3), MEMBERSHIP, near=near), (NEAR_SCALE * near).softmax(dim=1))
+
+
+def test_only_clips_of_one_part_are_blended():
+    torch.manual_seed(0)
+    parts = torch.tensor([0, 1, 0, 1, 2])
+    targets = torch.eye(5)
+    clips = torch.arange(5.0).view(5, 1).expand(5, 4).clone()
+    mixed, chances = blend_within_parts(clips, targets, parts, alpha=1.0)
+    assert_close(chances.sum(dim=1), torch.ones(5))
+    for i, j in ((0, 2), (1, 3)):  # what a clip holds and what is said of it are the same mixture
+        assert 0 < chances[i, j] < 1 and chances[i, i] + chances[i, j] == pytest.approx(1)
+    assert_close(mixed, (chances @ clips))
+    assert_close(mixed[4], clips[4])

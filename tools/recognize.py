@@ -1,0 +1,49 @@
+"""What is done in listed trimmed clips, by one recognizer or by the mean of several: the file that the challenge wants.
+
+python tools/recognize.py best.pt --list test_list_videos.txt --videos DIR --out submission.zip
+    settings of clips.* as key=value: samplings=3 crops=3 mirrored=true look at each clip 18 times
+"""
+
+import argparse
+
+from mmad.config import ClipConfig, load_config
+from mmad.data.annotations import read_clip_list
+from mmad.data.exchange import RECOGNITION_FORMATS, write_recognition
+from mmad.engine.checkpoint import load_recognizer
+from mmad.engine.extract import choose_device
+from mmad.engine.recognition import recognise_list
+from mmad.errors import InputError, run_command
+from mmad.files import refuse_same_file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="recognizers; a word with = is a setting")
+    parser.add_argument("--list", required=True, help="`name.mp4 label` a line; the labels are not looked at")
+    parser.add_argument("--videos", required=True, metavar="DIR", help="the folder of the clips")
+    parser.add_argument("--out", required=True, metavar="FILE", help="a .csv, or a .zip as the challenge wants it")
+    parser.add_argument("--format", default="mac2025-rec", help=", ".join(RECOGNITION_FORMATS))
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batch", type=int, default=8, help="clips a forward pass")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read clips beside this one")
+    args = parser.parse_args()
+
+    settings = [word for word in args.checkpoints if "=" in word]
+    checkpoints = [word for word in args.checkpoints if "=" not in word]
+    if not checkpoints:
+        parser.error("name a checkpoint")
+    if args.format not in RECOGNITION_FORMATS:
+        raise InputError("--format", f"{args.format!r}", f"choose one of {', '.join(RECOGNITION_FORMATS)}")
+    if args.batch < 1 or args.workers < 0:
+        raise InputError("--batch, --workers", f"{args.batch}, {args.workers}", "give whole numbers, --batch above 0")
+    refuse_same_file(args.out, args.list, *checkpoints)
+    config = load_config(ClipConfig, None, settings)
+    clips = read_clip_list(args.list, load_recognizer(checkpoints[0]).labels)
+    device = choose_device(args.device)
+    found = recognise_list(checkpoints, clips, args.videos, config, device, args.batch, args.workers)
+    write_recognition(args.out, found, args.format)
+    print(f"{len(clips)} clips as {args.format} in {args.out}")
+
+
+if __name__ == "__main__":
+    run_command(main)

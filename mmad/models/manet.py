@@ -129,6 +129,20 @@ def _downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels))
 
 
+def _initialise(network: nn.Module) -> None:
+    """Weights to train from nothing: He's, and residual branches that begin at zero, as torchvision can make them.
+
+    PyTorch's own start left MANet at chance for the first thousand steps on 52 classes (benchmarks/README.md).
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, Bottleneck):
+            nn.init.zeros_(module.bn3.weight)
+        elif isinstance(module, BasicBlock):
+            nn.init.zeros_(module.bn2.weight)
+
+
 LAYOUTS = {18: (BasicBlock, (2, 2, 2, 2)), 34: (BasicBlock, (3, 4, 6, 3)), 50: (Bottleneck, (3, 4, 6, 3))}
 
 
@@ -152,6 +166,7 @@ class ResNet(FrameNet):
                 channels = width * block.expansion
             setattr(self, f"layer{number}", nn.Sequential(*blocks))
         self.channels = channels
+        _initialise(self)
 
     def stem(self, x: Tensor) -> Tensor:
         """(T, 3, H, W) -> (T, 64, H / 4, W / 4)"""

@@ -144,6 +144,31 @@ def test_recognizer_settings(run, trained, tmp_path, setting):
     check_refused(done, setting.partition("=")[2 if "nowhere" in setting else 0].rpartition(".")[2])
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--format", "mac2099-rec"),
+        ("--batch", "0"),
+        ("--list", "nowhere.txt"),
+        ("--videos", "nowhere"),
+        ("--out", "rec/best.pt"),
+        ("crops=2",),
+        ("crop=3",),
+        ("train.csv",),
+    ],
+    ids=lambda arguments: " ".join(arguments),
+)
+def test_recognize(run, trained, monkeypatch, arguments):
+    monkeypatch.chdir(trained)
+    before = {file: file.read_bytes() for file in trained.rglob("*.*") if file.is_file()}
+    usual = {"--list": "val_list_videos.txt", "--videos": ".", "--out": "new.csv", "--device": "cpu"}
+    usual |= {arguments[0]: arguments[1]} if len(arguments) == 2 else {}
+    more = arguments if len(arguments) == 1 else ()
+    options = [word for pair in usual.items() for word in pair]
+    check_refused(run("tools/recognize.py", "rec/best.pt", *more, *options), arguments[-1].partition("=")[0])
+    assert {file: file.read_bytes() for file in trained.rglob("*.*") if file.is_file()} == before
+
+
 @pytest.mark.parametrize("content", [np.full((52, 3), "a"), np.zeros((52, 0)), np.zeros((51, 3))])
 def test_label_vectors(run, trained, tmp_path, content):
     np.save(tmp_path / "vectors.npy", content)

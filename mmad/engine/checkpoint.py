@@ -112,7 +112,8 @@ def load_recognizer(path: str | Path) -> Recognizer:
         config = from_dict(RecognitionConfig, content["config"], str(path))
         labels, state, backbone = labels_of(content, path), content["model"], config.backbone
         sizes = {"embedding": "fc_emb_t.bias", "num_parts": "fc_part.bias", "prototypes": "fc_near.bias"}
-        branches = {branch: len(state.get(f"head.{name}", ())) for branch, name in sizes.items()}
+        biases = {branch: state.get(f"head.{name}") for branch, name in sizes.items()}
+        branches = {branch: bias.numel() if isinstance(bias, Tensor) else 0 for branch, bias in biases.items()}
     else:
         state = content.get("state_dict", content)
         if not isinstance(state, dict) or not all(isinstance(n, str) for n in state) or not is_released(state):

@@ -1,0 +1,75 @@
+"""What a recognizer is worth to the detector: detection mAP on rendered videos of all 52 actions, by its features.
+
+python benchmarks/chain.py OUT --recognizers NAME=CHECKPOINT ... [--modes dense clip] [--seeds 0 1 2]
+
+Renders 240 videos of seed 2 (72 x 72 pixels, classes equally frequent; a quarter, of other people, to judge by),
+extracts features with every recognizer in every mode, and trains the same small detector on each. Goes on where it was.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from mmad.errors import InputError, run_command
+from mmad.files import read_json, write_json
+
+ROOT = Path(__file__).parents[1]
+DETECTOR = ["detector.width=128", "detector.layers=2", "train.epochs=40", "train.batch=4", "train.lr=5e-4"]
+DETECTOR += ["train.evaluate_every=5", "device=cpu"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", metavar="OUT")
+    parser.add_argument("--recognizers", nargs="+", required=True, metavar="NAME=CHECKPOINT")
+    parser.add_argument("--modes", nargs="+", default=["dense", "clip"], choices=["dense", "clip"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    args = parser.parse_args()
+    out, data = Path(args.out), Path(args.out) / "data"
+    rendering = ["--videos", "240", "--clips", "0", "--seed", "2", "--size", "72x72", "--balanced"]
+    command("tools/make_synthetic.py", data, *rendering)
+    print("| recognizer | mode | Avg mAP 0.1:0.9, mean (each seed) | at 0.5 | by body part | extraction, minutes |")
+    print("|---|---|---|---|---|---|")
+    for name, checkpoint in (word.split("=", 1) for word in args.recognizers if named(word)):
+        for mode in args.modes:
+            features = out / f"features_{name}_{mode}"
+            if not (features / "minutes.json").exists():
+                began = time.perf_counter()
+                options = ["--videos", data / "train", data / "val", "--out", features, "--checkpoint", checkpoint]
+                command("tools/extract_features.py", *options, f"mode={mode}", "stride=4", "device=cpu")
+                write_json(features / "minutes.json", (time.perf_counter() - began) / 60)
+            reports = [report(out / f"{name}_{mode}_{seed}", data, features, seed) for seed in args.seeds]
+            averages = [100 * found["average"] for found in reports]
+            each = ", ".join(f"{value:.1f}" for value in averages)
+            half, body = (statistics.mean(100 * found[a][b] for found in reports) for a, b in KEYS)
+            minutes = read_json(features / "minutes.json")
+            mean = statistics.mean(averages)
+            print(f"| {name} | {mode} | {mean:.1f} ({each}) | {half:.1f} | {body:.1f} | {minutes:.1f} |", flush=True)
+
+
+KEYS = (("map", "0.5"), ("body", "average"))
+
+
+def named(word: str) -> bool:
+    if "=" not in word:
+        raise InputError("--recognizers", f"{word!r}", "give NAME=CHECKPOINT")
+    return True
+
+
+def report(run: Path, data: Path, features: Path, seed: int) -> dict:
+    """What the detector of one seed reaches."""
+    if not (run / "report.json").exists():
+        options = [f"data.root={data}", f"features.folder={features.resolve()}", f"output={run}", f"seed={seed}"]
+        command("tools/train_det.py", ROOT / "configs" / "mma52.yaml", *DETECTOR, *options)
+    return read_json(run / "report.json")
+
+
+def command(script: str, *arguments) -> None:
+    subprocess.run([sys.executable, ROOT / script, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    run_command(main)

@@ -51,15 +51,12 @@ def write_data_set(out: str | Path, config: RenderConfig, frames: bool = True) -
     out = Path(out)
     texts, plans, timelines = {}, [], {}
     for subset in SUBSETS:
-        videos, clips = _videos(config, subset), _clips(config, subset)
-        timelines[subset] = [timeline for timeline, _ in videos]
+        videos, clips = plan_videos(out, config, subset), plan_clips(out, config, subset)
+        timelines[subset] = [plan.timeline for plan in videos]
         texts[f"{subset}.csv"] = as_csv(timelines[subset])
-        lines = [f"{clip.video_id}.mp4 {MMA52.index[clip.actions[0].name]}\n" for clip, _ in clips]
+        lines = [f"{plan.path.name} {MMA52.index[plan.timeline.actions[0].name]}\n" for plan in clips]
         texts[f"{subset}_list_videos.txt"] = "".join(lines)
-        for kind, folder, items in (("video", subset, videos), ("clip", "clips", clips)):
-            for i, (timeline, person) in enumerate(items):
-                path = out / folder / f"{timeline.video_id}.mp4"
-                plans.append(Plan(path, timeline, _key(config, subset, kind, i), person))
+        plans += videos + clips
     # Frames of other settings would go by the same names: the settings are kept, and compared.
     texts["settings.json"] = json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n"
     _write_unless_there(out, texts)
@@ -138,19 +135,20 @@ def _count(total: int, subset: str) -> int:
     return total // 4 if subset == "val" else total - total // 4
 
 
-def _videos(config: RenderConfig, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
-    """Timelines of long videos and the person of each."""
+def plan_videos(out: Path, config: RenderConfig, subset: str) -> list[Plan]:
+    """Long videos with several actions each."""
     chances = frequencies(config.classes, config.balanced)
     generator = np.random.default_rng(_key(config, subset, "timeline", 0))
     found = []
     for i in range(_count(config.videos, subset)):
         person = i // VIDEOS_A_PERSON
         timeline = make_timeline(generator, f"{subset}_{person:03d}_{i:04d}", chances, config.longest)
-        found.append((timeline, _key(config, subset, "person", person)))
+        path = out / subset / f"{timeline.video_id}.mp4"
+        found.append(Plan(path, timeline, _key(config, subset, "video", i), _key(config, subset, "person", person)))
     return found
 
 
-def _clips(config: RenderConfig, subset: str) -> list[tuple[Timeline, tuple[int, ...]]]:
+def plan_clips(out: Path, config: RenderConfig, subset: str) -> list[Plan]:
     """Trimmed clips, as many of each class, and each person does classes drawn at random."""
     generator = np.random.default_rng(_key(config, subset, "timeline", 1))
     found, names = [], []
@@ -159,7 +157,8 @@ def _clips(config: RenderConfig, subset: str) -> list[tuple[Timeline, tuple[int,
         names = names or list(generator.permutation(list(frequencies(config.classes))))
         name = str(names.pop())
         clip = make_clip(generator, f"{subset}_clip_{person:03d}_{i:05d}", name)
-        found.append((clip, _key(config, subset, "person", person)))
+        path = out / "clips" / f"{clip.video_id}.mp4"
+        found.append(Plan(path, clip, _key(config, subset, "clip", i), _key(config, subset, "person", person)))
     return found
 
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from made_networks import outspoken
 from made_videos import cut_off, write_audio, write_video
 
 from mmad import models
@@ -38,7 +39,9 @@ def small_pictures(monkeypatch):
 @functools.cache
 def extractor_of(name: str = "manet_r18", **settings) -> Extractor:
     """The same settings give the same weights. Nothing of a run stays in it, so tests may share it."""
-    return Extractor(ExtractConfig(BackboneConfig(name, "random"), device="cpu", **settings))
+    extractor = Extractor(ExtractConfig(BackboneConfig(name, "random"), device="cpu", **settings))
+    outspoken(extractor.network)
+    return extractor
 
 
 def run_folder(videos, out, **settings) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from made_networks import outspoken
 from torch.testing import assert_close
 
 from mmad.engine.checkpoint import load_recognizer
@@ -81,7 +82,7 @@ def test_the_identity_path_sees_neither_gate_nor_shift(block, channels):
 @pytest.fixture(scope="module")
 def resnet() -> ResNet:
     torch.manual_seed(0)
-    return ResNet(18).eval()
+    return outspoken(ResNet(18)).eval()
 
 
 @pytest.mark.parametrize("depth, channels", [(18, 512), (34, 512), (50, 2048)])
@@ -90,6 +91,15 @@ def test_depths(depth, channels):
     network = ResNet(depth).eval()
     assert network.channels == channels
     assert network(torch.zeros(2, 3, 3, 32, 32)).shape == (2, 3, channels)
+
+
+@pytest.mark.parametrize("depth", [18, 50])
+@torch.inference_mode()
+def test_residual_branches_begin_silent(depth):
+    """What they see makes no difference yet: the block's output is its identity path."""
+    block = ResNet(depth).eval().layer1[1]
+    x = torch.rand(2, block.conv1.in_channels, 4, 4)
+    assert_close(block(x, torch.randn_like(x)), x)
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 8, 11])

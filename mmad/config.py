@@ -190,27 +190,39 @@ class DetectionConfig:
 
 
 @dataclass
-class ClipConfig:
-    """What a recogniser sees of a trimmed clip."""
+class ViewConfig:
+    """How a recogniser looks at a clip to be judged: once, or several times with the probabilities averaged."""
 
-    videos: str = ""  # folder of the clips, relative to data.root
-    window: float = 0.0  # s; more than 0: lists are annotations of long videos, and windows of these are the clips
-    frames: int = 8  # one of each of so many equal parts
-    flip: float = 0.5  # chance of a mirrored training clip
-    scales: list[float] = field(default_factory=lambda: [1.0, 0.875, 0.75, 0.66])  # multi-scale crop
-    balance: float = 0.0  # training clips are drawn by (clips of their class)^-balance: 0 each once, 1 classes alike
-    samplings: int = 1  # testing: so many sets of frames a clip, their probabilities averaged
-    crops: int = 1  # testing: 1 from the middle, or 3 along the longer side, likewise
-    mirrored: bool = False  # testing: the mirrored clip too, likewise
+    frames: int = 0  # one of each of so many equal parts; 0: as many as it was trained with
+    samplings: int = 1  # so many sets of frames a clip
+    crops: int = 1  # 1 from the middle, or 3 along the longer side
+    mirrored: bool = False  # the mirrored clip too
     reader: str = "auto"  # "auto", "pyav" or "decord"
 
     def __post_init__(self):
         require("reader", self.reader, ("auto", "pyav", "decord"))
-        require_positive(self, "frames", "samplings")
-        require_between(self, 0, 1, "flip", "balance")
-        require_between(self, 0, 60, "window")
+        require_positive(self, "samplings")
+        require_between(self, 0, 1024, "frames")
         if self.crops not in (1, 3):
             raise InputError("crops", f"{self.crops}", "choose 1 or 3")
+
+
+@dataclass
+class ClipConfig(ViewConfig):
+    """What a recogniser sees of a clip, in training and when it is judged."""
+
+    frames: int = 8  # one of each of so many equal parts
+    videos: str = ""  # folder of the clips, relative to data.root
+    window: float = 0.0  # s; more than 0: lists are annotations of long videos, and windows of these are the clips
+    flip: float = 0.5  # chance of a mirrored training clip
+    scales: list[float] = field(default_factory=lambda: [1.0, 0.875, 0.75, 0.66])  # multi-scale crop
+    balance: float = 0.0  # training clips are drawn by (clips of their class)^-balance: 0 each once, 1 classes alike
+
+    def __post_init__(self):
+        super().__post_init__()
+        require_positive(self, "frames")
+        require_between(self, 0, 1, "flip", "balance")
+        require_between(self, 0, 60, "window")
         if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
             raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
 
@@ -230,8 +242,11 @@ class RecognitionLossConfig:
         require("kind", self.kind, ("softmax", "focal", "sigmoid"))
         require_between(self, 0, 0.99, "smoothing")
         require_between(self, 0, 1e6, "gamma", "mixup", "part", "prototypes")
-        if self.kind == "sigmoid" and (self.smoothing or self.part or self.prototypes):
-            raise InputError("kind", "'sigmoid' lets several actions hold", "smoothing, part and prototypes assume one")
+        if self.kind == "sigmoid" and (self.smoothing or self.mixup or self.part or self.prototypes):
+            remedy = "smoothing, mixup, part and prototypes assume one: set them to 0"
+            raise InputError("kind", "'sigmoid' lets several actions hold", remedy)
+        if self.kind == "focal" and self.smoothing:
+            raise InputError("smoothing", f"{self.smoothing} has no meaning for the focal loss", "set it to 0")
 
 
 @dataclass

@@ -19,6 +19,9 @@ class InputError(ValueError):
         line = f"{place}: {problem}" + (f"; {remedy}" if remedy else "")
         super().__init__(" ".join(line.split()))
 
+    def __reduce__(self):
+        return InputError, (self.place, self.problem, self.remedy)
+
 
 def refuse(error: InputError) -> None:
     """The default for readers that can also collect what is wrong: stop at the first."""

@@ -154,6 +154,8 @@ def test_recognizer_settings(run, trained, tmp_path, setting):
         ("--out", "rec/best.pt"),
         ("crops=2",),
         ("crop=3",),
+        ("balance=0.5",),
+        ("--out", "clips"),
         ("train.csv",),
     ],
     ids=lambda arguments: " ".join(arguments),

@@ -145,3 +145,20 @@ def test_saved_strings_that_look_like_numbers_stay_strings(tmp_path):
 def test_dict_of_another_version_is_refused_with_its_source():
     with pytest.raises(InputError, match=r"best\.pt: unknown key 'train\.epochz'; did you mean train\.epochs\?"):
         from_dict(DetectionConfig, {"train": {"epochz": 1}}, "best.pt")
+
+
+def test_the_authors_recipe():
+    """MANet's training as published (arXiv 2403.05234 and the authors' configuration file)."""
+    config = load_config(RecognitionConfig, Path(__file__).parents[1] / "configs" / "manet_ma52.yaml")
+    train, clips = config.train, config.clips
+    assert (config.backbone.name, config.backbone.weights) == ("manet_r50", "pretrained")
+    assert (clips.frames, clips.scales, clips.flip) == (8, [1, 0.875, 0.75, 0.66], 0.5)
+    assert (train.optimizer, train.momentum, train.weight_decay) == ("sgd", 0.9, 1e-4)
+    assert (train.lr, train.batch, train.epochs, train.clip_grad) == (1.25e-3, 10, 80, 20)
+    assert (train.schedule, train.step_epochs) == ("step", [30, 60])
+    assert (config.embedding_weight, config.dropout, config.precision) == (50, 0.5, "float32")
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "configs").glob("manet_m*.yaml")))
+def test_recognizers_configurations_load(path):
+    load_config(RecognitionConfig, path)

@@ -37,7 +37,7 @@ def test_from_pixels_to_a_submission(tmp_path, monkeypatch, capsys):
     again = ["--list", "data/val_list_videos.txt", "--videos", "data/clips", "--device", "cpu"]
     run(monkeypatch, "tools/recognize.py", "rec/best.pt", *again, "--out", "again.csv")
     assert Path("again.csv").read_text() == Path("rec/prediction.csv").read_text()
-    run(monkeypatch, "tools/recognize.py", "rec/best.pt", "samplings=2", "mirrored=true", *again, "--out", "views.zip")
+    run(monkeypatch, "tools/recognize.py", "rec/best.pt", *again, "--out", "views.zip", "samplings=2", "mirrored=true")
     run(monkeypatch, "eval/recognition.py", "views.zip", "--ground-truth", "data/val_list_videos.txt")
     videos = ["--videos", "data/train", "data/val"]
     features = ["--out", "data/features", "--checkpoint", "rec/best.pt", "device=cpu"]

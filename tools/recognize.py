@@ -1,17 +1,17 @@
 """What is done in listed trimmed clips, by one recognizer or by the mean of several: the file that the challenge wants.
 
 python tools/recognize.py best.pt --list test_list_videos.txt --videos DIR --out submission.zip
-    settings of clips.* as key=value: samplings=3 crops=3 mirrored=true look at each clip 18 times
+    how it looks at a clip as key=value: samplings=3 crops=3 mirrored=true are 18 views; also frames and reader
 """
 
 import argparse
+from pathlib import Path
 
-from mmad.config import ClipConfig, load_config
+from mmad.config import ViewConfig, load_config
 from mmad.data.annotations import read_clip_list
 from mmad.data.exchange import RECOGNITION_FORMATS, write_recognition
-from mmad.engine.checkpoint import load_recognizer
 from mmad.engine.extract import choose_device
-from mmad.engine.recognition import recognise_list
+from mmad.engine.recognition import load_recognizers, recognise_list
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file
 
@@ -19,14 +19,14 @@ from mmad.files import refuse_same_file
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="recognizers; a word with = is a setting")
-    parser.add_argument("--list", required=True, help="`name.mp4 label` a line; the labels are not looked at")
+    parser.add_argument("--list", required=True, help="`name.mp4 label` a line, the label 0 where it is not known")
     parser.add_argument("--videos", required=True, metavar="DIR", help="the folder of the clips")
     parser.add_argument("--out", required=True, metavar="FILE", help="a .csv, or a .zip as the challenge wants it")
     parser.add_argument("--format", default="mac2025-rec", help=", ".join(RECOGNITION_FORMATS))
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch", type=int, default=8, help="clips a forward pass")
     parser.add_argument("--workers", type=int, default=0, help="processes that read clips beside this one")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
 
     settings = [word for word in args.checkpoints if "=" in word]
     checkpoints = [word for word in args.checkpoints if "=" not in word]
@@ -37,10 +37,16 @@ def main() -> None:
     if args.batch < 1 or args.workers < 0:
         raise InputError("--batch, --workers", f"{args.batch}, {args.workers}", "give whole numbers, --batch above 0")
     refuse_same_file(args.out, args.list, *checkpoints)
-    config = load_config(ClipConfig, None, settings)
-    clips = read_clip_list(args.list, load_recognizer(checkpoints[0]).labels)
+    if Path(args.out).is_dir():
+        raise InputError(args.out, "is a folder", "name a .csv or a .zip")
+    views = load_config(ViewConfig, None, settings)
     device = choose_device(args.device)
-    found = recognise_list(checkpoints, clips, args.videos, config, device, args.batch, args.workers)
+    models = load_recognizers(checkpoints)
+    labels = models[0].labels
+    if len(labels) < 5 and args.format != "mac2024-rec":
+        raise InputError("--format", f"{args.format} wants five actions, there are {len(labels)}", "use mac2024-rec")
+    clips = read_clip_list(args.list, labels)
+    found = recognise_list(models, clips, args.videos, views, device, args.batch, args.workers)
     write_recognition(args.out, found, args.format)
     print(f"{len(clips)} clips as {args.format} in {args.out}")
 

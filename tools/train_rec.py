@@ -1,4 +1,6 @@
-"""Train a recognizer on trimmed clips; the same command again goes on where it was.
+"""Train a recognizer on trimmed clips, or with clips.window on windows of long videos.
+
+The same command again goes on where it was.
 
 python tools/train_rec.py CONFIG [key=value ...]      e.g. configs/manet_ma52.yaml data.root=ma52 output=runs/manet
 """

@@ -1,5 +1,6 @@
 """Short clips as samples, trimmed or cut from long videos; what is seen is a matter of (seed, epoch, index) alone."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
 
-from mmad.config import ClipConfig
+from mmad.config import ClipConfig, ViewConfig
 from mmad.data.check import find_video
 from mmad.data.clips import Preprocess, centre_crop, resize_frames, segment_frames, three_crops
 from mmad.data.video import VideoInfo, probe, read_frames
+from mmad.errors import InputError
 from mmad.files import path_for_id
 from mmad.records import Annotation
 
@@ -32,10 +34,36 @@ class ClipBatch:
         return ClipBatch(self.pixels.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
 
 
-class ClipDataset(Dataset):
+class ClipSource(Dataset):
+    """Samples ((V, T, 3, S, S) uint8, labels), or an `InputError` in a sample's place.
+
+    A `ClipLoader` raises it: raised here, in another process, it would come out as a defect of ours.
+    """
+
+    epoch = 0  # to be set before each pass
+
+    def read(self, index: int) -> tuple[Tensor, int | Tensor]:
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor] | InputError:
+        try:
+            return self.read(index)
+        except InputError as error:
+            return error
+
+    def probe(self, path: Path) -> VideoInfo:
+        """What a video holds; one that is cut off is used, and in the first pass said to be."""
+        info = probe(path)
+        if info.expected_frames > info.num_frames and self.epoch == 0:
+            cut = f"cut off, {info.num_frames} of {info.expected_frames} frames are there and used"
+            print(f"warning: {info.path}: {cut}", file=sys.stderr)
+        return info
+
+
+class ClipDataset(ClipSource):
     """Listed clips of one folder. Training: a random frame of each part, multi-scale crop, flip; testing: the middle.
 
-    Set `epoch` before each pass.
+    A listed clip that is not there is refused at once.
     """
 
     def __init__(
@@ -47,8 +75,13 @@ class ClipDataset(Dataset):
         training: bool = False,
         seed: int = 0,
     ):
-        self.clips, self.folder, self.config, self.preprocess = clips, Path(folder), config, preprocess
-        self.training, self.seed, self.epoch = training, seed, 0
+        self.clips, self.config, self.preprocess = clips, config, preprocess
+        self.training, self.seed = training, seed
+        self.paths = [path_for_id(Path(folder), name, "") for name, _ in clips]
+        missing = [path for path in self.paths if not path.exists()]
+        if missing:
+            remedy = f"{len(missing)} of {len(clips)} listed clips are missing; is this their folder?"
+            raise InputError(missing[0], "no such file", remedy)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -58,21 +91,19 @@ class ClipDataset(Dataset):
         """(N,) what balanced sampling balances."""
         return np.array([label for _, label in self.clips])
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def read(self, index: int) -> tuple[Tensor, int]:
         """((V, T, 3, S, S) uint8, label)"""
-        name, label = self.clips[index]
-        info = probe(path_for_id(self.folder, name, ""))
-        if info.expected_frames > info.num_frames and self.epoch == 0:
-            cut = f"cut off, {info.num_frames} of {info.expected_frames} frames are there and used"
-            print(f"warning: {info.path}: {cut}", file=sys.stderr)
+        info = self.probe(self.paths[index])
         generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
-        return read_views(info, 0, info.num_frames, self.config, self.preprocess, generator), label
+        views = read_views(info, 0, info.num_frames, self.config, self.preprocess, generator)
+        return views, self.clips[index][1]
 
 
-class WindowDataset(Dataset):
+class WindowDataset(ClipSource):
     """Windows of `config.window` seconds of long videos, each with the actions that fill half of it or lie half in it.
 
     Training: one window around each annotated action, another one each epoch; testing: windows end to end.
+    What a video is annotated to hold beyond its last frame is not used.
     """
 
     def __init__(
@@ -87,12 +118,15 @@ class WindowDataset(Dataset):
         seed: int = 0,
     ):
         self.config, self.preprocess, self.num_classes = config, preprocess, num_classes
-        self.training, self.seed, self.epoch = training, seed, 0
+        self.training, self.seed = training, seed
         self.items: list[tuple[Annotation, int]] = []  # a video and which of its actions, or of its windows
         self.paths = {item.video_id: find_video(Path(folder), item.video_id, subset) for item in annotations}
         for item in annotations:
-            count = len(item.labels) if training else max(round(item.duration / config.window), 1)
+            ends = math.ceil(item.duration / config.window - 0.01)  # the last begins earlier, to end with the video
+            count = len(item.labels) if training else max(ends, 1)
             self.items += [(item, i) for i in range(count)]
+        if not any(len(item.labels) for item in annotations):
+            raise InputError(f"the {subset} annotations", "hold no action", "check data.train, data.val, their subsets")
 
     def __len__(self) -> int:
         return len(self.items)
@@ -102,17 +136,18 @@ class WindowDataset(Dataset):
         """(N,) what balanced sampling balances; of training windows."""
         return np.array([item.labels[i] for item, i in self.items])
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+    def read(self, index: int) -> tuple[Tensor, Tensor]:
         """((V, T, 3, S, S) uint8, (K,) of 0 and 1)"""
         item, i = self.items[index]
         generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
-        length = min(self.config.window, item.duration)
+        info = self.probe(self.paths[item.video_id])
+        duration = min(item.duration, info.duration)
+        length = min(self.config.window, duration)
         if generator is None:
-            start = min(i * length, item.duration - length)
+            start = min(i * length, duration - length)
         else:
             middle = generator.uniform(*item.segments[i])
-            start = float(np.clip(middle - length / 2, 0, item.duration - length))
-        info = probe(self.paths[item.video_id])
+            start = float(np.clip(middle - length / 2, 0, duration - length))
         first, end = np.searchsorted(info.times, (start, start + length - 1e-6))
         first = min(int(first), info.num_frames - 1)
         count = max(int(end) - first, 1)
@@ -132,7 +167,7 @@ def read_views(
     info: VideoInfo,
     first: int,
     count: int,
-    config: ClipConfig,
+    config: ViewConfig,
     how: Preprocess,
     generator: np.random.Generator | None,
 ) -> Tensor:
@@ -154,15 +189,14 @@ def read_views(
 
 
 def augment(pixels: Tensor, config: ClipConfig, how: Preprocess, generator: np.random.Generator) -> Tensor:
-    """(T, 3, H, W) uint8 -> (T, 3, crop, crop): one of five places, sides of two neighbouring scales, maybe mirrored.
+    """(T, 3, H, W) uint8 -> (T, 3, crop, crop): one of five places, scales of its sides alike or next, maybe mirrored.
 
     Source: multi-scale crop of temporal segment networks (Wang et al., ECCV 2016), as MANet trains.
     """
     short = min(pixels.shape[-2:])
     sides = [max(int(short * scale), 1) for scale in config.scales]
-    first = int(generator.integers(len(sides)))
-    near = [i for i in range(len(sides)) if abs(i - first) <= 1]
-    height, width = sides[first], sides[int(generator.choice(near))]
+    pairs = [(a, b) for i, a in enumerate(sides) for j, b in enumerate(sides) if abs(i - j) <= 1]
+    height, width = pairs[int(generator.integers(len(pairs)))]
     room = pixels.shape[-2] - height, pixels.shape[-1] - width
     place = [(0, 0), (0, room[1]), (room[0], 0), (room[0], room[1]), (room[0] // 2, room[1] // 2)]
     top, left = place[int(generator.integers(5))]
@@ -177,6 +211,27 @@ def balanced_order(classes: np.ndarray, balance: float, generator: torch.Generat
     return WeightedRandomSampler(weights.tolist(), len(classes), generator=generator)
 
 
-def collate_clips(samples: list[tuple[Tensor, int | Tensor]]) -> ClipBatch:
+def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> ClipBatch | InputError:
+    """A batch, or the first thing that is wrong with its samples."""
+    for sample in samples:
+        if isinstance(sample, InputError):
+            return sample
     labels = [torch.as_tensor(label) for _, label in samples]
     return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.stack(labels))
+
+
+class ClipLoader(DataLoader):
+    """Batches of a `ClipSource`; what is wrong with a sample is raised here, whichever process came upon it.
+
+    workers: processes that read. They are started afresh, not forked: decord's readers hang in forked processes.
+    """
+
+    def __init__(self, source: ClipSource, batch: int, workers: int = 0, **order):
+        how = {"num_workers": workers, "multiprocessing_context": "spawn" if workers else None}
+        super().__init__(source, batch, collate_fn=collate_clips, **how, **order)
+
+    def __iter__(self):
+        for batch in super().__iter__():
+            if isinstance(batch, InputError):
+                raise batch
+            yield batch

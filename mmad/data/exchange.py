@@ -74,7 +74,8 @@ def _rec2024(predictions: ClipPredictions) -> list[list]:
 
 def _rec2025(predictions: ClipPredictions) -> list[list]:
     if predictions.actions.shape[1] < 5:
-        raise InputError("predictions", "hold one action a clip", "this form needs the five best")
+        problem = f"hold {predictions.actions.shape[1]} actions a clip"
+        raise InputError("predictions", problem, "this form needs the five best; mac2024-rec wants one")
     ranks = range(1, 6)
     header = ["vid", *(f"action_pred_{rank}" for rank in ranks), *(f"body_pred_{rank}" for rank in ranks)]
     rows = zip(predictions.clips, predictions.actions[:, :5].tolist(), predictions.parts[:, :5].tolist())

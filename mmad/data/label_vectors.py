@@ -17,7 +17,7 @@ from mmad.errors import InputError
 from mmad.labels import LabelSet
 
 SIZE = 300  # as GloVe's
-LENGTH = 5.0  # mean Euclidean length, as the authors' label vectors have, which the loss's weight is made for
+LENGTH = 5.0  # mean Euclidean length; the authors' label vectors, for which the loss's weight is made, have 4.8
 IDLE_WORDS = ("or", "the", "of", "a", "other")
 CONCEPTS = {  # what a word is about, beyond its letters
     "scratching rubbing touching patting playing tidying pushing covering": "touch hand",
@@ -85,8 +85,10 @@ def _direction(text: str) -> np.ndarray:
 def _finished(path: Path, num_classes: int) -> np.ndarray:
     try:
         vectors = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise InputError(path, f"not a readable array ({error})", "make it again") from None
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged file can fail in any of a dozen ways
+        raise InputError(path, f"not a readable array ({error!r})", "make it again") from None
     numbers = isinstance(vectors, np.ndarray) and vectors.dtype.kind in "fiu"
     fits = numbers and vectors.ndim == 2 and len(vectors) == num_classes and vectors.shape[1]
     if not fits or not np.isfinite(vectors).all():

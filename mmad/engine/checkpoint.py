@@ -12,7 +12,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmad.config import BackboneConfig, RecognitionConfig, from_dict
+from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, from_dict
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.labels import MMA52, LabelSet
@@ -22,6 +22,7 @@ from mmad.models.lite import from_package, pretrained_file
 from mmad.models.manet import Recognizer, from_released, is_released
 
 FORMAT = "mmad-1"
+LARGEST_BRANCH = 4096  # outputs of a recognizer's head; a damaged file could ask for more than there is memory
 
 
 def save_checkpoint(path: str | Path, kind: str, config: dict, labels: LabelSet, model: nn.Module, **more) -> None:
@@ -104,25 +105,27 @@ def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may
 def load_recognizer(path: str | Path) -> Recognizer:
     """A `Recognizer` in eval mode from our checkpoint or from the authors' released one.
 
-    `module(clips)` takes (N, T, 3, H, W) normalised frames. It carries `labels` and `backbone_config`.
+    `module(clips)` takes (N, T, 3, H, W) normalised frames. It carries `labels`, `backbone_config` and `clip_config`.
     """
     content = read_checkpoint(path)
     if content.get("format") == FORMAT:
         _require_kind(content, "recognizer", path)
         config = from_dict(RecognitionConfig, content["config"], str(path))
-        labels, state, backbone = labels_of(content, path), content["model"], config.backbone
+        labels, state, backbone, clips = labels_of(content, path), content["model"], config.backbone, config.clips
         sizes = {"embedding": "fc_emb_t.bias", "num_parts": "fc_part.bias", "prototypes": "fc_near.bias"}
         biases = {branch: state.get(f"head.{name}") for branch, name in sizes.items()}
         branches = {branch: bias.numel() if isinstance(bias, Tensor) else 0 for branch, bias in biases.items()}
+        if max(branches.values()) > LARGEST_BRANCH:
+            raise InputError(path, f"has a branch of {max(branches.values())} outputs", "is the file damaged?")
     else:
         state = content.get("state_dict", content)
         if not isinstance(state, dict) or not all(isinstance(n, str) for n in state) or not is_released(state):
             raise InputError(path, "neither a recognizer of ours nor the released MANet", "is it another model's?")
         labels, state, branches = MMA52, from_released(state), {"embedding": 300}
-        backbone = BackboneConfig(name="manet_r50")
+        backbone, clips = BackboneConfig(name="manet_r50"), ClipConfig()
     module = Recognizer(build_backbone(backbone), len(labels), **branches)
     load_into(module, state, path)
-    module.labels, module.backbone_config = labels, backbone
+    module.labels, module.backbone_config, module.clip_config = labels, backbone, clips
     return module.eval()
 
 

@@ -1,19 +1,18 @@
 """Training a recognizer on trimmed clips or windows of long videos, judging it, and applying it to lists of clips."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from mmad.config import ClipConfig, RecognitionConfig
+from mmad.config import RecognitionConfig, ViewConfig
 from mmad.data.annotations import read_annotations, read_clip_list, read_label_set, select_subset
-from mmad.data.clip_dataset import ClipBatch, ClipDataset, WindowDataset, balanced_order, collate_clips
+from mmad.data.clip_dataset import ClipBatch, ClipDataset, ClipLoader, WindowDataset, balanced_order
 from mmad.data.clips import Preprocess, normalise
 from mmad.data.exchange import ClipPredictions, write_recognition
 from mmad.data.label_vectors import label_vectors
@@ -46,13 +45,13 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     kind = f"windows of {config.clips.window:g} s" if config.clips.window else "clips"
     print(f"{len(train_set)} {kind} to train on, {len(val_set)} to judge by, {config.backbone.name} on {device}")
 
-    def batches(epoch: int) -> DataLoader:
+    def batches(epoch: int) -> ClipLoader:
         train_set.epoch = epoch
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
         if config.clips.balance:
             order = balanced_order(train_set.classes, config.clips.balance, generator)
-            return _loader(train_set, config.train.batch, config.train.workers, sampler=order)
-        return _loader(train_set, config.train.batch, config.train.workers, shuffle=True, generator=generator)
+            return ClipLoader(train_set, config.train.batch, config.train.workers, sampler=order)
+        return ClipLoader(train_set, config.train.batch, config.train.workers, shuffle=True, generator=generator)
 
     def judge(model: nn.Module) -> dict[str, float]:
         figures, _ = _judge(model, val_set, config, preprocess, labels, device)
@@ -101,7 +100,7 @@ def clip_losses(
     config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, vectors: Tensor | None, device: torch.device
 ) -> Callable[[nn.Module, ClipBatch], dict[str, Tensor]]:
     """(model, batch) -> {name: scalar}. vectors: (K, E) that the embedding is to meet."""
-    membership = part_membership(labels.part_of).to(device)
+    membership = part_membership(labels.part_of, len(labels.parts)).to(device)
     vectors = None if vectors is None else vectors.to(device)
 
     def losses(model: nn.Module, batch: ClipBatch) -> dict[str, Tensor]:
@@ -127,7 +126,7 @@ def _judge(
 ) -> tuple[dict, ClipPredictions | None]:
     """Figures on a data set, and the predictions where each clip has one action; the model is in eval mode."""
     several = bool(config.clips.window)
-    loader = _loader(dataset, config.train.batch, config.train.workers)
+    loader = ClipLoader(dataset, config.train.batch, config.train.workers)
     chances, truth = predict(model, loader, preprocess, labels, device, config.precision, several)
     if several:
         return {"mean_ap": mean_average_precision(truth, chances)}, None
@@ -138,7 +137,7 @@ def _judge(
 @torch.inference_mode()
 def predict(
     model: nn.Module,
-    loader: DataLoader,
+    loader: ClipLoader,
     preprocess: Preprocess,
     labels: LabelSet,
     device: torch.device,
@@ -149,7 +148,7 @@ def predict(
 
     several: each action has a probability of its own.
     """
-    membership = part_membership(labels.part_of).to(device)
+    membership = part_membership(labels.part_of, len(labels.parts)).to(device)
     chances, truth = [], []
     for batch in tqdm(loader, desc="judging", leave=False, disable=None):
         pixels = batch.pixels.to(device, non_blocking=True)
@@ -172,32 +171,35 @@ def best_five(names: list[str], chances: np.ndarray, labels: LabelSet) -> ClipPr
     return ClipPredictions(names, actions, np.asarray(labels.part_of)[actions])
 
 
+def load_recognizers(checkpoints: Sequence[str | Path]) -> list[Recognizer]:
+    """Recognizers whose probabilities can be averaged: of one set of classes, of which one holds in a clip."""
+    models = []
+    for checkpoint in checkpoints:
+        model = load_recognizer(checkpoint)
+        if model.clip_config.window:
+            problem = "was trained on windows in which several actions hold"
+            raise InputError(checkpoint, problem, "give a recognizer of trimmed clips")
+        if models and model.labels != models[0].labels:
+            raise InputError(checkpoint, "knows other classes than the first checkpoint", "average those of one set")
+        models.append(model)
+    return models
+
+
 def recognise_list(
-    checkpoints: Sequence[str | Path],
+    models: Sequence[Recognizer],
     clips: list[tuple[str, int]],
     folder: str | Path,
-    config: ClipConfig,
+    views: ViewConfig,
     device: torch.device,
     batch: int = 8,
     workers: int = 0,
 ) -> ClipPredictions:
     """What is done in listed clips, by one recognizer or by the mean probability of several."""
-    total, first = 0, None
-    for checkpoint in checkpoints:
-        model = load_recognizer(checkpoint)
-        first = first or model.labels
-        if model.labels != first:
-            raise InputError(
-                checkpoint, "knows other classes than the first checkpoint", "average recognizers of one set"
-            )
+    total = 0
+    for model in models:
         preprocess = Preprocess(**preprocess_of(model.backbone_config))
-        loader = _loader(ClipDataset(clips, folder, replace(config, window=0.0), preprocess), batch, workers)
-        total = total + predict(model.to(device), loader, preprocess, first, device)[0]
-    return best_five([name for name, _ in clips], total, first)
-
-
-def _loader(dataset, batch: int, workers: int, **how) -> DataLoader:
-    """Workers are started afresh, not forked: decord's readers hang in forked processes."""
-    context = "spawn" if workers else None
-    how |= {"num_workers": workers, "multiprocessing_context": context, "collate_fn": collate_clips}
-    return DataLoader(dataset, batch, **how)
+        config = replace(model.clip_config, **{k: v for k, v in asdict(views).items() if k != "frames" or v})
+        loader = ClipLoader(ClipDataset(clips, folder, config, preprocess), batch, workers)
+        total = total + predict(model.to(device), loader, preprocess, model.labels, device)[0]
+        model.cpu()
+    return best_five([name for name, _ in clips], total, models[0].labels)

@@ -301,8 +301,8 @@ class ClipHead(nn.Module):
         if self.fc_part is not None:
             found.part_logits = self.fc_part(dropped).mean(dim=1)
         if self.fc_near is not None:
-            place = F.normalize(self.fc_near(dropped).mean(dim=1).float(), dim=1)
-            found.near = place @ F.normalize(self.prototypes.float(), dim=1).T
+            place = self.fc_near(dropped).mean(dim=1, dtype=torch.float32)
+            found.near = F.cosine_similarity(place[:, None], self.prototypes, dim=2)  # (N, K), not in half precision
         return found
 
 

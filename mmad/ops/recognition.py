@@ -20,14 +20,15 @@ def clip_probabilities(
         log_chance = F.log_softmax(log_chance + F.log_softmax(NEAR_SCALE * near, dim=1), dim=1)
     if part_logits is None:
         return log_chance.exp()
-    within = log_chance.exp() / ((log_chance.exp() @ membership) @ membership.T).clamp(min=1e-12)
-    chance = within * (part_logits.softmax(dim=1) @ membership.T)
-    return chance / chance.sum(dim=1, keepdim=True)
+    part = membership.argmax(dim=1)
+    of_part = log_chance[:, :, None].masked_fill(membership == 0, -torch.inf).logsumexp(dim=1)  # (N, body parts)
+    log_within = log_chance - of_part[:, part]
+    return F.softmax(log_within + F.log_softmax(part_logits, dim=1)[:, part], dim=1)
 
 
-def part_membership(part_of: tuple[int, ...]) -> Tensor:
+def part_membership(part_of: tuple[int, ...], num_parts: int) -> Tensor:
     """(K, body parts) of 0 and 1, from the part of each class."""
-    return F.one_hot(torch.tensor(part_of)).float()
+    return F.one_hot(torch.tensor(part_of), num_parts).float()
 
 
 def blend_within_parts(clips: Tensor, targets: Tensor, parts: Tensor, alpha: float) -> tuple[Tensor, Tensor]:

@@ -4,8 +4,17 @@ import torch
 from made_videos import cut_off, index_of, write_video
 
 from mmad.config import ClipConfig
-from mmad.data.clip_dataset import ClipDataset, WindowDataset, balanced_order, collate_clips, labels_within
+from mmad.data.clip_dataset import (
+    ClipDataset,
+    ClipLoader,
+    WindowDataset,
+    augment,
+    balanced_order,
+    collate_clips,
+    labels_within,
+)
 from mmad.data.clips import Preprocess
+from mmad.errors import InputError
 from mmad.records import Annotation
 
 SMALL = Preprocess(resize=36, crop=32)
@@ -29,13 +38,45 @@ def test_what_is_seen_is_a_matter_of_seed_epoch_and_index(tmp_path):
 
 
 def test_testing_looks_at_the_middle_of_each_part(tmp_path):
-    write_video(tmp_path / "a.mp4", 20)
-    clips = data_set(tmp_path)
-    assert torch.equal(clips[0][0], clips[0][0])
+    write_video(tmp_path / "a.mp4", 40, size=(64, 64))
+    config, how = ClipConfig(frames=4), Preprocess(resize=64, crop=64)
+    seen, _ = ClipDataset([("a.mp4", 3)], tmp_path, config, how)[0]
+    assert [index_of(frame) for frame in seen[0].permute(0, 2, 3, 1).numpy()] == [5, 15, 25, 35]
+
+
+def test_missing_clips_are_counted_before_any_is_read(tmp_path):
+    write_video(tmp_path / "b.mp4", 8)
+    with pytest.raises(InputError, match=r"a\.mp4: no such file; 1 of 2 listed clips are missing"):
+        data_set(tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_clip_that_is_no_video_is_named_whoever_reads_it(tmp_path, workers):
+    write_video(tmp_path / "a.mp4", 8)
+    (tmp_path / "b.mp4").write_text("no video")
+    with pytest.raises(InputError, match=r"b\.mp4: ") as raised:
+        list(ClipLoader(data_set(tmp_path), 1, workers))
+    assert "Traceback" not in str(raised.value)
+
+
+def test_sides_of_the_multi_scale_crop_are_alike_or_next():
+    """Each of the ten pairs as often, seen by the size of what is cut: pixels that count rows and columns."""
+    pixels = torch.stack(torch.meshgrid(torch.arange(80), torch.arange(80), indexing="ij")).to(torch.uint8)
+    pixels = torch.cat([pixels, pixels[:1]])[None]
+    config, how, generator = ClipConfig(flip=0), Preprocess(resize=80, crop=80), np.random.default_rng(0)
+    counts = {}
+    for _ in range(1000):
+        cut = augment(pixels, config, how, generator)[0].int()
+        sides = tuple(int(cut[axis].max() - cut[axis].min()) + 1 for axis in (0, 1))
+        counts[sides] = counts.get(sides, 0) + 1
+    lengths = [80, 70, 60, 52]
+    pairs = {(a, b) for i, a in enumerate(lengths) for j, b in enumerate(lengths) if abs(i - j) <= 1}
+    assert counts.keys() == pairs
+    assert all(60 < count < 140 for count in counts.values())
 
 
 def test_a_cut_off_clip_is_used_and_said(tmp_path, capsys):
-    cut_off(tmp_path / "a.mp4", write_video(tmp_path / "whole.mp4", 40), 10, 0)
+    cut_off(tmp_path / "a.mp4", write_video(tmp_path / "b.mp4", 40), 10, 0)
     assert data_set(tmp_path)[0][0].shape == (1, 4, 3, 32, 32)
     assert "a.mp4: cut off, 10 of 40 frames" in capsys.readouterr().err
 
@@ -88,6 +129,36 @@ def test_windows_of_a_long_video(tmp_path):
         assert frames == sorted(frames) and frames[-1] - frames[0] <= 50
     batch = collate_clips([training[0], training[1]])
     assert batch.labels.shape == (2, 10)
+
+
+def test_windows_stay_within_what_is_there_of_a_video(tmp_path):
+    """Annotated for 6 s, 2.4 s long: no window shows the last frame again and again, nor says what is not seen."""
+    (tmp_path / "train").mkdir()
+    write_video(tmp_path / "train" / "v.mp4", 60, fps=25, size=(64, 64))
+    config, how = ClipConfig(window=2.0, frames=4, flip=0.0, scales=[1.0]), Preprocess(resize=64, crop=64)
+    for training in (False, True):
+        windows = WindowDataset([LONG], tmp_path, "train", config, how, 10, training=training)
+        for i in range(len(windows)):
+            pixels, target = windows[i]
+            frames = [index_of(frame) for frame in pixels[0].permute(0, 2, 3, 1).numpy()]
+            assert len(set(frames)) == 4
+            assert set(target.nonzero()[:, 0].tolist()) == {7, 8}
+
+
+def test_the_end_of_a_video_is_judged_too(tmp_path):
+    (tmp_path / "train").mkdir()
+    write_video(tmp_path / "train" / "v.mp4", 125, fps=25)
+    item = Annotation("v", 5.0, [(0.0, 5.0)], [1])
+    windows = WindowDataset([item], tmp_path, "train", ClipConfig(window=2.0, frames=4), SMALL, 10)
+    assert len(windows) == 3
+
+
+def test_windows_without_any_action_are_refused(tmp_path):
+    (tmp_path / "train").mkdir()
+    write_video(tmp_path / "train" / "v.mp4", 10)
+    nothing = Annotation("v", 5.0, np.zeros((0, 2)), np.zeros(0, dtype=int))
+    with pytest.raises(InputError, match="the train annotations: hold no action"):
+        WindowDataset([nothing], tmp_path, "train", ClipConfig(window=2.0), SMALL, 10)
 
 
 def test_balanced_order_draws_rare_classes_as_often():

@@ -7,13 +7,19 @@ import av
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
-from mmad.config import RecognitionConfig, load_config
+from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, ViewConfig, load_config
+from mmad.data.clip_dataset import ClipBatch
+from mmad.data.clips import Preprocess
 from mmad.data.exchange import read_recognition
 from mmad.engine import recognition
 from mmad.engine.checkpoint import load_recognizer, read_checkpoint
-from mmad.engine.recognition import recognise_list, train_recognizer
+from mmad.engine.recognition import clip_losses, load_recognizers, predict, recognise_list, train_recognizer
 from mmad.errors import InputError
+from mmad.labels import LabelSet
+from mmad.models.manet import RecognizerOutput
+from mmad.ops.recognition import clip_probabilities, part_membership
 
 LABELS = "0\tred\tone\n1\tgreen\tone\n2\tblue\ttwo\n"
 COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200))
@@ -115,18 +121,105 @@ def test_windows_of_long_videos_with_several_actions(data, tmp_path):
     assert not (tmp_path / "prediction.csv").exists()
 
 
-def test_a_list_is_recognised_as_in_training_and_by_two_recognizers(data, tmp_path):
-    train_recognizer(config_of(data, tmp_path / "one"))
-    train_recognizer(config_of(data, tmp_path / "two", "seed=1", "loss.part=1"))
+def test_a_list_is_recognised_as_in_training(data, tmp_path):
+    """With the three frames a clip of its training, which nobody has to say again."""
+    train_recognizer(config_of(data, tmp_path))
+    models = load_recognizers([tmp_path / "best.pt"])
+    assert models[0].clip_config.frames == 3
     clips = [(f"val{i}.mp4", 0) for i in range(6)]
-    config = config_of(data, tmp_path).clips
-    found = recognise_list([tmp_path / "one" / "best.pt"], clips, data, config, torch.device("cpu"), batch=3)
-    trained = read_recognition(
-        tmp_path / "one" / "prediction.csv", load_recognizer(tmp_path / "one" / "best.pt").labels
-    )
+    found = recognise_list(models, clips, data, ViewConfig(), torch.device("cpu"), batch=3)
+    trained = read_recognition(tmp_path / "prediction.csv", models[0].labels)
     assert found.clips == trained.clips and (found.actions[:, 0] == trained.actions[:, 0]).all()
-    both = [tmp_path / name / "best.pt" for name in ("one", "two")]
-    assert len(recognise_list(both, clips, data, config, torch.device("cpu")).actions) == 6
+
+
+LABEL_SET = LabelSet("colours", ("red", "green", "blue"), ("one", "two"), (0, 0, 1))
+
+
+class Steady(nn.Module):
+    """A recognizer whose logits are the mean colour of what it sees, times `scale`."""
+
+    labels, backbone_config = LABEL_SET, BackboneConfig("manet_r18", resize=32, crop=32)
+    clip_config = ClipConfig(frames=3)
+
+    def __init__(self, scale: list[float], **more: Tensor):
+        super().__init__()
+        self.scale, self.more, self.frames = torch.tensor(scale), more, []
+
+    def forward(self, clips: Tensor) -> RecognizerOutput:
+        self.frames.append(clips.shape[1])
+        logits = clips.mean(dim=(1, 3, 4)) * self.scale
+        more = {name: value.expand(len(clips), -1) for name, value in self.more.items()}
+        return RecognizerOutput(logits, None, clips, **more)
+
+
+def test_the_mean_probability_of_recognizers_decides(data):
+    """Chances .72 .27 .01 and .09 .24 .67, whose mean is .41 .25 .34: an order that neither has alone."""
+    sure, unsure = Steady([0, 0, 0]), Steady([0, 0, 0])
+    sure.forward = lambda clips: RecognizerOutput(torch.tensor([[4.0, 3, 0]]).expand(len(clips), 3), None, clips)
+    unsure.forward = lambda clips: RecognizerOutput(torch.tensor([[0.0, 1, 2]]).expand(len(clips), 3), None, clips)
+    orders = [
+        recognise_list(models, [("val0.mp4", 0)], data, ViewConfig(), torch.device("cpu")).actions[0].tolist()
+        for models in ([sure], [unsure], [sure, unsure])
+    ]
+    assert orders == [[0, 1, 2], [2, 1, 0], [0, 2, 1]]
+
+
+def test_every_view_and_every_branch_has_its_say():
+    """Two views of one clip, red and blue; part logits and prototypes pull towards the second part and class 1."""
+    pixels = torch.zeros(1, 2, 3, 3, 4, 4, dtype=torch.uint8)
+    pixels[0, 0, :, 0] = pixels[0, 1, :, 2] = 255
+    loader = [ClipBatch(pixels, torch.tensor([0]))]
+    how = Preprocess(mean=(0, 0, 0), std=(255, 255, 255))
+    membership = part_membership(LABEL_SET.part_of, 2)
+    extra = {"part_logits": torch.tensor([[0.0, 1.0]]), "near": torch.tensor([[0.0, 0.1, 0.0]])}
+    for more in ({}, extra):
+        views = [clip_probabilities(torch.tensor([row]), membership, **more) for row in ([4.0, 0, 0], [0, 0, 4.0])]
+        chances, truth = predict(Steady([4, 4, 4], **more), loader, how, LABEL_SET, torch.device("cpu"))
+        np.testing.assert_allclose(chances, torch.stack(views).mean(dim=0), atol=1e-6)
+        assert truth.tolist() == [0]
+
+
+def test_number_of_frames_is_the_recognizers_own_unless_told(data):
+    model, clips = Steady([1, 1, 1]), [("val0.mp4", 0)]
+    recognise_list([model], clips, data, ViewConfig(), torch.device("cpu"))
+    recognise_list([model], clips, data, ViewConfig(frames=2, samplings=2), torch.device("cpu"))
+    assert model.frames == [3, 2]
+
+
+def test_recognizers_that_cannot_be_averaged_are_refused(data, tmp_path):
+    train_recognizer(config_of(data, tmp_path / "one", "train.epochs=1"))
+    (tmp_path / "two.txt").write_text(LABELS.replace("green", "yellow"))
+    train_recognizer(config_of(data, tmp_path / "two", "train.epochs=1", f"data.labels={tmp_path / 'two.txt'}"))
+    with pytest.raises(InputError, match="knows other classes"):
+        load_recognizers([tmp_path / "one" / "best.pt", tmp_path / "two" / "best.pt"])
+    windows = ("clips.window=1", "clips.videos=long", "loss.kind=sigmoid", "data.train=long.csv", "data.val=long.csv")
+    train_recognizer(config_of(data, tmp_path / "windows", *windows, "train.epochs=1"))
+    with pytest.raises(InputError, match="several actions hold"):
+        load_recognizers([tmp_path / "windows" / "best.pt"])
+
+
+def test_losses_are_weighted_and_mixed_as_configured():
+    pixels = torch.randint(0, 255, (2, 1, 3, 3, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    batch, how = ClipBatch(pixels, torch.tensor([0, 1])), Preprocess()
+    vectors = torch.ones(3, 5)
+
+    class Embedding(Steady):
+        def forward(self, clips: Tensor) -> RecognizerOutput:
+            self.seen = clips
+            return RecognizerOutput(clips.mean(dim=(1, 3, 4)), torch.full((len(clips), 5), 3.0), clips)
+
+    def value(*settings: str) -> tuple[dict[str, Tensor], Tensor]:
+        model = Embedding([1, 1, 1])
+        config = load_config(RecognitionConfig, None, ["embedding=builtin", *settings])
+        torch.manual_seed(0)
+        return clip_losses(config, LABEL_SET, how, vectors, torch.device("cpu"))(model, batch), model.seen
+
+    plain, seen = value()
+    assert plain["embed"].item() == pytest.approx(50 * 4)  # the authors' weight, MSE of 3 against 1
+    assert value("embedding_weight=2")[0]["embed"].item() == pytest.approx(2 * 4)
+    mixed, blended = value("loss.mixup=1")
+    torch.testing.assert_close(blended.sum(dim=0), seen.sum(dim=0))  # both clips are of one part: a convex mixture
+    assert not torch.equal(blended, seen) and mixed["classify"] != plain["classify"]
 
 
 @pytest.mark.parametrize(
@@ -135,6 +228,8 @@ def test_a_list_is_recognised_as_in_training_and_by_two_recognizers(data, tmp_pa
         (("loss.kind=sigmoid",), "sigmoid goes with clips.window"),
         (("clips.window=2",), "sigmoid goes with clips.window"),
         (("loss.kind=sigmoid", "loss.part=1", "clips.window=2"), "lets several actions hold"),
+        (("loss.kind=sigmoid", "loss.mixup=1", "clips.window=2"), "lets several actions hold"),
+        (("loss.kind=focal", "loss.smoothing=0.1"), "no meaning for the focal loss"),
         (("clips.crops=2",), "choose 1 or 3"),
         (("embedding=nowhere.npy",), "nowhere.npy"),
     ],

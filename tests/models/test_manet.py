@@ -15,6 +15,7 @@ from mmad.models import manet
 from mmad.models.manet import (
     BasicBlock,
     Bottleneck,
+    ClipHead,
     FrameNet,
     FrameStream,
     Recognizer,
@@ -255,3 +256,13 @@ def test_outputs_are_the_authors(shared, tmp_path):
         reference = np.array(wanted[name])
         assert value.shape == reference.shape
         assert np.abs(value - reference).max() <= 1e-4 * np.abs(reference).max(), name
+
+
+def test_cosines_to_the_prototypes_are_not_rounded_by_mixed_precision():
+    torch.manual_seed(0)
+    head, features = ClipHead(8, 52, prototypes=16).eval(), torch.randn(4, 3, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        near = head(features).near
+    assert near.dtype == torch.float32
+    torch.testing.assert_close(near, head(features).near, rtol=0, atol=0.02)  # the layer before it is rounded
+    assert near.abs().max() <= 1

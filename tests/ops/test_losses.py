@@ -92,7 +92,7 @@ def test_a_boundary_on_its_target_has_a_finite_gradient():
 
 # --- recognition ------------------------------------------------------------------------------------------------
 
-MEMBERSHIP = part_membership((0, 0, 1))
+MEMBERSHIP = part_membership((0, 0, 1), 2)
 
 
 def test_plain_recognition_is_cross_entropy():

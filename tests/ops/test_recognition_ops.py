@@ -7,11 +7,11 @@ from torch.testing import assert_close
 from mmad.labels import MMA52
 from mmad.ops.recognition import NEAR_SCALE, blend_within_parts, clip_probabilities, part_membership
 
-MEMBERSHIP = part_membership((0, 0, 1))
+MEMBERSHIP = part_membership((0, 0, 1), 2)
 
 
 def test_membership_of_the_52():
-    membership = part_membership(MMA52.part_of)
+    membership = part_membership(MMA52.part_of, 7)
     assert membership.shape == (52, 7) and (membership.sum(dim=1) == 1).all()
     assert membership[51, 6] == 1
 
@@ -29,9 +29,16 @@ def test_soft_fusion_by_hand():
     assert_close(fused, torch.tensor([[0.25, 0.5, 0.25]]))
 
 
-def test_soft_fusion_is_finite_where_a_part_is_unthinkable():
-    fused = clip_probabilities(torch.tensor([[0.0, 0.0, 1000.0]]), MEMBERSHIP, torch.tensor([[50.0, 0.0]]))
-    assert fused.isfinite().all() and fused.sum().item() == pytest.approx(1)
+@pytest.mark.parametrize("sure", [50.0, 200.0, 1e4])
+def test_soft_fusion_where_the_actions_rule_out_what_the_part_head_is_sure_of(sure):
+    """P(action | part) of the first part is 1/2, 1/2, however small the part's own share."""
+    fused = clip_probabilities(torch.tensor([[0.0, 0.0, 1000.0]]), MEMBERSHIP, torch.tensor([[sure, 0.0]]))
+    assert_close(fused, torch.tensor([[0.5, 0.5, 0.0]]))
+
+
+def test_a_part_without_classes():
+    logits, parts = torch.tensor([[0.0, math.log(3)]]), torch.tensor([[5.0, 0.0, 5.0]])
+    assert_close(clip_probabilities(logits, part_membership((0, 0), 3), parts), torch.tensor([[0.25, 0.75]]))
 
 
 def test_prototypes_have_a_say():

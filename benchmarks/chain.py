@@ -17,8 +17,7 @@ from mmad.errors import InputError, run_command
 from mmad.files import read_json, write_json
 
 ROOT = Path(__file__).parents[1]
-DETECTOR = ["detector.width=128", "detector.layers=2", "train.epochs=40", "train.batch=4", "train.lr=5e-4"]
-DETECTOR += ["train.evaluate_every=5", "device=cpu"]
+DETECTOR = ["train.epochs=30", "train.evaluate_every=30", "device=cpu"]
 
 
 def main() -> None:

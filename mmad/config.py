@@ -90,22 +90,22 @@ class FeaturesConfig:
 
 @dataclass
 class DetectorConfig:
-    """The temporal detector."""
+    """The temporal detector: evidence found in closed form, and one small network that all classes share."""
 
-    width: int = 256  # channels inside
-    layers: int = 3  # encoder blocks at full resolution
-    levels: int = 5  # pyramid levels; level l has one point every 2^l steps
-    heads: int = 4  # of self-attention
-    head_layers: int = 2  # convolutions before the predictions
-    dropout: float = 0.1
-    reach: float = 0.0  # longest start or end offset of level 0, steps; 0: from the duration quantiles of the train set
+    ridge: float = 0.01  # of the evidence's regression; 0 trusts the data wholly
+    folds: int = 5  # parts of the training videos; a part's evidence is learned from the others. 1: from all
+    centring: int = 60  # steps on either side whose mean is taken away in the evidence's second view; 0: no such view
+    expand: int = 0  # random ReLU features beside the given ones
+    width: int = 32  # channels inside
+    dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # of the convolutions, one block each
+    dropout: float = 0.0
 
     def __post_init__(self):
-        require_positive(self, "width", "layers", "levels", "heads", "head_layers")
+        require_positive(self, "ridge", "folds", "width")
+        require_between(self, 0, 65536, "centring", "expand")
         require_between(self, 0, 0.99, "dropout")
-        require_between(self, 0, 1e6, "reach")
-        if self.width % self.heads:
-            raise InputError("width", f"{self.width} is no multiple of heads={self.heads}")
+        if not self.dilations or not all(0 < dilation <= 4096 for dilation in self.dilations):
+            raise InputError("dilations", f"{self.dilations}", "give one or more numbers of steps, such as [1,2,4,8]")
 
 
 @dataclass
@@ -154,17 +154,22 @@ class TrainConfig:
 
 @dataclass
 class LossConfig:
-    """Weights of the detector's losses."""
+    """Weights of the detector's losses, and what they are taken over."""
 
-    boundary: float = 1.0  # DIoU, relative to the classification loss
+    boundary: float = 1.0  # DIoU of the coarse and of the refined boundaries, beside the classification loss
+    edge: float = 1.0  # focal loss of where actions start and end
+    shift: float = 0.2  # of where between two steps
     alpha: float = 0.25  # focal: weight of the positives
-    gamma: float = 2.0  # focal: how much easy points are played down
-    centre: float = 1.5  # points within this many strides of an action's middle answer for it
+    gamma: float = 2.0  # focal: how much easy steps are played down
+    centre: float = 0.3  # steps within this many lengths of an action's middle answer for it
+    edge_width: float = 0.75  # steps: of the bumps about starts and ends
+    pairs: int = 12  # steps of an action, at random, whose boundaries are judged
+    others: int = 16  # classes a video that are not in it, at random; they stand for all of those
 
     def __post_init__(self):
         require_between(self, 0, 1, "alpha")
-        require_between(self, 0, 1e6, "boundary", "gamma")
-        require_positive(self, "centre")
+        require_between(self, 0, 1e6, "boundary", "edge", "shift", "gamma")
+        require_positive(self, "centre", "edge_width", "pairs", "others")
 
 
 @dataclass
@@ -178,15 +183,13 @@ class DetectionConfig:
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(epochs=20, batch=16, lr=3e-3, weight_decay=0.01, ema=0.99)
+    )
     infer: InferConfig = field(default_factory=InferConfig)
 
     def __post_init__(self):
         require_run(self)
-        coarsest = 2 ** (self.detector.levels - 1)
-        if self.infer.window < coarsest:
-            remedy = f"{self.detector.levels} pyramid levels need at least {coarsest} steps"
-            raise InputError("infer.window", f"{self.infer.window}", remedy)
 
 
 @dataclass

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 HEADER = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
 BACKBONE = ["backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=36", "backbone.crop=32"]
 RECOGNITION = ["configs/manet_ma52.yaml", *BACKBONE, "train.epochs=1", "train.workers=0", "device=cpu", "clips.videos="]
-DETECTION = ["detector.width=32", "detector.heads=2", "train.epochs=1", "device=cpu"]
+DETECTION = ["detector.width=32", "train.epochs=1", "device=cpu"]
 ITEM = {"segment": [0, 4], "label": "nodding", "score": 0.9}
 
 
@@ -117,7 +117,14 @@ def train(run, data):
     [
         *("train.epochs=0", "train.batch=-1", "train.lr=nan", "train.lr=inf", "train.ema=1.5", "train.workers=-1"),
         *("train.weight_decay=nan", "train.clip_grad=nan", "train.warmup_epochs=nan", "train.momentum=-1"),
-        *("detector.levels=0", "detector.dropout=2", "detector.reach=-3", "loss.alpha=-1", "loss.centre=nan"),
+        *(
+            "detector.folds=0",
+            "detector.dropout=2",
+            "detector.centring=-3",
+            "detector.dilations=[]",
+            "loss.alpha=-1",
+            "loss.centre=nan",
+        ),
         *("infer.sigma=0", "infer.iou=2", "infer.min_score=nan", "seed=abc", "seed=99999999999999999999"),
         *("train.epoch=3", "device=nonsense", "device=meta", "seed=2020-99-99", "output="),
     ],
@@ -483,7 +490,7 @@ def test_real_annotations_are_not_written_over(run, data):
     assert (data / "train.csv").read_text() == before
 
 
-@pytest.mark.parametrize("setting", ["render.videos=0", "render.seed=-1", "detection.detector.levels=0", "foo=1"])
+@pytest.mark.parametrize("setting", ["render.videos=0", "render.seed=-1", "detection.detector.folds=0", "foo=1"])
 def test_demo_settings(run, tmp_path, setting):
     key = setting.partition("=")[0].removeprefix("render.")
     check_refused(run("tools/demo.py", tmp_path / "out", "render.clips=1", "render.videos=1", setting), key)

@@ -90,7 +90,7 @@ def test_a_folder_named_on_the_command_line_keeps_its_name(name):
         ("train.lr=0", "train.lr 0.0; must be positive"),
         ("train.lr=.nan", "train.lr nan; must be positive"),
         ("infer.nms=sotf", "infer.nms 'sotf'; choose one of soft, hard, none"),
-        ("detector.width=255", "detector.width 255 is no multiple of heads=4"),
+        ("detector.dilations=[1,0]", "detector.dilations [1, 0]; give one or more"),
     ],
 )
 def test_bad_override_is_refused_with_the_argument_as_typed(override, said):

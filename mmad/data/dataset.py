@@ -11,7 +11,6 @@ from torch.utils.data import Dataset
 
 from mmad.config import FeaturesConfig
 from mmad.data.features import find_track
-from mmad.data.statistics import boundary_reach
 from mmad.errors import InputError
 from mmad.records import Annotation, TimeGrid
 
@@ -102,10 +101,9 @@ def crop(
     return values[first : first + count], cut[inside] - first, labels[inside]
 
 
-def collate(samples: list[Sample], multiple: int = 1) -> Batch:
-    """Pad to the longest, rounded up to a multiple of the pyramid's coarsest stride."""
-    longest = max(len(sample.features) for sample in samples)
-    steps = -(-longest // multiple) * multiple
+def collate(samples: list[Sample]) -> Batch:
+    """Pad to the longest."""
+    steps = max(len(sample.features) for sample in samples)
     features = torch.zeros(len(samples), steps, samples[0].features.shape[1])
     mask = torch.zeros(len(samples), steps, dtype=torch.bool)
     for i, sample in enumerate(samples):
@@ -121,16 +119,12 @@ def collate(samples: list[Sample], multiple: int = 1) -> Batch:
     )
 
 
-def reach_of(dataset: FeatureDataset, levels: int) -> float:
-    """`boundary_reach` of the training actions, in steps; at least one step."""
-    lengths = [
-        (item.segments[:, 1] - item.segments[:, 0]) / track.grid.step
-        for item, track in zip(dataset.annotations, dataset.tracks)
-    ]
-    lengths = np.concatenate(lengths)
-    if len(lengths) == 0:
-        raise InputError("training annotations", "hold no action at all", "check data.train and data.train_subset")
-    return max(boundary_reach(lengths, levels), 1.0)
+def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[int]) -> list[list[int]]:
+    """Each index once, in random order, but with others of like length, so that little padding is computed on."""
+    generator = np.random.default_rng(seed)
+    order = np.argsort(np.asarray(lengths) * np.exp(generator.normal(0, 0.1, len(lengths))))
+    batches = [order[first : first + batch].tolist() for first in range(0, len(order), batch)]
+    return [batches[i] for i in generator.permutation(len(batches))]
 
 
 def _one_source(tracks: list) -> str:

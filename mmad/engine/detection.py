@@ -10,8 +10,9 @@ from torch.utils.data import DataLoader
 
 from mmad.config import DataConfig, DetectionConfig
 from mmad.data.annotations import read_annotations, read_label_set, select_subset, write_predictions
-from mmad.data.dataset import Batch, FeatureDataset, collate, reach_of
+from mmad.data.dataset import Batch, FeatureDataset, batches_of_like_length, collate
 from mmad.engine.checkpoint import load_into, read_checkpoint
+from mmad.engine.evidence import fit_evidence
 from mmad.engine.extract import choose_device
 from mmad.engine.infer import detect_track
 from mmad.engine.train import Task, fit
@@ -20,7 +21,7 @@ from mmad.files import write_json
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 from mmad.models import build_detector
-from mmad.ops.assign import assign
+from mmad.models.detector import Detector
 from mmad.ops.losses import detection_losses
 from mmad.records import Annotation, Detections
 
@@ -42,24 +43,23 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     if not any(len(item.labels) for item in val_set.annotations):
         place = Path(config.data.root) / config.data.val
         raise InputError(place, "there is no action in it to find", "check data.val and data.val_subset")
-    reach = config.detector.reach or reach_of(train_set, config.detector.levels)
     torch.manual_seed(config.seed)
-    model = build_detector(replace(config.detector, reach=reach), train_set.channels, len(labels))
-    size = sum(p.numel() for p in model.parameters()) / 1e6
+    model = build_detector(config.detector, train_set.channels, labels).to(device)
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
-    print(f"a detector of {size:.2f} M parameters, on {device}")
-    coarsest = 2 ** (config.detector.levels - 1)
+    evidence = fit_evidence(model, train_set, config.detector)
+    train_set.tracks = [replace(track, values=values) for track, values in zip(train_set.tracks, evidence)]
+    lengths = [len(values) for values in evidence]
+    solved, learned = model.evidence.weight.numel() / 1e6, sum(p.numel() for p in model.parameters()) / 1e6
+    print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
 
     def batches(epoch: int) -> DataLoader:
         train_set.epoch = epoch
         return DataLoader(
             train_set,
-            config.train.batch,
-            shuffle=True,
-            generator=torch.Generator().manual_seed(config.seed * 1_000_003 + epoch),
+            batch_sampler=batches_of_like_length(lengths, config.train.batch, [config.seed, epoch]),
             num_workers=config.train.workers,
             multiprocessing_context="spawn" if config.train.workers else None,
-            collate_fn=partial(collate, multiple=coarsest),
+            collate_fn=collate,
         )
 
     def judge(model: nn.Module) -> dict[str, float]:
@@ -69,10 +69,9 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     features = {
         "source": train_set.source,
         "channels": train_set.channels,
-        "reach": reach,
         "settings": train_set.tracks[0].details.get("settings", {}),
     }
-    losses = detector_losses(config, len(labels))
+    losses = partial(detector_losses, config=config)
     task = Task("detector", model, labels, config, {"features": features}, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
@@ -93,19 +92,33 @@ def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfi
     return [detect_track(model, track, config.infer) for track in dataset.tracks]
 
 
-def detector_losses(config: DetectionConfig, num_classes: int):
-    """(model, batch) -> {name: scalar}: forward, assignment, losses."""
+def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> dict[str, torch.Tensor]:
+    """{name: scalar} of a batch whose features are evidence (B, T, E * R)."""
+    evidence = batch.features.unflatten(2, (model.evidence.entities, -1))
+    inputs = model.describe(evidence, batch.mask)  # (B, K, T, I)
+    chosen, weights = choose_rows(batch.labels, model.num_classes, config.loss.others)
+    video, label = chosen.nonzero(as_tuple=True)
+    curves = model.decode(inputs[video, label], batch.mask[video], label)
+    row_of = torch.full(chosen.shape, -1, device=chosen.device)
+    row_of[video, label] = torch.arange(len(video), device=chosen.device)
+    rows = torch.cat([row_of[index, labels] for index, labels in enumerate(batch.labels)])
+    return detection_losses(curves, torch.cat(batch.segments), rows, weights[video, label], config.loss)
 
-    def losses(model: nn.Module, batch: Batch) -> dict[str, torch.Tensor]:
-        output = model(batch.features, batch.mask)
-        assigned = [
-            assign(output.points, mask, segments, labels, num_classes, config.loss.centre)
-            for mask, segments, labels in zip(output.mask, batch.segments, batch.labels)
-        ]
-        positive, target = (torch.stack(items) for items in zip(*assigned))
-        return detection_losses(output.logits, output.boundaries, output.mask, positive, target, config.loss)
 
-    return losses
+def choose_rows(labels: list[torch.Tensor], num_classes: int, others: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which classes of which videos a training step looks at, and for how many each stands: two (B, K).
+
+    All classes that a video holds, each for itself, and `others` more, drawn at random, for all those it does not hold.
+    """
+    device = labels[0].device
+    held = torch.zeros(len(labels), num_classes, dtype=torch.bool, device=device)
+    for index, mine in enumerate(labels):
+        held[index, mine] = True
+    place = torch.rand(held.shape, device=device).masked_fill(held, -1).argsort(dim=1).argsort(dim=1)
+    absent = num_classes - held.sum(dim=1, keepdim=True)
+    drawn = absent.clamp(max=others)
+    chosen = place < num_classes - absent + drawn
+    return chosen, torch.where(held, 1.0, absent / drawn.clamp(min=1)) * chosen
 
 
 def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotation]:

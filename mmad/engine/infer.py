@@ -1,7 +1,7 @@
 """From the detector's output to detections in seconds, for videos of any length.
 
-A long video goes through the detector in overlapping windows. Each point of the pyramid belongs to one window, the one
-in whose middle it lies, so nothing is seen twice and no seam shows; suppression then runs over the whole video.
+A long video goes through the detector in overlapping windows. Each step belongs to one window, the one in whose middle
+it lies, so nothing is seen twice and no seam shows; suppression then runs over the whole video.
 """
 
 from collections.abc import Iterator
@@ -36,26 +36,21 @@ class Candidates:
 def detect_track(model: Detector, track: FeatureTrack, config: InferConfig) -> Detections:
     """The detections in one video from its features. The model is in eval mode; its device is used."""
     device = next(model.parameters()).device
-    coarsest = 2 ** (model.levels - 1)
     found = []
-    for first, own_from, own_to in windows(len(track.values), config.window, coarsest):
+    for first, own_from, own_to in windows(len(track.values), config.window):
         values = np.array(track.values[first : first + config.window], dtype=np.float32)
-        features = torch.zeros(1, -(-len(values) // coarsest) * coarsest, values.shape[1], device=device)
-        features[0, : len(values)] = torch.from_numpy(values).to(device)
-        mask = torch.arange(features.shape[1], device=device)[None] < len(values)
+        features = torch.from_numpy(values).to(device)[None]
+        mask = torch.ones(features.shape[:2], dtype=torch.bool, device=device)
         found.append(pick_candidates(model(features, mask), first, own_from, own_to, config))
     return finish(found, track, config)
 
 
-def windows(steps: int, window: int, multiple: int) -> Iterator[tuple[int, int, int]]:
-    """(first step, own from, own to) of overlapping windows: each owns [own from, own to), the middle half of itself.
-
-    Windows begin at multiples of the coarsest stride, so that the pyramid's points are the same in all of them.
-    """
+def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:
+    """(first step, own from, own to) of overlapping windows, each the owner of its middle half."""
     if steps <= window:
         yield 0, 0, steps
         return
-    hop = max(window // 2 // multiple, 1) * multiple
+    hop = max(window // 2, 1)
     margin = (window - hop) // 2
     first, own_from = 0, 0
     while True:
@@ -68,16 +63,15 @@ def windows(steps: int, window: int, multiple: int) -> Iterator[tuple[int, int, 
 
 
 def pick_candidates(output: DetectorOutput, first: int, own_from: int, own_to: int, config: InferConfig) -> Candidates:
-    """The best-scored (point, class) pairs of one window (batch of one) among the points that it owns."""
-    position = output.points.position + first
-    owned = output.mask[0] & (position >= own_from) & (position < own_to)
-    scores = torch.sigmoid(output.logits[0].float()) * owned[:, None]
+    """The best-scored (class, step) pairs of one window (batch of one) among the steps that it owns."""
+    scores = torch.sigmoid(output.curves.logits.float())  # (K, T): a batch of one has a row for each class
+    scores = scores[:, own_from - first : own_to - first]
     best = torch.topk(scores.flatten(), min(config.candidates, scores.numel()))
     real = best.values > config.min_score
     chosen, values = best.indices[real], best.values[real]
-    num_classes = scores.shape[1]
-    segments = output.boundaries[0].flatten(0, 1)[chosen].float() + first
-    return Candidates(segments, chosen % num_classes, values)
+    labels, steps = chosen // scores.shape[1], chosen % scores.shape[1] + own_from - first
+    segments = output.curves.segments(labels, steps).sort(dim=1).values
+    return Candidates(segments.float() + first, labels, values)
 
 
 def finish(found: list[Candidates], track: FeatureTrack, config: InferConfig) -> Detections:
@@ -118,8 +112,7 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
     labels = labels_of(content, path)
     features = content.get("features")
     try:
-        config.detector.reach = float(features["reach"])
-        detector = build_detector(config.detector, int(features["channels"]), len(labels))
+        detector = build_detector(config.detector, int(features["channels"]), labels)
         if features["settings"]:
             _extract_config(features["settings"], "cpu")  # what is wrong with them is said here, with the file's name
         if not isinstance(features["source"], str):

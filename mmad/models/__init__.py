@@ -7,6 +7,7 @@ from torch import nn
 
 from mmad.config import BackboneConfig, DetectorConfig
 from mmad.errors import InputError
+from mmad.labels import LabelSet
 from mmad.models.clipnets import ClipNet
 from mmad.models.detector import Detector
 from mmad.models.lite import EfficientNetLite0
@@ -86,6 +87,6 @@ def build_backbone(config: BackboneConfig) -> nn.Module:
     return backbone_named(config).build(config)
 
 
-def build_detector(config: DetectorConfig, channels: int, num_classes: int) -> Detector:
-    """channels: of the features that it will read."""
-    return Detector(channels, num_classes, config)
+def build_detector(config: DetectorConfig, channels: int, labels: LabelSet) -> Detector:
+    """The network with fresh weights, for features of so many channels; `mmad.engine.evidence` fills its first half."""
+    return Detector(channels, labels, config)

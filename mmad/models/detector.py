@@ -1,11 +1,18 @@
-"""The detector: features of a whole clip in, independent class logits and per-class boundaries at every point out.
+"""The detector: features of a whole video in, independent class logits and per-class boundaries at every step out.
 
-A one-stage, anchor-free pyramid like ActionFormer (Zhang et al., ECCV 2022), with two differences that overlapping
-actions ask for: the classes do not compete (52 sigmoids), and each class has a boundary pair of its own, so that at one
-moment two actions of different extent both come out right.
+Detectors of one action at a time (ActionFormer, Zhang et al., ECCV 2022; TriDet, Shi et al., CVPR 2023) learn all
+classes in one wide network. Micro-actions overlap, and half of their classes have a few dozen examples or fewer. So
+this one has two halves:
+
+1. Evidence (`mmad/models/evidence.py`): a linear map says for every class and body part, at every step, how much speaks
+   for it being under way, starting, ending. It is found in closed form, and the second half never sees evidence for a
+   video that was used to find it (`mmad/engine/evidence.py`).
+2. One small network reads the evidence for one class, with the strongest of its rivals beside it, and says where an
+   action of that class is: the same network for every class. So what a start looks like is learned from all
+   actions together, a class with two examples is decoded as well as one with two thousand, and classes neither share
+   boundaries nor compete for steps.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,78 +20,101 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmad.config import DetectorConfig
-from mmad.models.encoder import PyramidEncoder, convolve
-from mmad.ops.assign import Points
+from mmad.labels import LabelSet
+from mmad.models.encoder import TemporalEncoder
+from mmad.models.evidence import Evidence
+from mmad.ops.curves import Curves
+from mmad.ops.evidence import ROLES
+
+EDGE_REACH = 3.0  # steps: how far the ends of a video are felt
 
 
 @dataclass
 class DetectorOutput:
-    """logits: (B, P, K) before the sigmoid. boundaries: (B, P, K, 2) start and end in steps, start <= end.
+    """What is found in B videos of T steps: one point a step, K classes at each.
 
-    mask: (B, P) True where the point is real. points: where the P points stand and what they are responsible for.
+    logits: (B, T, K) before the sigmoid. mask: (B, T) True where the step is real. curves: the same and all else, a row
+    for each class of each video, row b * K + k.
     """
 
     logits: Tensor
-    boundaries: Tensor
     mask: Tensor
-    points: Points
+    curves: Curves
 
-
-class Head(nn.Module):
-    """A few convolutions shared by all levels, then one prediction a point."""
-
-    def __init__(self, width: int, layers: int, outputs: int):
-        super().__init__()
-        self.convolutions = nn.ModuleList(nn.Conv1d(width, width, 3, padding=1) for _ in range(layers))
-        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
-        self.predict = nn.Conv1d(width, outputs, 3, padding=1)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, T, D), (B, T) -> (B, T, outputs)"""
-        real = mask.unsqueeze(-1)
-        for convolution, norm in zip(self.convolutions, self.norms):
-            x = F.relu(norm(convolve(convolution, x))) * real
-        return convolve(self.predict, x)
+    @property
+    def boundaries(self) -> Tensor:
+        """(B, T, K, 2) start and end in steps of the action that each point and class stands for."""
+        batch, steps, num_classes = self.logits.shape
+        row = torch.arange(batch * num_classes, device=self.logits.device)
+        pairs = [self.curves.segments(row, torch.full_like(row, step)) for step in range(steps)]
+        return torch.stack(pairs, dim=1).sort(dim=2).values.view(batch, num_classes, steps, 2).transpose(1, 2)
 
 
 class Detector(nn.Module):
-    """channels: of the features. reach: largest boundary offset of level 0 in steps; it doubles from level to level."""
+    """channels: of the features. labels: the classes and their body parts."""
 
-    def __init__(self, channels: int, num_classes: int, config: DetectorConfig):
+    def __init__(self, channels: int, labels: LabelSet, config: DetectorConfig):
         super().__init__()
-        assert config.reach > 0, "derive it from the durations first (mmad.data.dataset.reach_of)"
-        self.num_classes, self.levels, self.reach = num_classes, config.levels, config.reach
-        self.encoder = PyramidEncoder(
-            channels, config.width, config.layers, config.levels, config.heads, config.dropout
+        self.num_classes, self.num_parts = len(labels), len(labels.parts)
+        self.evidence = Evidence(channels, self.num_classes + self.num_parts, config)
+        self.register_buffer("part_of", torch.tensor(labels.part_of))
+        self.register_buffer("length", torch.ones(self.num_classes))  # median of a class in training, steps
+        self.register_buffer("count", torch.zeros(self.num_classes))  # actions of a class in training
+        roles = ROLES * self.evidence.views
+        self.encoder = TemporalEncoder(
+            2 * roles + 2 * self.evidence.views + 4, config.width, config.dilations, config.dropout
         )
-        self.classify = Head(config.width, config.head_layers, num_classes)
-        self.bound = Head(config.width, config.head_layers, 2 * num_classes)
-        self.scales = nn.Parameter(torch.ones(config.levels))  # of the offsets, by level
-        nn.init.constant_(self.classify.predict.bias, -math.log((1 - 0.01) / 0.01))  # few points are positive
+        self.predict = nn.Linear(config.width, 7)
+        self.predict.weight.data *= 0.5
+        # Training starts expecting little, and of an action that it has the length usual for its class.
+        self.predict.bias.data = torch.tensor([-4.0, 0.0, 0.0, -3.0, -3.0, 0.0, 0.0])
+        self.sharpness = nn.Parameter(torch.tensor(1.0))
+        self.spread = nn.Parameter(torch.tensor([0.5, -1.9]))  # before the softplus: steps, and a share of the length
 
     def forward(self, features: Tensor, mask: Tensor) -> DetectorOutput:
-        """features: (B, T, C), T a multiple of 2^(levels - 1). mask: (B, T) True where a step is real."""
-        logits, boundaries, masks = [], [], []
-        for level, (x, real) in enumerate(self.encoder(features, mask)):
-            logits.append(self.classify(x, real))
-            offsets = F.softplus(self.bound(x, real) * self.scales[level]) * 2**level
-            offsets = offsets.unflatten(-1, (self.num_classes, 2))  # (B, T_l, K, 2)
-            position = torch.arange(x.shape[1], device=x.device).view(1, -1, 1) * 2.0**level
-            boundaries.append(torch.stack([position - offsets[..., 0], position + offsets[..., 1]], dim=-1))
-            masks.append(real)
-        points = self.points(features.shape[1], features.device)
-        return DetectorOutput(torch.cat(logits, 1), torch.cat(boundaries, 1), torch.cat(masks, 1), points)
+        """features: (B, T, C). mask: (B, T) True where a step is real."""
+        batch, steps = mask.shape
+        inputs = self.describe(self.evidence(features, mask), mask)  # (B, K, T, I)
+        label = torch.arange(self.num_classes, device=mask.device).repeat(batch)
+        curves = self.decode(inputs.flatten(0, 1), mask.repeat_interleave(self.num_classes, dim=0), label)
+        logits = curves.logits.view(batch, self.num_classes, steps).transpose(1, 2)
+        return DetectorOutput(logits, mask, curves)
 
-    def points(self, steps: int, device: torch.device) -> Points:
-        """The points of an input of so many steps, level after level."""
-        position, stride, low, high = [], [], [], []
-        for level in range(self.levels):
-            count, step = math.ceil(steps / 2**level), 2**level
-            position.append(torch.arange(count, device=device) * float(step))
-            for values, value in (
-                (stride, float(step)),
-                (low, 0.0 if level == 0 else self.reach * step / 2),
-                (high, math.inf if level == self.levels - 1 else self.reach * step),
-            ):
-                values.append(torch.full((count,), value, device=device))
-        return Points(*(torch.cat(values) for values in (position, stride, low, high)))
+    def describe(self, evidence: Tensor, mask: Tensor) -> Tensor:
+        """What the network is told of each class: (B, T, E, R), (B, T) -> (B, K, T, I).
+
+        The evidence for the class and for its body part; the strongest evidence that another class of the part, or any
+        class, is under way; how near the ends of the video are; how long and how frequent the class is.
+        """
+        own, parts = evidence.split([self.num_classes, self.num_parts], dim=2)
+        during = own[..., ::ROLES]  # (B, T, K, views)
+        strongest = during.amax(dim=2, keepdim=True).expand_as(during)
+        step = torch.arange(mask.shape[1], device=mask.device)
+        from_end = mask.sum(dim=1, keepdim=True) - 1 - step  # (B, T)
+        near_ends = torch.stack([step.expand_as(from_end), from_end.clamp(min=0)], dim=2)
+        near_ends = torch.exp(-near_ends / EDGE_REACH)[:, :, None].expand(-1, -1, self.num_classes, -1)
+        kind = torch.stack([torch.log1p(self.count) / 4 - 0.5, self.length.log() / 2 - 1], dim=1).expand_as(near_ends)
+        told = [own, parts[:, :, self.part_of], rivals(during, self.part_of), strongest, near_ends, kind]
+        return torch.cat(told, dim=3).transpose(1, 2)
+
+    def decode(self, inputs: Tensor, mask: Tensor, label: Tensor) -> Curves:
+        """Rows of one class each: inputs (N, T, I), mask (N, T), label (N,)."""
+        predicted = self.predict(self.encoder(inputs, mask))
+        logits, offsets, edges, shifts = predicted.split([1, 2, 2, 2], dim=2)
+        offsets = torch.exp(offsets.clamp(-6, 4)) * self.length[label, None, None] / 2
+        at = torch.arange(mask.shape[1], device=mask.device, dtype=offsets.dtype)[:, None]
+        coarse = torch.cat([at - offsets[..., :1], at + offsets[..., 1:]], dim=2)
+        base, share = F.softplus(self.spread)
+        spread = base + share * offsets.detach().sum(dim=2, keepdim=True)
+        return Curves(logits[..., 0], coarse, spread, edges, self.sharpness, shifts, mask)
+
+
+def rivals(during: Tensor, part_of: Tensor) -> Tensor:
+    """The largest value among the other classes of the same body part; -3 for a class that is alone in it.
+
+    (B, T, K, V) -> (B, T, K, V)
+    """
+    others = part_of[:, None] == part_of[None, :]
+    others &= ~torch.eye(len(part_of), dtype=torch.bool, device=part_of.device)
+    alone = torch.full_like(during[:, :, 0], -3.0)
+    return torch.stack([during[:, :, other].amax(dim=2) if other.any() else alone for other in others], dim=2)

@@ -1,58 +1,33 @@
-"""Which point answers for which action: the multi-label heart of the detector.
+"""Which step answers for which action.
 
-Every class is assigned on its own, so at one moment a short nod and a long crossing of the legs both have their point,
-their label and their own boundary pair. Nothing here knows of losses.
+Every class of every video is a row of its own, so at one moment a short nod and a long crossing of the legs both have
+their step, their label and their own boundary pair, and no action has to win its step from another class. Nothing here
+knows of losses.
 """
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 
-@dataclass
-class Points:
-    """The detector's points over all pyramid levels.
+def assign(segments: Tensor, rows: Tensor, mask: Tensor, centre: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The steps that answer for each action, and the steps that lie within it.
 
-    position: (P,) steps. stride: (P,) steps between the points of its level. low, high: (P,) the largest of its two
-    boundary offsets, in steps, for which a point of that level is responsible; each level begins where the one below
-    ends, and the last is open.
+    segments: (M, 2) steps. rows: (M,) the row that each stands in. mask: (N, T) True where a step of a row is real.
+    M = 0 is legal. Returns action (Q,) and step (Q,), pairs of which every action has at least one; inside (N, T).
+
+    A step answers if it lies within the action and within `centre` lengths of its middle; an action too short, or too
+    far beyond the last step, for any gets the real step nearest to its middle.
     """
-
-    position: Tensor
-    stride: Tensor
-    low: Tensor
-    high: Tensor
-
-
-def assign(
-    points: Points, mask: Tensor, segments: Tensor, labels: Tensor, num_classes: int, centre: float
-) -> tuple[Tensor, Tensor]:
-    """For each point and class, whether the point answers for an action of that class, and for which segment.
-
-    mask: (P,) True where the point is real. segments: (N, 2) steps. labels: (N,). N = 0 is legal.
-    Returns positive (P, K) bool and target (P, K, 2) steps, zero where not positive.
-
-    A point answers for an action if it lies within the action and within `centre` strides of its middle, and if its
-    level is responsible for the offsets. Of two actions of one class the shorter wins the point. An action that no
-    point answers for (it is shorter than a stride, say) gets the nearest real point of its level.
-    """
-    num_points = len(points.position)
-    positive = torch.zeros(num_points, num_classes, dtype=torch.bool, device=mask.device)
-    target = torch.zeros(num_points, num_classes, 2, device=mask.device)
-    order = torch.argsort(segments[:, 1] - segments[:, 0], descending=True)
-    for (start, end), label in zip(segments[order].tolist(), labels[order].tolist()):
-        middle, half = (start + end) / 2, (end - start) / 2
-        away = (points.position - middle).abs()
-        reach = away + half  # the larger of the two offsets
-        chosen = (
-            (away <= half) & (away <= centre * points.stride) & (reach >= points.low) & (reach < points.high) & mask
-        )
-        if not chosen.any():
-            level = mask & (points.low <= half) & (half < points.high)
-            level = level if level.any() else mask
-            chosen = torch.zeros_like(mask)
-            chosen[torch.where(level, away, torch.inf).argmin()] = True
-        positive[chosen, label] = True
-        target[chosen, label] = torch.tensor((start, end), device=target.device)
-    return positive, target
+    at = torch.arange(mask.shape[1], device=mask.device)
+    live = mask[rows]  # (M, T)
+    middle, half = segments.mean(dim=1, keepdim=True), (segments[:, 1:] - segments[:, :1]) / 2  # (M, 1)
+    away = (at - middle).abs()
+    answers = live & (away <= half) & (away <= 2 * half * centre)
+    nearest = away.masked_fill(~live, torch.inf).argmin(dim=1)
+    lonely = ~answers.any(dim=1)
+    answers[lonely, nearest[lonely]] = True
+    within = live & (away <= half)
+    inside = torch.zeros_like(mask)
+    action, step = within.nonzero(as_tuple=True)
+    inside[rows[action], step] = True
+    return *answers.nonzero(as_tuple=True), inside

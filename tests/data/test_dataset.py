@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmad.config import FeaturesConfig
-from mmad.data.dataset import FeatureDataset, collate, crop, reach_of
+from mmad.data.dataset import FeatureDataset, batches_of_like_length, collate, crop
 from mmad.data.features import save_track
 from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid
@@ -135,16 +135,15 @@ def test_no_videos_are_refused(tmp_path):
 # --- batches ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("multiple, steps", [(1, 5), (4, 8), (5, 5), (16, 16)])
-def test_collate_pads_to_a_multiple(tmp_path, multiple, steps):
+def test_collate_pads_to_the_longest(tmp_path):
     annotations = [put_video(tmp_path, "a", 3, [(0.25, 1.25)]), put_video(tmp_path, "b", 5)]
     dataset = dataset_of(annotations, tmp_path)
-    batch = collate([dataset[0], dataset[1]], multiple)
-    assert batch.features.shape == (2, steps, 2)
+    batch = collate([dataset[0], dataset[1]])
+    assert batch.features.shape == (2, 5, 2)
     assert batch.mask.sum(dim=1).tolist() == [3, 5]
-    assert batch.features[0, :, 1].tolist() == [0, 1, 2] + [0] * (steps - 3)
-    assert batch.features[1, :, 1].tolist() == [0, 1, 2, 3, 4] + [0] * (steps - 5)
-    assert batch.mask[0].tolist() == [True] * 3 + [False] * (steps - 3)
+    assert batch.features[0, :, 1].tolist() == [0, 1, 2, 0, 0]
+    assert batch.features[1, :, 1].tolist() == [0, 1, 2, 3, 4]
+    assert batch.mask[0].tolist() == [True] * 3 + [False] * 2
     assert [segments.tolist() for segments in batch.segments] == [[[0, 2]], []]
     assert batch.segments[1].shape == (0, 2)
     assert [labels.tolist() for labels in batch.labels] == [[0], []]
@@ -152,21 +151,12 @@ def test_collate_pads_to_a_multiple(tmp_path, multiple, steps):
     assert batch.grids == [TimeGrid(0.25, 0.5)] * 2
 
 
-# --- reach ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("levels, reach", [(1, 16), (2, 16), (3, 8), (5, 2), (9, 1)])
-def test_reach_of_equal_actions(tmp_path, levels, reach):
-    annotation = put_video(tmp_path, "a", 100, [(0, 16), (10, 26), (30, 46)])  # 32 steps; half of it is 16
-    assert reach_of(dataset_of([annotation], tmp_path), levels) == pytest.approx(reach)
-
-
-def test_reach_is_taken_from_the_long_actions(tmp_path):
-    # 21 lengths of 0..20 steps: the 95 % quantile is 19
-    annotation = put_video(tmp_path, "a", 100, [(0, i * STEP) for i in range(21)])
-    assert reach_of(dataset_of([annotation], tmp_path), levels=2) == pytest.approx(9.5)
-
-
-def test_reach_without_actions_is_refused(tmp_path):
-    with pytest.raises(InputError, match="hold no action at all"):
-        reach_of(dataset_of([put_video(tmp_path, "a", 10)], tmp_path), levels=3)
+def test_batches_hold_each_video_once_beside_others_of_like_length():
+    lengths = [10, 100, 11, 101, 12, 102, 13]
+    batches = batches_of_like_length(lengths, 3, [0, 0])
+    assert sorted(index for batch in batches for index in batch) == list(range(7))
+    assert sorted(map(len, batches)) == [1, 3, 3]
+    short = {0, 2, 4, 6}
+    assert any(set(batch) <= short for batch in batches)
+    assert batches_of_like_length(lengths, 3, [0, 0]) == batches  # a matter of the seed alone
+    assert any(batches_of_like_length(lengths, 3, [0, epoch]) != batches for epoch in range(1, 9))

@@ -58,15 +58,16 @@ def test_a_recognizer_rebuilds_itself(tmp_path, embedding):
 @torch.inference_mode()
 def test_a_detector_rebuilds_itself(tmp_path):
     torch.manual_seed(0)
-    config = DetectionConfig(detector=DetectorConfig(width=8, heads=2, layers=1, levels=2))
-    model = build_detector(DetectorConfig(width=8, heads=2, layers=1, levels=2, reach=2.5), 5, len(LABELS)).eval()
-    features = {"source": "made up", "channels": 5, "reach": 2.5, "settings": {}}
+    config = DetectionConfig(detector=DetectorConfig(width=8, expand=3))
+    model = build_detector(config.detector, 5, LABELS).eval()
+    model.evidence.weight.normal_(), model.length.uniform_(2, 9)
+    features = {"source": "made up", "channels": 5, "settings": {}}
     save_checkpoint(tmp_path / "best.pt", "detector", to_dict(config), LABELS, model, features=features)
     again, labels, settings, known = load_detector(tmp_path / "best.pt")
     assert labels == LABELS and known == features and settings.detector.width == 8 and not again.training
     x, mask = torch.rand(1, 4, 5), torch.ones(1, 4, dtype=torch.bool)
     assert torch.equal(again(x, mask).boundaries, model(x, mask).boundaries)
-    assert torch.equal(again(x, mask).points.high, model(x, mask).points.high)
+    assert torch.equal(again(x, mask).logits, model(x, mask).logits)
 
 
 # --- what is refused --------------------------------------------------------------------------------------------

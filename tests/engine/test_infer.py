@@ -8,47 +8,35 @@ from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import Candidates, detect_track, finish, load_pipeline, pick_candidates, windows
 from mmad.errors import InputError
-from mmad.labels import MMA52
+from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector
-from mmad.models.detector import Detector, DetectorOutput
-from mmad.ops.assign import Points
+from mmad.models.detector import DetectorOutput
+from mmad.ops.curves import Curves
 from mmad.records import FeatureTrack, TimeGrid
 
 # --- windows ----------------------------------------------------------------------------------------------------
 
 
 def test_windows_by_hand():
-    assert list(windows(64, 64, 16)) == [(0, 0, 64)]
-    assert list(windows(65, 64, 16)) == [(0, 0, 48), (32, 48, 65)]
-    assert list(windows(100, 64, 16)) == [(0, 0, 48), (32, 48, 80), (64, 80, 100)]
+    assert list(windows(64, 64)) == [(0, 0, 64)]
+    assert list(windows(65, 64)) == [(0, 0, 48), (32, 48, 65)]
+    assert list(windows(100, 64)) == [(0, 0, 48), (32, 48, 80), (64, 80, 100)]
 
 
 @pytest.mark.parametrize("steps", [1, 15, 16, 17, 100, 512, 1000])
-@pytest.mark.parametrize("window", [16, 24, 33, 64, 512])
-@pytest.mark.parametrize("multiple", [1, 4, 16])
-def test_each_step_belongs_to_one_window_that_sees_it(steps, window, multiple):
-    check_windows(steps, window, multiple)
-
-
-def check_windows(steps: int, window: int, multiple: int) -> None:
+@pytest.mark.parametrize("window", [1, 2, 16, 33, 64, 512])
+def test_each_step_belongs_to_one_window_that_sees_it(steps, window):
     owners = np.zeros(steps, dtype=int)
-    for first, own_from, own_to in windows(steps, window, multiple):
-        assert first % multiple == 0
+    for first, own_from, own_to in windows(steps, window):
         assert first <= own_from < own_to <= min(first + window, steps)
         owners[own_from:own_to] += 1
     assert (owners == 1).all()
 
 
-@pytest.mark.parametrize("window", [1, 5, 8, 15])
-def test_a_window_shorter_than_the_coarsest_stride_is_refused(window):
-    with pytest.raises(InputError, match="5 pyramid levels need at least 16 steps"):
-        DetectionConfig(detector=DetectorConfig(levels=5), infer=InferConfig(window=window))
-
-
 @pytest.mark.parametrize("steps", [200, 1000])
 def test_what_a_window_owns_stands_well_inside_it(steps):
     """A quarter of the window on either side is context, but where the video begins and ends."""
-    for first, own_from, own_to in windows(steps, 64, 4):
+    for first, own_from, own_to in windows(steps, 64):
         assert own_from - first >= 16 or first == 0
         assert first + 64 - own_to >= 16 or own_to == steps
 
@@ -57,22 +45,30 @@ def test_what_a_window_owns_stands_well_inside_it(steps):
 
 
 class Reader(nn.Module):
-    """A detector that reads its answer from the features: channel k is the logit of class k at each level's points,
-    the last channel the half length."""
+    """A detector that reads its answer from the features: channel k is the logit of class k, the last channel the half
+    length."""
 
-    def __init__(self, levels: int):
+    def __init__(self):
         super().__init__()
-        self.levels, self.nothing = levels, nn.Parameter(torch.zeros(()))
+        self.nothing = nn.Parameter(torch.zeros(()))
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor) -> DetectorOutput:
-        assert features.shape[1] % 2 ** (self.levels - 1) == 0
-        steps = torch.arange(features.shape[1])
-        at = torch.cat([steps[:: 2**level] for level in range(self.levels)])
-        logits, half = features[:, at, :-1], features[:, at, -1:].expand(-1, -1, features.shape[2] - 1)
-        position = at.float().view(1, -1, 1)
-        infinite = torch.full((len(at),), torch.inf)
-        points = Points(at.float(), torch.ones(len(at)), torch.zeros(len(at)), infinite)
-        return DetectorOutput(logits, torch.stack([position - half, position + half], -1), mask[:, at], points)
+        logits, half = features[0, :, :-1].T, features[:, :, -1:]  # (K, T), (1, T, 1)
+        return output_of(logits, torch.cat([-half, half], dim=2).expand(len(logits), -1, -1))
+
+
+def output_of(logits: torch.Tensor, offsets: torch.Tensor, mask: torch.Tensor | None = None) -> DetectorOutput:
+    """(K, T) logits and (K, T, 2) start and end relative to the step, of one video; nothing is refined."""
+    num_classes, steps = logits.shape
+    at = torch.arange(steps).float()[:, None]
+    rows = torch.ones(1, steps, dtype=torch.bool) if mask is None else mask[None]
+
+    class Unrefined(Curves):
+        def segments(self, row, step):
+            return self.coarse[row, step]
+
+    curves = Unrefined(logits, at + offsets, None, None, None, None, rows.expand(num_classes, -1))
+    return DetectorOutput(logits.T[None], rows, curves)
 
 
 def made_up_track(steps: int, classes: int = 3) -> FeatureTrack:
@@ -85,8 +81,8 @@ def made_up_track(steps: int, classes: int = 3) -> FeatureTrack:
 @pytest.mark.parametrize("window", [24, 64, 500])
 def test_a_long_video_in_windows_has_no_seam(window, nms):
     track, settings = made_up_track(1000), {"nms": nms, "candidates": 100_000, "max_detections": 300}
-    whole = detect_track(Reader(levels=4), track, InferConfig(window=4096, **settings))
-    cut = detect_track(Reader(levels=4), track, InferConfig(window=window, **settings))
+    whole = detect_track(Reader(), track, InferConfig(window=4096, **settings))
+    cut = detect_track(Reader(), track, InferConfig(window=window, **settings))
     assert len(whole) == 300 and len(cut) > 300  # a long video may have as many a window
     np.testing.assert_array_equal(cut.labels[:300], whole.labels)
     np.testing.assert_array_equal(cut.segments[:300], whole.segments)
@@ -94,32 +90,40 @@ def test_a_long_video_in_windows_has_no_seam(window, nms):
 
 
 def test_a_real_detector_sees_the_same_where_context_suffices():
-    """Nothing but convolutions: what a point sees ends inside the window, so windows change nothing."""
+    """What a step sees ends inside the window, so windows change nothing."""
     torch.manual_seed(0)
-    model = build_detector(DetectorConfig(width=8, heads=2, layers=1, levels=2, reach=4.0), channels=4, num_classes=3)
-    model.encoder.blocks = nn.ModuleList()  # the attention over everything
+    labels = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
+    model = build_detector(DetectorConfig(width=8, dilations=[1, 2], centring=20), 4, labels)
+    model.evidence.weight.normal_()
+    model.length[:] = 6.0
     track = FeatureTrack("v", np.random.default_rng(0).normal(size=(301, 4)).astype(np.float32), TimeGrid(0, 1), 301.0)
     settings = {"nms": "none", "candidates": 100_000, "max_detections": 100_000}
     whole = detect_track(model.eval(), track, InferConfig(window=4096, **settings))
     cut = detect_track(model, track, InferConfig(window=128, **settings))
-    assert len(cut) == len(whole) == (301 + 151) * 3
+    assert len(cut) == len(whole) == 301 * 3
     order, cut_order = (np.lexsort([*d.segments.round(2).T, d.labels]) for d in (whole, cut))
     np.testing.assert_allclose(cut.segments[cut_order], whole.segments[order], atol=1e-3)
     np.testing.assert_allclose(cut.scores[cut_order], whole.scores[order], atol=1e-5)
 
 
 def test_candidates_are_the_best_owned_pairs():
-    """Three points of two classes in a window that begins at step 10 and owns 10 and 11; point 1 is masked."""
-    points = Points(torch.tensor([0.0, 1, 2]), torch.ones(3), torch.zeros(3), torch.full((3,), torch.inf))
-    logits = torch.tensor([[[0.0, 2.0], [9.0, 9.0], [9.0, 9.0]]])
-    boundaries = torch.tensor([[[[0.0, 1], [-1, 2]], [[0, 0], [0, 0]], [[0, 0], [0, 0]]]])
-    output = DetectorOutput(logits, boundaries, torch.tensor([[True, False, True]]), points)
+    """Four steps of two classes in a window that begins at step 10 and owns 10 and 11."""
+    logits = torch.tensor([[0.0, -1.0, 9.0, 9.0], [2.0, -2.0, 9.0, 9.0]])
+    offsets = torch.tensor([[-1.0, 1], [-1, 2]])[:, None].expand(-1, 4, -1)
+    output = output_of(logits, offsets)
     found = pick_candidates(output, 10, 10, 12, InferConfig())
-    assert found.labels.tolist() == [1, 0]
-    assert found.segments.tolist() == [[9, 12], [10, 11]]
-    assert found.scores.tolist() == pytest.approx([1 / (1 + np.exp(-2)), 0.5])
+    assert found.labels.tolist() == [1, 0, 0, 1]
+    assert found.segments.tolist() == [[9, 12], [9, 11], [10, 12], [10, 13]]
+    assert found.scores.tolist() == pytest.approx([1 / (1 + np.exp(-x)) for x in (2, 0, -1, -2)])
+    later = pick_candidates(output, 10, 11, 13, InferConfig())
+    assert later.scores.tolist() == pytest.approx([1 / (1 + np.exp(-x)) for x in (9, 9, -1, -2)])
     assert pick_candidates(output, 10, 10, 12, InferConfig(candidates=1)).labels.tolist() == [1]
     assert pick_candidates(output, 10, 10, 12, InferConfig(min_score=0.6)).labels.tolist() == [1]
+
+
+def test_a_start_beyond_its_end_is_turned_around():
+    output = output_of(torch.zeros(1, 1), torch.tensor([[[2.0, -1.0]]]))
+    assert pick_candidates(output, 5, 5, 6, InferConfig()).segments.tolist() == [[4, 7]]
 
 
 TRACK = FeatureTrack("v", np.zeros((8, 1), np.float32), TimeGrid(start=0.5, step=2.0), duration=10.0)
@@ -156,10 +160,10 @@ def test_nothing_found():
 
 
 def save_detector(path, features: dict) -> None:
-    settings = DetectorConfig(width=8, heads=2, layers=1, levels=2)
+    settings = DetectorConfig(width=8, dilations=[1])
     torch.manual_seed(0)
-    model = Detector(4, len(MMA52), DetectorConfig(width=8, heads=2, layers=1, levels=2, reach=2.0))
-    content = {"channels": 4, "reach": 2.0, **features}
+    model = build_detector(settings, 4, MMA52)
+    content = {"channels": 4, **features}
     save_checkpoint(path, "detector", to_dict(DetectionConfig(detector=settings)), MMA52, model, features=content)
 
 

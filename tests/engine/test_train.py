@@ -48,7 +48,7 @@ def config_of(data: Path, output: Path, **train) -> DetectionConfig:
         output=str(output),
         device="cpu",
         data=DataConfig(root=str(data), train="truth.json", val="truth.json"),
-        detector=DetectorConfig(width=8, heads=2, layers=1, levels=3, dropout=0.5),
+        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2, dropout=0.5),
         train=TrainConfig(**{"epochs": 3, "batch": 2, "ema": 0.9, **train}),
         infer=InferConfig(window=40, max_detections=20),  # shorter than some videos: random windows
     )
@@ -76,7 +76,7 @@ def same(a, b) -> bool:
 
 def test_the_command_leaves_everything(data, tmp_path, capsys):
     (tmp_path / "tiny.yaml").write_text(
-        "detector: {width: 16, heads: 2, layers: 1, levels: 3}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
+        "detector: {width: 16, dilations: [1, 2], folds: 3}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
     )
     output = tmp_path / "run"
     command = [sys.executable, "tools/train_det.py", str(tmp_path / "tiny.yaml"), f"data.root={data}"]
@@ -102,7 +102,7 @@ def test_the_command_leaves_everything(data, tmp_path, capsys):
     assert report["average"] == pytest.approx(best) and best > 0
     _, labels, config, features = load_detector(output / "best.pt")
     assert labels == MMA52 and config.train.epochs == 12
-    assert features["channels"] == 6 and features["source"] == "bare npy" and features["reach"] > 0
+    assert features["channels"] == 6 and features["source"] == "bare npy"
 
     detection.train_detector(load_config(DetectionConfig, output / "config.yaml"))  # all done: judged once more
     assert "after epoch 12" in capsys.readouterr().out
@@ -121,15 +121,10 @@ def ctrl_c(monkeypatch, number: int):
     """Within it, the `number`-th computation of losses is a Ctrl-C."""
     original, calls = detection.detector_losses, itertools.count(1)
 
-    def wrapped(*args):
-        losses = original(*args)
-
-        def interrupted(model, batch):
-            if next(calls) == number:
-                raise KeyboardInterrupt
-            return losses(model, batch)
-
-        return interrupted
+    def wrapped(model, batch, config):
+        if next(calls) == number:
+            raise KeyboardInterrupt
+        return original(model, batch, config)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(detection, "detector_losses", wrapped)
@@ -166,13 +161,10 @@ def test_a_stop_in_the_first_epoch_leaves_nothing_half_written(data, tmp_path, m
 def test_each_epoch_sees_other_windows_of_long_videos(data, tmp_path, monkeypatch):
     original, starts = detection.detector_losses, {}
 
-    def watched(*args):
-        def losses(model, batch):
-            for name, grid in zip(batch.video_ids, batch.grids):
-                starts.setdefault(name, []).append(grid.start)
-            return original(*args)(model, batch)
-
-        return losses
+    def watched(model, batch, config):
+        for name, grid in zip(batch.video_ids, batch.grids):
+            starts.setdefault(name, []).append(grid.start)
+        return original(model, batch, config)
 
     monkeypatch.setattr(detection, "detector_losses", watched)
     detection.train_detector(config_of(data, tmp_path / "run"))
@@ -214,8 +206,8 @@ def test_other_settings_are_refused_on_resume(data, tmp_path):
 
 
 def test_a_loss_that_is_no_number_is_said(data, tmp_path, monkeypatch):
-    def broken(config, num_classes):
-        return lambda model, batch: {"classify": sum(p.sum() for p in model.parameters()) * torch.nan}
+    def broken(model, batch, config):
+        return {"classify": sum(p.sum() for p in model.parameters()) * torch.nan}
 
     monkeypatch.setattr(detection, "detector_losses", broken)
     with pytest.raises(InputError, match=r"loss or weights are no numbers any more in epoch 1; lower train\.lr"):

@@ -1,96 +1,70 @@
-import math
-
+import pytest
 import torch
 
-from mmad.ops.assign import Points, assign
+from mmad.ops.assign import assign
+
+STEPS = 16
 
 
-def pyramid(steps: int, levels: int, reach: float) -> Points:
-    """Level l has a point every 2^l steps and answers for offsets from reach * 2^(l-1) to reach * 2^l."""
-    rows = []
-    for level in range(levels):
-        stride = 2.0**level
-        low, high = reach * stride / 2 if level else 0, reach * stride if level < levels - 1 else math.inf
-        rows += [(position, stride, low, high) for position in range(0, steps, int(stride))]
-    return Points(*torch.tensor(rows).T)
-
-
-POINTS = pyramid(16, levels=3, reach=2)  # positions 0..15, then 0 2 .. 14, then 0 4 8 12: 28 points
-
-
-def answers(actions: list[tuple[float, float, int]], mask=None, centre=1.5) -> dict:
-    """{(stride, position, class): (start, end)} of the positives."""
+def answers(actions: list[tuple[float, float, int]], real: int = STEPS, centre: float = 0.3) -> dict:
+    """{index of the action: the steps that answer for it}, of actions (start, end, row) in three rows."""
     table = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3)
-    mask = torch.ones(len(POINTS.position), dtype=torch.bool) if mask is None else mask
-    positive, target = assign(POINTS, mask, table[:, :2], table[:, 2].long(), num_classes=3, centre=centre)
-    assert positive.shape == (28, 3) and target.shape == (28, 3, 2)
-    assert (target[~positive] == 0).all()
-    return {
-        (POINTS.stride[p].item(), POINTS.position[p].item(), k): tuple(target[p, k].tolist())
-        for p, k in positive.nonzero().tolist()
-    }
+    mask = (torch.arange(STEPS) < real).expand(3, -1)
+    action, step, inside = assign(table[:, :2], table[:, 2].long(), mask, centre)
+    assert inside.shape == (3, STEPS)
+    return {index: step[action == index].tolist() for index in range(len(actions))}
+
+
+def steps_inside(actions: list[tuple[float, float, int]], real: int = STEPS) -> list[list[int]]:
+    table = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3)
+    mask = (torch.arange(STEPS) < real).expand(3, -1)
+    inside = assign(table[:, :2], table[:, 2].long(), mask, 0.3)[2]
+    return [row.nonzero()[:, 0].tolist() for row in inside]
 
 
 def test_nothing_happens():
     assert answers([]) == {}
+    assert steps_inside([]) == [[], [], []]
 
 
-def test_a_short_action_is_answered_at_the_finest_level():
-    # half 1: within 1 of the middle, offsets below 2, so the middle point alone (its neighbours' larger offset is 2,
-    # which is level 1's, but level 1 has no odd positions; its points 4 and 6 lie within the action)
-    assert answers([(4, 6, 1)]) == {(1, 5, 1): (4, 6), (2, 4, 1): (4, 6), (2, 6, 1): (4, 6)}
-
-
-def test_each_level_answers_for_its_own_offsets():
-    # middle 8, half 3: offsets 3 at the middle, level 1 (2..4) answers; beside it at 6 and 10 they are 5: level 2
-    # answers (4 and up), which has no such points, and its 8 is too near
-    assert answers([(5, 11, 0)]) == {(2, 8, 0): (5, 11)}
+@pytest.mark.parametrize(
+    "action, steps",
+    [
+        ((2, 12), [4, 5, 6, 7, 8, 9, 10]),  # middle 7, 0.3 of 10 steps to either side
+        ((4, 6), [5]),  # 0.6 to either side
+        ((3.5, 6.5), [5]),  # 0.9
+        ((5.25, 5.375), [5]),  # shorter than a step: the nearest
+        ((5.5, 5.75), [6]),
+        ((3, 3), [3]),
+        ((15.5, 15.75), [15]),  # beyond the last step
+        ((-0.5, 15.5), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),  # the whole clip: 7.5 -+ 4.8
+    ],
+)
+def test_the_middle_answers(action, steps):
+    assert answers([(*action, 1)]) == {0: steps}
 
 
 def test_centre_bounds_how_far_from_the_middle():
-    # middle 7, half 1.5, level 0 offsets 1.5 (at 7); 6 and 8 have 2.5, level 1 answers there
-    assert answers([(5.5, 8.5, 0)]).keys() == {(1, 7, 0), (2, 6, 0), (2, 8, 0)}
-    assert answers([(5.5, 8.5, 0)], centre=0.25).keys() == {(1, 7, 0)}
+    assert answers([(2, 12, 0)], centre=0.1) == {0: [6, 7, 8]}
+    assert answers([(2, 12, 0)], centre=9.0) == {0: list(range(2, 13))}  # but never beyond the action
 
 
-def test_two_classes_at_one_moment_both_get_their_own_target():
-    found = answers([(5, 11, 0), (4, 12, 2)])
-    assert found[2, 8, 0] == (5, 11)
-    assert found[4, 8, 2] == (4, 12)
-    same = answers([(5, 11, 0), (5.5, 10.5, 2)])
-    assert same[2, 8, 0] == (5, 11)
-    assert same[2, 8, 2] == (5.5, 10.5)
+def test_actions_of_different_rows_know_nothing_of_each_other():
+    both = answers([(2, 12, 0), (6, 8, 2)])
+    assert both == {0: answers([(2, 12, 0)])[0], 1: answers([(6, 8, 2)])[0]}
 
 
-def test_of_one_class_the_shorter_wins_in_any_order():
-    long, short = (5, 11, 0), (5.5, 10.5, 0)
-    for actions in ([long, short], [short, long]):
-        assert answers(actions)[2, 8, 0] == (5.5, 10.5)
+def test_two_of_one_class_each_have_their_steps():
+    assert answers([(0, 4, 1), (8, 12, 1)]) == {0: [1, 2, 3], 1: [9, 10, 11]}
+    assert answers([(2, 12, 0), (6, 8, 0)])[1] == [7]  # one within the other
 
 
-def test_a_tiny_action_gets_the_nearest_point():
-    assert answers([(5.25, 5.375, 1)]) == {(1, 5, 1): (5.25, 5.375)}
-    assert answers([(5.5, 5.75, 2)]) == {(1, 6, 2): (5.5, 5.75)}
-    assert answers([(3, 3, 0)]) == {(1, 3, 0): (3, 3)}
-
-
-def test_an_action_beyond_the_last_point_gets_the_last_one():
-    assert answers([(15.5, 15.75, 0)]) == {(1, 15, 0): (15.5, 15.75)}
-
-
-def test_a_whole_clip_lands_on_the_coarsest_level():
-    # middle 7.5, within 1.5 strides of 4 of it: 4, 8 and 12
-    assert answers([(-0.5, 15.5, 1)]) == {(4, p, 1): (-0.5, 15.5) for p in (4, 8, 12)}
-
-
-def test_masked_points_are_never_chosen():
-    real = POINTS.position < 6
+def test_masked_steps_never_answer():
     for action in ((5.5, 5.75, 0), (4, 6, 0), (4, 12, 0), (-0.5, 15.5, 0), (9, 10, 0)):
-        found = answers([action], mask=real)
-        assert found and all(position < 6 for _, position, _ in found)
+        found = answers([action], real=6)[0]
+        assert found and max(found) < 6
 
 
-def test_half_open_levels_leave_no_offset_unanswered():
-    # offsets of exactly 2 and 4 are where one level ends and the next begins
-    for half, stride in ((2, 2), (4, 4)):
-        assert [s for s, position, _ in answers([(8 - half, 8 + half, 0)]) if position == 8] == [stride]
+def test_what_lies_inside():
+    assert steps_inside([(2, 5, 0), (4, 6.5, 0), (9.2, 9.8, 1)]) == [[2, 3, 4, 5, 6], [], []]
+    assert steps_inside([(2, 9, 2)], real=5) == [[], [], [2, 3, 4]]

@@ -6,12 +6,15 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from mmad.config import LossConfig, RecognitionLossConfig
+from mmad.ops.curves import Curves
 from mmad.ops.losses import (
     detection_losses,
     diou_loss,
+    edge_targets,
     embedding_loss,
     focal_loss,
     prototype_loss,
+    quality_focal_loss,
     recognition_losses,
     softmax_focal_loss,
 )
@@ -51,37 +54,111 @@ def test_diou_loss():
     assert_close(diou_loss(segments, targets), torch.tensor([0, 1 - 2 / 6 + (2 / 6) ** 2, 1 + (3 / 4) ** 2]))
 
 
-def test_detection_losses_by_hand():
-    """Two points of one class, the second masked: only the first counts, and it is positive."""
-    mask, positive = torch.tensor([[True, False]]), torch.tensor([[[True], [False]]])
-    boundaries, target = torch.tensor([[[[0.0, 4]], [[0, 1]]]]), torch.tensor([[[[2.0, 6]], [[0, 0]]]])
-    config = LossConfig(alpha=0.25, gamma=2.0, boundary=3.0)
-    losses = detection_losses(torch.zeros(1, 2, 1), boundaries, mask, positive, target, config)
-    assert losses["classify"].item() == pytest.approx(0.25 * 0.5**2 * math.log(2))
-    assert losses["boundary"].item() == pytest.approx(3 * (1 - 2 / 6 + (2 / 6) ** 2))
+@pytest.mark.parametrize("target", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("logit", [-3.0, 0.5])
+def test_quality_focal_is_the_textbook_formula(logit, target):
+    chance = 1 / (1 + math.exp(-logit))
+    entropy = -target * math.log(chance) - (1 - target) * math.log(1 - chance)
+    found = quality_focal_loss(torch.tensor(logit), torch.tensor(target))
+    assert found.item() == pytest.approx((chance - target) ** 2 * entropy, rel=1e-4)
 
 
-def test_detection_losses_are_relative_to_the_positives():
-    torch.manual_seed(0)
-    batch = torch.randn(1, 3, 2), torch.rand(1, 3, 2, 2).cumsum(-1), torch.ones(1, 3, dtype=torch.bool)
-    positive, target = torch.tensor([[[1, 0], [1, 1], [0, 0]]]).bool(), torch.rand(1, 3, 2, 2).cumsum(-1)
-    once = detection_losses(*batch, positive, target, LossConfig())
-    twice = detection_losses(*(torch.cat([t, t]) for t in (*batch, positive, target)), LossConfig())
-    assert_close(once, twice)
+def curves_of(rows: int, steps: int, real: int | None = None) -> Curves:
+    """Silent curves: every logit 0, every coarse pair a step to either side, nothing shifted."""
+    at = torch.arange(steps).float()
+    coarse = torch.stack([at - 1, at + 1], dim=1).expand(rows, -1, -1)
+    mask = (torch.arange(steps) < (steps if real is None else real)).expand(rows, -1)
+    spread, nothing = torch.ones(rows, steps, 1), torch.zeros(rows, steps, 2)
+    return Curves(torch.zeros(rows, steps), coarse, spread, nothing, torch.tensor(1.0), nothing, mask)
 
 
-def test_no_positives_give_finite_losses_and_gradients():
-    torch.manual_seed(0)
-    logits = torch.randn(2, 5, 3, requires_grad=True)
-    boundaries = torch.randn(2, 5, 3, 2, requires_grad=True)
-    nothing = torch.zeros(2, 5, 3, dtype=torch.bool)
-    losses = detection_losses(
-        logits, boundaries, torch.ones(2, 5, dtype=torch.bool), nothing, torch.zeros(2, 5, 3, 2), LossConfig()
+def losses_of(curves: Curves, actions: list[tuple[float, float, int]], weights=None, **settings) -> dict:
+    table = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3)
+    weights = torch.ones(len(curves.mask)) if weights is None else torch.tensor(weights)
+    config = LossConfig(pairs=10_000, **settings)  # all of them: nothing random
+    return detection_losses(curves, table[:, :2], table[:, 2].long(), weights, config)
+
+
+def test_classification_by_hand():
+    """An action over steps 2 to 6 of 8: 3, 4 and 5 answer and weigh 2 in all, 2 and 6 weigh nothing, 0, 1 and 7 are
+    negative."""
+    positive, negative = 0.25 * 0.5**2 * math.log(2), 0.75 * 0.5**2 * math.log(2)
+    losses = losses_of(curves_of(1, 8), [(2, 6, 0)])
+    assert losses["classify"].item() == pytest.approx(2 * positive + 3 * negative)
+    losses = losses_of(curves_of(1, 8, real=7), [(2, 6, 0)])
+    assert losses["classify"].item() == pytest.approx(2 * positive + 2 * negative)
+    losses = losses_of(curves_of(2, 8), [(2, 6, 0)], weights=[1.0, 5.0])  # a row without actions that speaks for five
+    assert losses["classify"].item() == pytest.approx(2 * positive + 3 * negative + 5 * 8 * negative)
+    losses = losses_of(curves_of(2, 8), [(2, 6, 0), (2, 6, 1)])
+    assert losses["classify"].item() == pytest.approx(2 * positive + 3 * negative)  # relative to the actions
+
+
+def test_coarse_boundaries_by_hand():
+    """Steps 3, 4, 5 answer for (2, 6) with (2, 4), (3, 5), (4, 6): the action's loss is their mean."""
+    target = torch.tensor([[2.0, 6.0]])
+    each = [diou_loss(torch.tensor([[t - 1.0, t + 1.0]]), target).item() for t in (3, 4, 5)]
+    assert losses_of(curves_of(1, 8), [(2, 6, 0)])["coarse"].item() == pytest.approx(sum(each) / 3)
+    losses = losses_of(curves_of(2, 8), [(2, 6, 0), (4.5, 5.5, 1)], boundary=3.0)
+    short = diou_loss(torch.tensor([[4.0, 6.0]]), torch.tensor([[4.5, 5.5]])).item()  # step 5 alone answers
+    assert losses["coarse"].item() == pytest.approx(3 * (sum(each) / 3 + short) / 2)
+
+
+def test_refined_boundaries_are_judged_too():
+    curves = curves_of(1, 8)
+    wanted = diou_loss(
+        curves.segments(torch.zeros(3, dtype=torch.long), torch.tensor([3, 4, 5])), torch.tensor([2.0, 6])
     )
+    assert losses_of(curves, [(2, 6, 0)])["refine"].item() == pytest.approx(wanted.mean().item())
+
+
+def test_a_sample_of_pairs_is_right_on_average():
+    torch.manual_seed(0)
+    curves, table = curves_of(1, 40), torch.tensor([[2.0, 38.0]])
+    row, weights = torch.tensor([0]), torch.ones(1)
+    every = detection_losses(curves, table, row, weights, LossConfig(pairs=1000))["coarse"]
+    few = [detection_losses(curves, table, row, weights, LossConfig(pairs=6))["coarse"] for _ in range(200)]
+    assert torch.stack(few).mean().item() == pytest.approx(every.item(), rel=0.05)
+    assert len({value.item() for value in few}) > 50
+
+
+def test_edges_by_hand():
+    segments, rows = torch.tensor([[2.0, 5.5], [0.0, 3.0]]), torch.tensor([0, 0])
+    mask = torch.ones(2, 8, dtype=torch.bool)
+    chance, near, shift = edge_targets(segments, rows, mask, width=1.0)
+    bump = [max(math.exp(-0.5 * (t - a) ** 2) for a in (2, 0)) for t in range(8)]
+    assert chance[0, :, 0].tolist() == pytest.approx(bump)
+    ends = [max(math.exp(-0.5 * (t - a) ** 2) for a in (5.5, 3)) for t in range(8)]
+    ends[5] = 1  # of 5 and 6, equally near, the first is the nearest
+    assert chance[0, :, 1].tolist() == pytest.approx(ends)
+    assert near[0, :, 0].tolist() == [True] * 5 + [False] * 3
+    assert shift[0, [3, 4, 6, 7], 1].tolist() == [0, -1, -0.5, -1.5]
+    assert not chance[1].any() and not near[1].any()
+
+
+def test_edges_beyond_the_mask_stand_on_its_last_step():
+    mask = (torch.arange(8) < 5)[None]
+    chance, near, _ = edge_targets(torch.tensor([[1.0, 6.0]]), torch.tensor([0]), mask, width=0.5)
+    assert chance[0, :, 1].tolist() == pytest.approx([0, 0, 0, 0, 1, 0, 0, 0], abs=1e-6)
+    assert not near[0, 5:].any()
+
+
+def test_edge_and_shift_losses_by_hand():
+    losses = losses_of(curves_of(1, 4), [(1, 2, 0)], edge_width=1e-3, edge=2.0, shift=0.5)
+    # 8 logits of 0, each half wrong: 1/4 log 2; shifts within two steps of 1: 1, 0, -1, -2; of 2: 2, 1, 0, -1
+    assert losses["edge"].item() == pytest.approx(2 * 8 * 0.25 * math.log(2))
+    smooth = {0: 0.0, 1: 0.75, 2: 1.75}  # beta 0.5
+    assert losses["shift"].item() == pytest.approx(0.5 * (4 * smooth[1] + 2 * smooth[2]))
+
+
+def test_no_actions_give_finite_losses_and_gradients():
+    curves = curves_of(2, 5)
+    leaves = [tensor.clone().requires_grad_() for tensor in (curves.logits, curves.coarse, curves.edges, curves.shifts)]
+    curves = Curves(leaves[0], leaves[1], curves.spread, leaves[2], torch.tensor(1.0), leaves[3], curves.mask)
+    losses = losses_of(curves, [])
     sum(losses.values()).backward()
-    assert losses["boundary"] == 0 and losses["classify"] > 0
-    assert logits.grad.isfinite().all() and logits.grad.abs().sum() > 0
-    assert (boundaries.grad == 0).all()
+    assert losses["coarse"] == losses["refine"] == losses["shift"] == 0 and losses["classify"] > 0
+    assert leaves[0].grad.abs().sum() > 0 and leaves[2].grad.abs().sum() > 0
+    assert all(leaf.grad is None or leaf.grad.isfinite().all() for leaf in leaves)
 
 
 def test_a_boundary_on_its_target_has_a_finite_gradient():

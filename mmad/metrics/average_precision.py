@@ -20,13 +20,19 @@ EPSILON = 1e-4  # added to the union, in seconds
 
 
 def evaluate(
-    annotations: list[Annotation], detections: list[Detections], labels: LabelSet, thresholds: np.ndarray = THRESHOLDS
+    annotations: list[Annotation],
+    detections: list[Detections],
+    labels: LabelSet,
+    thresholds: np.ndarray = THRESHOLDS,
+    among: list[np.ndarray] | None = None,
 ) -> ApReport:
     """AP per class and threshold over the videos of `annotations`.
 
     A detection in a video that is not annotated counts as a false alarm, as in the official evaluator.
+    among: (N,) bool for each annotation, which of its actions are asked for; of the others it does not matter whether
+    they are found. The official evaluator has no such thing.
     """
-    return _evaluate(annotations, detections, list(labels.actions), np.arange(len(labels)), thresholds)
+    return _evaluate(annotations, detections, list(labels.actions), np.arange(len(labels)), thresholds, among)
 
 
 def evaluate_parts(
@@ -36,7 +42,9 @@ def evaluate_parts(
     return _evaluate(annotations, detections, list(labels.parts), np.asarray(labels.part_of), thresholds)
 
 
-def _evaluate(annotations, detections, names: list[str], class_of: np.ndarray, thresholds: np.ndarray) -> ApReport:
+def _evaluate(
+    annotations, detections, names: list[str], class_of: np.ndarray, thresholds: np.ndarray, among=None
+) -> ApReport:
     """class_of: (labels,) the class that each label counts as."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     truth_video, truth_segments, truth_class = _concatenate(annotations, number_of, class_of)
@@ -47,19 +55,21 @@ def _evaluate(annotations, detections, names: list[str], class_of: np.ndarray, t
     order = order[np.argsort(found_class[order], kind="stable")]
     truth_order = np.argsort(truth_class, kind="stable")
 
+    asked = np.concatenate(among) if among else np.ones(len(truth_class), dtype=bool)
+
     num_truth = np.bincount(truth_class, minlength=len(names))
+    num_asked = np.bincount(truth_class[asked], minlength=len(names))
     num_found = np.bincount(found_class, minlength=len(names))
     ap = np.full((len(thresholds), len(names)), np.nan)
     truth_at, found_at = np.cumsum(num_truth) - num_truth, np.cumsum(num_found) - num_found
-    for k in np.flatnonzero(num_truth):
+    for k in np.flatnonzero(num_asked):
         truth = truth_order[truth_at[k] : truth_at[k] + num_truth[k]]
         found = order[found_at[k] : found_at[k] + num_found[k]]
-        correct = match(
-            found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], thresholds
-        )
-        ap[:, k] = average_precision(correct, num_truth[k])
+        taken = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], thresholds)
+        counts = (taken < 0) | asked[truth][taken]
+        ap[:, k] = average_precision(taken >= 0, num_asked[k], counts)
     unjudged = [names[k] for k in np.flatnonzero((num_truth == 0) & (num_found > 0))]
-    return ApReport(np.asarray(thresholds), ap, num_truth, names, unjudged)
+    return ApReport(np.asarray(thresholds), ap, num_asked, names, unjudged)
 
 
 def _concatenate(items, number_of: dict[str, int], class_of: np.ndarray):
@@ -77,11 +87,11 @@ def match(
     truth_segments: np.ndarray,
     thresholds: np.ndarray,
 ) -> np.ndarray:
-    """Which predictions of one class are true: (J, M) bool for J thresholds and M predictions, best first.
+    """Which truth each prediction of one class takes, -1 for none: (J, M) for J thresholds and M predictions.
 
-    found_video (M,), found_segments (M, 2), truth_video (N,), truth_segments (N, 2); a video is a number.
+    found_video (M,) and found_segments (M, 2) best first, truth_video (N,), truth_segments (N, 2); a video is a number.
     """
-    correct = np.zeros((len(thresholds), len(found_video)), dtype=bool)
+    taken = np.full((len(thresholds), len(found_video)), -1)
     truths_of: dict[int, list[int]] = {}
     for n in reversed(range(len(truth_video))):  # of two truths with equal IoU the official code takes the later
         truths_of.setdefault(int(truth_video[n]), []).append(n)
@@ -90,27 +100,28 @@ def match(
         if video in truths_of:
             founds_of.setdefault(video, []).append(m)
     for video, founds in founds_of.items():
-        iou = tiou(found_segments[founds], truth_segments[truths_of[video]])
-        correct[:, founds] = _take_best_free(iou, thresholds)
-    return correct
+        truths = np.asarray(truths_of[video])
+        best = _take_best_free(tiou(found_segments[founds], truth_segments[truths]), thresholds)
+        taken[:, founds] = np.where(best < 0, -1, truths[best])
+    return taken
 
 
 def _take_best_free(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """(J, M) bool from the (M, N) IoUs of one video's predictions, best first, with its truths."""
-    correct = np.zeros((len(thresholds), len(iou)), dtype=bool)
+    """(J, M) truths, -1 for none, from the (M, N) IoUs of one video's predictions, best first, with its truths."""
+    taken = np.full((len(thresholds), len(iou)), -1)
     if iou.shape[1] == 1:  # one truth, by far the most frequent case: the first prediction to reach it takes it
         reached = iou[:, 0] >= thresholds[:, None]
         first = reached.argmax(axis=1)
-        correct[np.arange(len(thresholds)), first] = reached.any(axis=1)
-        return correct
-    taken = np.zeros((len(thresholds), iou.shape[1]), dtype=bool)
+        taken[np.arange(len(thresholds)), first] = reached.any(axis=1) - 1
+        return taken
+    gone = np.zeros((len(thresholds), iou.shape[1]), dtype=bool)
     for m in np.flatnonzero(iou.max(axis=1) >= thresholds.min()):
-        free = np.where(taken, -1.0, iou[m])  # (J, N)
+        free = np.where(gone, -1.0, iou[m])  # (J, N)
         best = free.argmax(axis=1)
         hit = free[np.arange(len(thresholds)), best] >= thresholds
-        correct[hit, m] = True
-        taken[hit, best[hit]] = True
-    return correct
+        taken[hit, m] = best[hit]
+        gone[hit, best[hit]] = True
+    return taken
 
 
 def tiou(segments: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -122,10 +133,15 @@ def tiou(segments: np.ndarray, others: np.ndarray) -> np.ndarray:
     return intersection / (length[:, None] + other_length[None, :] - intersection + EPSILON)
 
 
-def average_precision(correct: np.ndarray, num_truth: int) -> np.ndarray:
-    """(J,) area under the precision envelope of (J, M) predictions, best first; 0 where there are none."""
+def average_precision(correct: np.ndarray, num_truth: int, counts: np.ndarray | None = None) -> np.ndarray:
+    """(J,) area under the precision envelope of (J, M) predictions, best first; 0 where there are none.
+
+    counts: (J, M) False for predictions that are to be passed over; all count where it is not given.
+    """
+    counts = np.ones_like(correct) if counts is None else counts
+    correct = correct & counts
     true = np.cumsum(correct, axis=1)
-    precision = true / np.arange(1, correct.shape[1] + 1)
+    precision = true / np.maximum(np.cumsum(counts, axis=1), 1)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     return (envelope * correct).sum(axis=1) / num_truth
 

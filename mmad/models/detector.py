@@ -99,9 +99,12 @@ class Detector(nn.Module):
 
     def decode(self, inputs: Tensor, mask: Tensor, label: Tensor) -> Curves:
         """Rows of one class each: inputs (N, T, I), mask (N, T), label (N,)."""
-        predicted = self.predict(self.encoder(inputs, mask))
+        return self.read(self.predict(self.encoder(inputs, mask)), mask, self.length[label])
+
+    def read(self, predicted: Tensor, mask: Tensor, length: Tensor) -> Curves:
+        """The network's seven numbers a step (N, T, 7) as curves, for classes that last length (N,) steps."""
         logits, offsets, edges, shifts = predicted.split([1, 2, 2, 2], dim=2)
-        offsets = torch.exp(offsets.clamp(-6, 4)) * self.length[label, None, None] / 2
+        offsets = torch.exp(offsets.clamp(-6, 4)) * length[:, None, None] / 2  # from a step to its start and end
         at = torch.arange(mask.shape[1], device=mask.device, dtype=offsets.dtype)[:, None]
         coarse = torch.cat([at - offsets[..., :1], at + offsets[..., 1:]], dim=2)
         base, share = F.softplus(self.spread)

@@ -156,6 +156,19 @@ def test_thresholds_in_any_order_give_the_same():
     np.testing.assert_allclose(falling, rising[::-1])
 
 
+def test_among_some_truths_the_others_do_not_matter():
+    """Best first: a truth not asked for, a false alarm, the one asked for: precision 1/2, the first passed over."""
+    annotations = truths({"v1": [(0, 4, WAVE), (10, 14, WAVE)], "v2": [(0, 4, NOD)]})
+    detections = found({"v1": [(0, 4, WAVE, 0.9), (50, 54, WAVE, 0.8), (10, 14, WAVE, 0.7)]})
+    second = evaluate(annotations, detections, LABELS, among=[np.array([False, True]), np.array([False])])
+    np.testing.assert_allclose(second.ap[:, WAVE], 1 / 2)
+    assert second.num_truth[WAVE] == 1 and np.isnan(second.ap[:, NOD]).all()
+    everything = evaluate(annotations, detections, LABELS, among=[np.array([True, True]), np.array([True])])
+    np.testing.assert_array_equal(everything.ap, evaluate(annotations, detections, LABELS).ap)
+    nothing = evaluate(annotations, detections, LABELS, among=[np.zeros(2, dtype=bool), np.zeros(1, dtype=bool)])
+    assert (nothing.num_truth == 0).all()
+
+
 def test_the_wrong_action_of_the_right_body_part():
     annotations = truths({"v1": [(0, 4, WAVE), (5, 9, NOD)]})
     detections = found({"v1": [(0, 4, POINT, 0.9), (5, 9, WAVE, 0.8)]})

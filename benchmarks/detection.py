@@ -76,6 +76,7 @@ def as_row(name: str, runs: list[dict]) -> str:
 def rows() -> dict[str, tuple[list[str], list]]:
     """{name: (settings, patches)}; a patch is (object, name of its attribute, what stands there instead)."""
     import torch
+    from set_prediction import nothing_suppressed
 
     from mmad.engine import detection
     from mmad.models import detector
@@ -138,6 +139,7 @@ def rows() -> dict[str, tuple[list[str], list]]:
         "refined without edge loss": (["loss.edge=0", "loss.shift=0"], []),
         "no averaged weights": (["train.ema=0"], []),
         "boundaries shared by all classes": (every_class, instead(SharedBoundaries)),
+        "queries, matched one to one": (["train.epochs=40", "train.lr=1e-3"], nothing_suppressed()),
         "one network for all classes": ([*every_class, "train.lr=1e-3"], instead(OneNetwork)),
     }
 

@@ -1,8 +1,8 @@
 """The other family, tried on the same evidence: a few queries for each class of each video, matched one to one.
 
 Each query holds a segment, looks at the encoder's steps by attention and at its own start, middle and end (as PointTAD
-and DualDETR do), and moves; queries of a row see each other, so that no suppression is needed. The losses are DETR's, at
-each layer. A row of `benchmarks/detection.py`.
+and DualDETR do), and moves; queries of a row see each other, so that no suppression is needed. The losses are DETR's,
+at each layer. A row of `benchmarks/detection.py`.
 """
 
 import torch

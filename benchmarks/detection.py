@@ -111,7 +111,7 @@ def rows() -> dict[str, tuple[list[str], list]]:
         def __init__(self, channels, labels, config):
             super().__init__(channels, labels, config)
             inputs = self.num_classes * self.encoder.embed.in_features // 3
-            self.encoder = detector.TemporalEncoder(inputs, 256, config.dilations, config.dropout)
+            self.encoder = detector.TemporalEncoder(inputs, 256, config.dilations)
             self.predict = torch.nn.Linear(256, 7 * self.num_classes)
             self.predict.bias.data = torch.tensor([-4.0, 0, 0, -3, -3, 0, 0]).repeat(self.num_classes)
 

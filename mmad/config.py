@@ -95,15 +95,12 @@ class DetectorConfig:
     ridge: float = 0.01  # of the evidence's regression; 0 trusts the data wholly
     folds: int = 5  # parts of the training videos; a part's evidence is learned from the others. 1: from all
     centring: int = 60  # steps on either side whose mean is taken away in the evidence's second view; 0: no such view
-    expand: int = 0  # random ReLU features beside the given ones
     width: int = 32  # channels inside
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # of the convolutions, one block each
-    dropout: float = 0.0
 
     def __post_init__(self):
         require_positive(self, "ridge", "folds", "width")
-        require_between(self, 0, 65536, "centring", "expand")
-        require_between(self, 0, 0.99, "dropout")
+        require_between(self, 0, 65536, "centring")
         if not self.dilations or not all(0 < dilation <= 4096 for dilation in self.dilations):
             raise InputError("dilations", f"{self.dilations}", "give one or more numbers of steps, such as [1,2,4,8]")
 

@@ -119,7 +119,7 @@ def train(run, data):
         *("train.weight_decay=nan", "train.clip_grad=nan", "train.warmup_epochs=nan", "train.momentum=-1"),
         *(
             "detector.folds=0",
-            "detector.dropout=2",
+            "detector.ridge=nan",
             "detector.centring=-3",
             "detector.dilations=[]",
             "loss.alpha=-1",

@@ -103,6 +103,6 @@ def as_text(statistics: Statistics, labels: LabelSet, fps: float, levels: int = 
     )
     rows.append(f"suggested           stride={stride} frames ({stride / fps:.3f} s a step)")
     rows.append(
-        f"                    boundary ranges of {levels} levels, steps: {ranges}, {reach * 2 ** (levels - 2):.1f}-"
+        f"                    ranges of a pyramid of {levels} levels, steps: {ranges}, {reach * 2 ** (levels - 2):.1f}-"
     )
     return "\n".join(rows)

@@ -49,7 +49,7 @@ def fit_evidence(detector: Detector, dataset: FeatureDataset, config: DetectorCo
     tracks = []
     for index, fold in enumerate(fold_of):
         x, mask = _features(dataset, index, device)
-        tracks.append(evidence.project(evidence.prepare(x), mask, held_out[fold])[0].flatten(1))
+        tracks.append(evidence.project(evidence.standardise(x), mask, held_out[fold])[0].flatten(1))
     deviation = torch.cat(tracks).std(dim=0).clamp(min=1e-6)
     by_view = deviation.view(evidence.entities, evidence.views, -1).transpose(0, 1).flatten(1)
     evidence.scale.copy_(by_view)
@@ -104,7 +104,7 @@ def _sums(detector: Detector, dataset: FeatureDataset, fold_of: np.ndarray, fold
             seen: list[list[Tensor]] = [[] for _ in range(views)]
             for index in indices:
                 features, mask = _features(dataset, index, device)
-                x = evidence.prepare(features)
+                x = evidence.standardise(features)
                 seen[0].append(x[0])
                 if views > 1:
                     seen[1].append((x - moving_mean(x, mask, evidence.reach))[0])

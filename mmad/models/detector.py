@@ -61,9 +61,8 @@ class Detector(nn.Module):
         self.register_buffer("length", torch.ones(self.num_classes))  # median of a class in training, steps
         self.register_buffer("count", torch.zeros(self.num_classes))  # actions of a class in training
         roles = ROLES * self.evidence.views
-        self.encoder = TemporalEncoder(
-            2 * roles + 2 * self.evidence.views + 4, config.width, config.dilations, config.dropout
-        )
+        told = 2 * roles + 2 * self.evidence.views + 4  # see `describe`
+        self.encoder = TemporalEncoder(told, config.width, config.dilations)
         self.predict = nn.Linear(config.width, 7)
         self.predict.weight.data *= 0.5
         # Training starts expecting little, and of an action that it has the length usual for its class.

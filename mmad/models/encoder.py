@@ -11,18 +11,17 @@ class DilatedBlock(nn.Module):
     (N, T, D), (N, T, 1) -> (N, T, D); what stands outside the mask is zero and stays zero.
     """
 
-    def __init__(self, width: int, dilation: int, dropout: float):
+    def __init__(self, width: int, dilation: int):
         super().__init__()
         self.dilation = dilation
         self.look = nn.Linear(3 * width, 2 * width)
-        self.dropout = nn.Dropout(dropout)
         self.add = nn.Linear(2 * width, width)
         nn.init.zeros_(self.add.bias)
         self.add.weight.data *= 0.5  # a stack of residuals should begin near the identity
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         hidden = F.relu(self.look(with_neighbours(x, self.dilation)))
-        return (x + self.add(self.dropout(hidden))) * real
+        return (x + self.add(hidden)) * real
 
 
 def with_neighbours(x: Tensor, away: int) -> Tensor:
@@ -40,10 +39,10 @@ def with_neighbours(x: Tensor, away: int) -> Tensor:
 class TemporalEncoder(nn.Module):
     """(N, T, inputs), (N, T) -> (N, T, width). A step sees 1 + sum(dilations) steps to either side."""
 
-    def __init__(self, inputs: int, width: int, dilations: list[int], dropout: float):
+    def __init__(self, inputs: int, width: int, dilations: list[int]):
         super().__init__()
         self.embed = nn.Linear(3 * inputs, width)
-        self.blocks = nn.ModuleList(DilatedBlock(width, dilation, dropout) for dilation in dilations)
+        self.blocks = nn.ModuleList(DilatedBlock(width, dilation) for dilation in dilations)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         real = mask.unsqueeze(-1).to(x.dtype)

@@ -58,7 +58,7 @@ def test_a_recognizer_rebuilds_itself(tmp_path, embedding):
 @torch.inference_mode()
 def test_a_detector_rebuilds_itself(tmp_path):
     torch.manual_seed(0)
-    config = DetectionConfig(detector=DetectorConfig(width=8, expand=3))
+    config = DetectionConfig(detector=DetectorConfig(width=8, centring=7))
     model = build_detector(config.detector, 5, LABELS).eval()
     model.evidence.weight.normal_(), model.length.uniform_(2, 9)
     features = {"source": "made up", "channels": 5, "settings": {}}

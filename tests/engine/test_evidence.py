@@ -53,7 +53,7 @@ def test_what_the_features_show_is_found(tmp_path):
     assert all(values.shape == (STEPS, 5 * 6) for values in evidence)
     assert agreement(dataset, evidence) > 0.6
     assert np.concatenate(evidence).std(axis=0) == pytest.approx(1, abs=1e-3)
-    track = torch.from_numpy(dataset.tracks[0].values)[None]  # and is there for a new video, the same way up
+    track = torch.from_numpy(np.array(dataset.tracks[0].values))[None]  # and is there for a new video, the same way up
     told = detector.evidence(track, torch.ones(1, STEPS, dtype=torch.bool))[0].flatten(1).numpy()
     assert np.corrcoef(told[:, 0], evidence[0][:, 0])[0, 1] > 0.8
 

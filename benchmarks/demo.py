@@ -2,7 +2,8 @@
 
 python benchmarks/demo.py OUT [--seeds 0 1 2]      goes on where it was
 
-Untrained: weights as they were drawn, for one epoch at a learning rate that changes nothing (batch statistics settle).
+Untrained: weights as they were drawn, for one epoch at a learning rate that changes nothing (batch statistics settle);
+but the detector's first half is found in closed form all the same.
 """
 
 import argparse

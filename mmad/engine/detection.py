@@ -44,7 +44,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         place = Path(config.data.root) / config.data.val
         raise InputError(place, "there is no action in it to find", "check data.val and data.val_subset")
     torch.manual_seed(config.seed)
-    model = build_detector(config.detector, train_set.channels, labels).to(device)
+    model = build_detector(config.detector, train_set.channels, labels)
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
     evidence = fit_evidence(model, train_set, config.detector)
     train_set.tracks = [replace(track, values=values) for track, values in zip(train_set.tracks, evidence)]

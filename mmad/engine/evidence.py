@@ -26,40 +26,37 @@ CHUNK = 8192  # steps whose products are summed at once
 def fit_evidence(detector: Detector, dataset: FeatureDataset, config: DetectorConfig) -> list[np.ndarray]:
     """Fill `detector.evidence` and what is known of the classes; returns the training videos' own evidence.
 
-    An item of the result is (T, E * R), float32, found without that video; with `config.folds` of 1, with it.
+    An item of the result is (T, E * R), float32, found without that video; with `config.folds` of 1, with it. The
+    detector is on the CPU: this is a few minutes' work there, needs float64, and then does not depend on the device.
     """
     _describe_classes(detector, dataset)
-    evidence, device = detector.evidence, detector.part_of.device
-    _standardise(evidence, dataset, device)
+    evidence = detector.evidence
+    _standardise(evidence, dataset)
     fold_of = np.random.default_rng(0).permutation(len(dataset)) % config.folds
     grams, moments, steps = _sums(detector, dataset, fold_of, config.folds)
 
     strength = config.ridge * steps
     weights = solve_ridge(grams.sum(dim=1), moments.sum(dim=1), strength)
-    held_out = (
-        [
-            solve_ridge(grams.sum(dim=1) - grams[:, fold], moments.sum(dim=1) - moments[:, fold], strength).float()
-            for fold in range(config.folds)
-        ]
-        if config.folds > 1
-        else [weights.float()]
-    )
     evidence.weight.copy_(weights)
+    if config.folds > 1:
+        others = [(grams.sum(dim=1) - grams[:, f], moments.sum(dim=1) - moments[:, f]) for f in range(config.folds)]
+        held_out = [solve_ridge(gram, moment, strength).float() for gram, moment in others]
+    else:
+        held_out = [weights.float()]
 
     tracks = []
     for index, fold in enumerate(fold_of):
-        x, mask = _features(dataset, index, device)
+        x, mask = _features(dataset, index)
         tracks.append(evidence.project(evidence.standardise(x), mask, held_out[fold])[0].flatten(1))
     deviation = torch.cat(tracks).std(dim=0).clamp(min=1e-6)
-    by_view = deviation.view(evidence.entities, evidence.views, -1).transpose(0, 1).flatten(1)
-    evidence.scale.copy_(by_view)
-    return [(track / deviation).cpu().numpy() for track in tracks]
+    evidence.scale.copy_(deviation.view(evidence.entities, evidence.views, -1).transpose(0, 1).flatten(1))
+    return [(track / deviation).numpy() for track in tracks]
 
 
-def _features(dataset: FeatureDataset, index: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _features(dataset: FeatureDataset, index: int) -> tuple[Tensor, Tensor]:
     """(1, T, C) and its mask."""
-    values = torch.from_numpy(np.array(dataset.tracks[index].values, dtype=np.float32)).to(device)[None]
-    return values, torch.ones(values.shape[:2], dtype=torch.bool, device=device)
+    values = torch.from_numpy(np.array(dataset.tracks[index].values, dtype=np.float32))[None]
+    return values, torch.ones(values.shape[:2], dtype=torch.bool)
 
 
 def _describe_classes(detector: Detector, dataset: FeatureDataset) -> None:
@@ -78,11 +75,11 @@ def _describe_classes(detector: Detector, dataset: FeatureDataset) -> None:
         detector.length[label] = float(max(np.median(mine if len(mine) else lengths), 2.0))
 
 
-def _standardise(evidence: Evidence, dataset: FeatureDataset, device: torch.device) -> None:
+def _standardise(evidence: Evidence, dataset: FeatureDataset) -> None:
     """Mean and deviation of each channel over all steps of all videos."""
-    total, squares, steps = (torch.zeros(len(evidence.mean), dtype=torch.float64, device=device) for _ in range(3))
+    total, squares, steps = torch.zeros(3, len(evidence.mean), dtype=torch.float64)
     for index in range(len(dataset)):
-        x = _features(dataset, index, device)[0][0].double()
+        x = _features(dataset, index)[0][0].double()
         total, squares, steps = total + x.sum(dim=0), squares + (x**2).sum(dim=0), steps + len(x)
     evidence.mean.copy_(total / steps)
     evidence.deviation.copy_((squares / steps - (total / steps) ** 2).clamp(min=0).sqrt().clamp(min=1e-6))
@@ -93,22 +90,22 @@ def _sums(detector: Detector, dataset: FeatureDataset, fold_of: np.ndarray, fold
 
     Y is minus its mean over all steps, as X is, so that no intercept is needed.
     """
-    evidence, device = detector.evidence, detector.part_of.device
+    evidence = detector.evidence
     views, width, outputs = evidence.weight.shape
-    grams = torch.zeros(views, folds, width, width, dtype=torch.float64, device=device)
-    moments = torch.zeros(views, folds, width, outputs, dtype=torch.float64, device=device)
+    grams = torch.zeros(views, folds, width, width, dtype=torch.float64)
+    moments = torch.zeros(views, folds, width, outputs, dtype=torch.float64)
     targets = [_targets(detector, dataset, index) for index in range(len(dataset))]
-    prior = torch.cat(targets).mean(dim=0).to(device)
+    prior = torch.cat(targets).mean(dim=0)
     for fold in tqdm(range(folds), desc="evidence", leave=False, disable=None):
         for indices in _chunks(np.flatnonzero(fold_of == fold), [len(target) for target in targets]):
             seen: list[list[Tensor]] = [[] for _ in range(views)]
             for index in indices:
-                features, mask = _features(dataset, index, device)
+                features, mask = _features(dataset, index)
                 x = evidence.standardise(features)
                 seen[0].append(x[0])
                 if views > 1:
                     seen[1].append((x - moving_mean(x, mask, evidence.reach))[0])
-            y = torch.cat([targets[index] for index in indices]).to(device) - prior
+            y = torch.cat([targets[index] for index in indices]) - prior
             for view, xs in enumerate(seen):
                 x = torch.cat(xs)
                 grams[view, fold] += (x.T @ x).double()
@@ -122,7 +119,7 @@ def _targets(detector: Detector, dataset: FeatureDataset, index: int) -> Tensor:
     segments = torch.from_numpy(np.asarray(track.grid.to_index(annotation.segments), dtype=np.float32))
     labels = torch.from_numpy(annotation.labels)
     targets = role_targets(len(track.values), segments, labels, detector.num_classes)
-    return with_parts(targets, detector.part_of.cpu(), detector.num_parts).flatten(1)
+    return with_parts(targets, detector.part_of, detector.num_parts).flatten(1)
 
 
 def _chunks(indices: np.ndarray, lengths: list[int]) -> Iterator[list[int]]:

@@ -139,7 +139,10 @@ def rows() -> dict[str, tuple[list[str], list]]:
         "refined without edge loss": (["loss.edge=0", "loss.shift=0"], []),
         "no averaged weights": (["train.ema=0"], []),
         "boundaries shared by all classes": (every_class, instead(SharedBoundaries)),
-        "queries, matched one to one": (["train.epochs=40", "train.lr=1e-3"], nothing_suppressed()),
+        "queries, matched one to one": (
+            ["train.epochs=40", "train.evaluate_every=40", "train.lr=1e-3"],
+            nothing_suppressed(),
+        ),
         "one network for all classes": ([*every_class, "train.lr=1e-3"], instead(OneNetwork)),
     }
 

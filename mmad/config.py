@@ -92,17 +92,22 @@ class FeaturesConfig:
 class DetectorConfig:
     """The temporal detector: evidence found in closed form, and one small network that all classes share."""
 
-    ridge: float = 0.01  # of the evidence's regression; 0 trusts the data wholly
+    ridge: float = 0.01  # of the evidence's regression: how little it trusts the data
     folds: int = 5  # parts of the training videos; a part's evidence is learned from the others. 1: from all
     centring: int = 60  # steps on either side whose mean is taken away in the evidence's second view; 0: no such view
     width: int = 32  # channels inside
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # of the convolutions, one block each
 
     def __post_init__(self):
-        require_positive(self, "ridge", "folds", "width")
-        require_between(self, 0, 65536, "centring")
-        if not self.dilations or not all(0 < dilation <= 4096 for dilation in self.dilations):
+        require_positive(self, "ridge")
+        require_between(self, 1, 1024, "folds", "width")
+        require_between(self, 0, 4096, "centring")
+        if not 0 < len(self.dilations) <= 32 or not all(0 < dilation <= 4096 for dilation in self.dilations):
             raise InputError("dilations", f"{self.dilations}", "give one or more numbers of steps, such as [1,2,4,8]")
+
+    def context(self) -> int:
+        """How many steps to either side have a say in what is said of a step."""
+        return self.centring + 1 + sum(self.dilations)
 
 
 @dataclass
@@ -187,6 +192,9 @@ class DetectionConfig:
 
     def __post_init__(self):
         require_run(self)
+        if self.infer.window < 4 * self.detector.context():
+            remedy = f"its middle half needs its context: {4 * self.detector.context()} steps, or a smaller centring"
+            raise InputError("infer.window", f"{self.infer.window}", remedy)
 
 
 @dataclass

@@ -73,7 +73,8 @@ def labels_of(checkpoint: dict, path: str | Path) -> LabelSet:
     try:
         fields = checkpoint["labels"]
         actions, parts, part_of = (tuple(fields[name]) for name in ("actions", "parts", "part_of"))
-        if not actions or len(part_of) != len(actions) or not all(0 <= part < len(parts) for part in part_of):
+        known = all(type(part) is int and 0 <= part < len(parts) for part in part_of)
+        if not actions or len(part_of) != len(actions) or not known:
             raise ValueError("actions and parts do not fit")
         return LabelSet(str(fields["name"]), actions, parts, part_of)
     except (KeyError, TypeError, ValueError) as error:

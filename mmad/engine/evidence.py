@@ -30,27 +30,29 @@ def fit_evidence(detector: Detector, dataset: FeatureDataset, config: DetectorCo
     detector is on the CPU: this is a few minutes' work there, needs float64, and then does not depend on the device.
     """
     _describe_classes(detector, dataset)
-    evidence = detector.evidence
+    evidence, folds = detector.evidence, min(config.folds, len(dataset))
+    evidence.scale.fill_(1.0)
     _standardise(evidence, dataset)
-    fold_of = np.random.default_rng(0).permutation(len(dataset)) % config.folds
-    grams, moments, steps = _sums(detector, dataset, fold_of, config.folds)
+    fold_of = np.random.default_rng(0).permutation(len(dataset)) % folds
+    grams, moments, steps = _sums(detector, dataset, fold_of, folds)
 
     strength = config.ridge * steps
     weights = solve_ridge(grams.sum(dim=1), moments.sum(dim=1), strength)
     evidence.weight.copy_(weights)
-    if config.folds > 1:
-        others = [(grams.sum(dim=1) - grams[:, f], moments.sum(dim=1) - moments[:, f]) for f in range(config.folds)]
+    if folds > 1:
+        others = ((grams.sum(dim=1) - grams[:, f], moments.sum(dim=1) - moments[:, f]) for f in range(folds))
         held_out = [solve_ridge(gram, moment, strength).float() for gram, moment in others]
     else:
         held_out = [weights.float()]
+    del grams, moments
 
     tracks = []
     for index, fold in enumerate(fold_of):
         x, mask = _features(dataset, index)
         tracks.append(evidence.project(evidence.standardise(x), mask, held_out[fold])[0].flatten(1))
-    deviation = torch.cat(tracks).std(dim=0).clamp(min=1e-6)
+    deviation = torch.cat(tracks).std(dim=0, correction=0).clamp(min=1e-6)
     evidence.scale.copy_(deviation.view(evidence.entities, evidence.views, -1).transpose(0, 1).flatten(1))
-    return [(track / deviation).numpy() for track in tracks]
+    return [track.div_(deviation).numpy() for track in tracks]
 
 
 def _features(dataset: FeatureDataset, index: int) -> tuple[Tensor, Tensor]:

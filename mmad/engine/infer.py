@@ -79,9 +79,11 @@ def finish(found: list[Candidates], track: FeatureTrack, config: InferConfig) ->
     segments, labels, scores = (
         torch.cat([getattr(item, name) for item in found]) for name in ("segments", "labels", "scores")
     )
-    seconds = clip(track.grid.to_seconds(segments.double()), 0.0, track.duration)
+    seconds = clip(track.grid.to_seconds(segments.cpu().double()), 0.0, track.duration)
     most = config.max_detections * len(found)
-    kept, values = suppress(seconds, scores, labels, config.nms, config.sigma, config.iou, config.min_score, most)
+    kept, values = suppress(
+        seconds, scores.cpu(), labels.cpu(), config.nms, config.sigma, config.iou, config.min_score, most
+    )
     return Detections(
         track.video_id, seconds[kept].cpu().numpy(), labels[kept].cpu().numpy(), values.clamp(0, 1).cpu().numpy()
     )
@@ -112,15 +114,27 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
     labels = labels_of(content, path)
     features = content.get("features")
     try:
-        detector = build_detector(config.detector, int(features["channels"]), labels)
+        channels = int(features["channels"])
+        if content["model"]["evidence.mean"].shape != (channels,):
+            raise ValueError(f"{channels} channels")
+        detector = build_detector(config.detector, channels, labels)
         if features["settings"]:
             _extract_config(features["settings"], "cpu")  # what is wrong with them is said here, with the file's name
         if not isinstance(features["source"], str):
             raise TypeError("source is no text")
-    except (KeyError, TypeError, ValueError, AssertionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
     load_into(detector, content["model"], path)
+    _require_sane(detector, path)
     return detector.eval(), labels, config, features
+
+
+def _require_sane(detector: Detector, path: str | Path) -> None:
+    """Numbers that no training leaves behind would only show as videos in which nothing is found."""
+    finite = all(value.isfinite().all() for value in detector.state_dict().values())
+    positive = (detector.length, detector.evidence.deviation, detector.evidence.scale, detector.count + 1)
+    if not (finite and all((value > 0).all() for value in positive)):
+        raise InputError(path, "holds weights that are no numbers, or lengths that are not positive", "is it damaged?")
 
 
 def load_pipeline(detector: str | Path, recognizer: str | Path | None = None, device: str = "auto") -> Pipeline:

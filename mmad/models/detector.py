@@ -57,7 +57,7 @@ class Detector(nn.Module):
         super().__init__()
         self.num_classes, self.num_parts = len(labels), len(labels.parts)
         self.evidence = Evidence(channels, self.num_classes + self.num_parts, config)
-        self.register_buffer("part_of", torch.tensor(labels.part_of))
+        self.register_buffer("part_of", torch.tensor(labels.part_of), persistent=False)  # the labels say it
         self.register_buffer("length", torch.ones(self.num_classes))  # median of a class in training, steps
         self.register_buffer("count", torch.zeros(self.num_classes))  # actions of a class in training
         roles = ROLES * self.evidence.views

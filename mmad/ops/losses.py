@@ -80,9 +80,10 @@ def edge_targets(segments: Tensor, rows: Tensor, mask: Tensor, width: float) -> 
         away = pair - at  # (T, 2)
         bump = torch.exp(-0.5 * (away / width) ** 2)
         nearest = away.abs().masked_fill(~mask[row, :, None], torch.inf).argmin(dim=0)
-        bump[nearest, torch.arange(2)] = 1.0
+        bump[nearest, torch.arange(2, device=mask.device)] = 1.0
         chance[row] = torch.maximum(chance[row], bump * mask[row, :, None])
         close = (away.abs() <= 2) & mask[row, :, None]
+        close &= ~near[row] | (away.abs() < shift[row].abs())  # of two boundaries the nearer
         shift[row] = torch.where(close, away, shift[row])
         near[row] |= close
     return chance, near, shift

@@ -32,7 +32,8 @@ def paired_diou(segments: Tensor, others: Tensor) -> Tensor:
 
     Source: Zheng et al., AAAI 2020, on a line.
     """
-    hull = torch.maximum(segments[..., 1], others[..., 1]) - torch.minimum(segments[..., 0], others[..., 0])
+    ends = torch.cat(torch.broadcast_tensors(segments, others), dim=-1)
+    hull = ends.amax(dim=-1) - ends.amin(dim=-1)  # holds both also where a predicted start lies beyond its end
     distance = (segments.sum(dim=-1) - others.sum(dim=-1)) / 2
     return paired_iou(segments, others) - (distance / hull.clamp(min=1e-8)) ** 2
 

@@ -6,7 +6,7 @@ from torch import nn
 from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferConfig, to_dict
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.extract import Extractor
-from mmad.engine.infer import Candidates, detect_track, finish, load_pipeline, pick_candidates, windows
+from mmad.engine.infer import Candidates, detect_track, finish, load_detector, load_pipeline, pick_candidates, windows
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector
@@ -165,6 +165,37 @@ def save_detector(path, features: dict) -> None:
     model = build_detector(settings, 4, MMA52)
     content = {"channels": 4, **features}
     save_checkpoint(path, "detector", to_dict(DetectionConfig(detector=settings)), MMA52, model, features=content)
+
+
+DAMAGE = {
+    "length is NaN": lambda c: c["model"]["length"].fill_(torch.nan),
+    "length is negative": lambda c: c["model"]["length"].fill_(-1.0),
+    "no scale": lambda c: c["model"]["evidence.scale"].zero_(),
+    "a weight is infinite": lambda c: c["model"]["predict.weight"].fill_(torch.inf),
+    "channels beyond memory": lambda c: c["features"].update(channels=10**12),
+    "channels below zero": lambda c: c["features"].update(channels=-1),
+    "width beyond memory": lambda c: c["config"]["detector"].update(width=10**9),
+    "part of no kind": lambda c: c["labels"].update(part_of=[0.5] * 52),
+    "no model": lambda c: c.update(model={}),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_detector_is_refused(tmp_path, what):
+    save_detector(tmp_path / "d.pt", {"source": "bare npy", "settings": {}})
+    load_detector(tmp_path / "d.pt")
+    content = torch.load(tmp_path / "d.pt", weights_only=True)
+    DAMAGE[what](content)
+    torch.save(content, tmp_path / "d.pt")
+    with pytest.raises(InputError, match=r"d\.pt"):
+        load_detector(tmp_path / "d.pt")
+
+
+def test_a_window_that_cannot_hold_the_context_is_refused():
+    detector = DetectorConfig(centring=20, dilations=[1, 2])
+    DetectionConfig(detector=detector, infer=InferConfig(window=96))
+    with pytest.raises(InputError, match=r"infer\.window: 95; its middle half needs its context: 96 steps"):
+        DetectionConfig(detector=detector, infer=InferConfig(window=95))
 
 
 def test_a_detector_of_unknown_features_makes_no_pipeline(tmp_path):

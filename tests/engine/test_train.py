@@ -48,7 +48,7 @@ def config_of(data: Path, output: Path, **train) -> DetectionConfig:
         output=str(output),
         device="cpu",
         data=DataConfig(root=str(data), train="truth.json", val="truth.json"),
-        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2),
+        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2, centring=4),
         train=TrainConfig(**{"epochs": 3, "batch": 2, "ema": 0.9, **train}),
         infer=InferConfig(window=40, max_detections=20),  # shorter than some videos: random windows
     )

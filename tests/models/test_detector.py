@@ -1,3 +1,4 @@
+import math
 from functools import partial
 
 import numpy as np
@@ -119,6 +120,24 @@ def test_classes_do_not_share_boundaries():
     features, mask = clip_of(20), torch.ones(1, 20, dtype=torch.bool)
     boundaries = stirred()(features, mask).boundaries
     assert (boundaries[:, :, 0] != boundaries[:, :, 1]).any(dim=-1).all()
+
+
+def test_what_the_network_is_told_by_hand():
+    """Six kinds of evidence of each of three classes and two parts; numbers say whose and which."""
+    detector = tiny()
+    detector.count[:], detector.length[:] = torch.tensor([0.0, 1, 3]), torch.tensor([1.0, 2, 4])
+    evidence = 10.0 * torch.arange(5)[:, None] + torch.arange(6)  # entity, kind
+    told = detector.describe(evidence.expand(1, 4, 5, 6), torch.tensor([[True, True, True, False]]))
+    assert told.shape == (1, 3, 4, 20)
+    for k, part in enumerate((0, 0, 1)):
+        for step in range(3):
+            told_of = told[0, k, step].tolist()
+            assert told_of[:6] == evidence[k].tolist()
+            assert told_of[6:12] == evidence[3 + part].tolist()
+            assert told_of[12:14] == {0: [10, 13], 1: [0, 3], 2: [-3, -3]}[k]  # during, in both views
+            assert told_of[14:16] == [20, 23]
+            assert told_of[16:18] == pytest.approx([math.exp(-step / 3), math.exp(-(2 - step) / 3)])
+            assert told_of[18:] == pytest.approx([math.log1p((0, 1, 3)[k]) / 4 - 0.5, math.log(2**k) / 2 - 1])
 
 
 def test_rivals_by_hand():

@@ -131,7 +131,8 @@ def test_edges_by_hand():
     ends[5] = 1  # of 5 and 6, equally near, the first is the nearest
     assert chance[0, :, 1].tolist() == pytest.approx(ends)
     assert near[0, :, 0].tolist() == [True] * 5 + [False] * 3
-    assert shift[0, [3, 4, 6, 7], 1].tolist() == [0, -1, -0.5, -1.5]
+    assert shift[0, :5, 0].tolist() == [0, 1, 0, -1, -2]  # to 0 or 2, the nearer; of two as near the first
+    assert shift[0, 1:, 1].tolist() == [2, 1, 0, -1, 0.5, -0.5, -1.5]
     assert not chance[1].any() and not near[1].any()
 
 
@@ -146,6 +147,10 @@ def test_edge_and_shift_losses_by_hand():
     losses = losses_of(curves_of(1, 4), [(1, 2, 0)], edge_width=1e-3, edge=2.0, shift=0.5)
     # 8 logits of 0, each half wrong: 1/4 log 2; shifts within two steps of 1: 1, 0, -1, -2; of 2: 2, 1, 0, -1
     assert losses["edge"].item() == pytest.approx(2 * 8 * 0.25 * math.log(2))
+    padded = losses_of(curves_of(2, 6, real=4), [(1, 2, 0)], weights=[1.0, 3.0], edge_width=1e-3, edge=2.0)
+    assert padded["edge"].item() == pytest.approx(
+        2 * (8 + 3 * 8) * 0.25 * math.log(2)
+    )  # a silent row that stands for 3
     smooth = {0: 0.0, 1: 0.75, 2: 1.75}  # beta 0.5
     assert losses["shift"].item() == pytest.approx(0.5 * (4 * smooth[1] + 2 * smooth[2]))
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmad.config import DetectionConfig
 from mmad.data.dataset import Batch, FeatureDataset
-from mmad.engine.detection import choose_rows
+from mmad.engine.detection import training_rows
 from mmad.models.detector import Detector
 from mmad.ops.losses import diou_loss, focal_loss
 from mmad.records import Detections
@@ -81,17 +81,15 @@ def sample(hidden: Tensor, points: Tensor) -> Tensor:
 
 def set_losses(model: SetDetector, batch: Batch, config: DetectionConfig) -> dict[str, Tensor]:
     """Focal on every query, DIoU and L1 (in lengths) on those that answer for an action, at each layer."""
-    evidence = batch.features.unflatten(2, (model.evidence.entities, -1))
-    chosen, weights = choose_rows(batch.labels, model.num_classes, config.loss.others)
-    video, label = chosen.nonzero(as_tuple=True)
-    layers = model.sets(model.describe(evidence, batch.mask)[video, label], batch.mask[video], label)
+    inputs, video, label, weights = training_rows(model, batch, config.loss.others)
+    layers = model.sets(inputs, batch.mask[video], label)
     truths = [batch.segments[v][batch.labels[v] == k] for v, k in zip(video.tolist(), label.tolist())]
     count, losses = max(sum(map(len, truths)), 1), {}
     for number, (logits, pairs) in enumerate(layers):
         row, query, target = match(logits, pairs, truths)
         positive = torch.zeros_like(logits)
         positive[row, query] = 1.0
-        focal = focal_loss(logits, positive, config.loss.alpha, config.loss.gamma) * weights[video, label][:, None]
+        focal = focal_loss(logits, positive, config.loss.alpha, config.loss.gamma) * weights[:, None]
         length = (target[:, 1:] - target[:, :1]).clamp(min=1)
         off = (pairs[row, query] - target).abs() / length
         losses[f"classify{number}"] = focal.sum() / count

@@ -94,15 +94,20 @@ def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfi
 
 def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> dict[str, torch.Tensor]:
     """{name: scalar} of a batch whose features are evidence (B, T, E * R)."""
-    evidence = batch.features.unflatten(2, (model.evidence.entities, -1))
-    inputs = model.describe(evidence, batch.mask)  # (B, K, T, I)
-    chosen, weights = choose_rows(batch.labels, model.num_classes, config.loss.others)
-    video, label = chosen.nonzero(as_tuple=True)
-    curves = model.decode(inputs[video, label], batch.mask[video], label)
-    row_of = torch.full(chosen.shape, -1, device=chosen.device)
-    row_of[video, label] = torch.arange(len(video), device=chosen.device)
+    inputs, video, label, weights = training_rows(model, batch, config.loss.others)
+    curves = model.decode(inputs, batch.mask[video], label)
+    row_of = torch.full((len(batch.labels), model.num_classes), -1, device=video.device)
+    row_of[video, label] = torch.arange(len(video), device=video.device)
     rows = torch.cat([row_of[index, labels] for index, labels in enumerate(batch.labels)])
-    return detection_losses(curves, torch.cat(batch.segments), rows, weights[video, label], config.loss)
+    return detection_losses(curves, torch.cat(batch.segments), rows, weights, config.loss)
+
+
+def training_rows(model: Detector, batch: Batch, others: int) -> tuple[torch.Tensor, ...]:
+    """What a training step looks at: inputs (N, T, I), video (N,), label (N,) and for how many each row stands (N,)."""
+    evidence = batch.features.unflatten(2, (model.evidence.entities, -1))
+    chosen, weights = choose_rows(batch.labels, model.num_classes, others)
+    video, label = chosen.nonzero(as_tuple=True)
+    return model.describe(evidence, batch.mask)[video, label], video, label, weights[video, label]
 
 
 def choose_rows(labels: list[torch.Tensor], num_classes: int, others: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -37,11 +37,13 @@ def fit_evidence(detector: Detector, dataset: FeatureDataset, config: DetectorCo
     grams, moments, steps = _sums(detector, dataset, fold_of, folds)
 
     strength = config.ridge * steps
-    weights = solve_ridge(grams.sum(dim=1), moments.sum(dim=1), strength)
+    gram, moment = grams.sum(dim=1), moments.sum(dim=1)  # of all folds
+    weights = solve_ridge(gram, moment, strength)
     evidence.weight.copy_(weights)
     if folds > 1:
-        others = ((grams.sum(dim=1) - grams[:, f], moments.sum(dim=1) - moments[:, f]) for f in range(folds))
-        held_out = [solve_ridge(gram, moment, strength).float() for gram, moment in others]
+        held_out = [
+            solve_ridge(gram - grams[:, fold], moment - moments[:, fold], strength).float() for fold in range(folds)
+        ]
     else:
         held_out = [weights.float()]
     del grams, moments

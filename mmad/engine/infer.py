@@ -77,16 +77,12 @@ def pick_candidates(output: DetectorOutput, first: int, own_from: int, own_to: i
 def finish(found: list[Candidates], track: FeatureTrack, config: InferConfig) -> Detections:
     """Seconds, inside the video, suppressed per class; the best `max_detections`, for long videos a window's worth."""
     segments, labels, scores = (
-        torch.cat([getattr(item, name) for item in found]) for name in ("segments", "labels", "scores")
+        torch.cat([getattr(item, name) for item in found]).cpu() for name in ("segments", "labels", "scores")
     )
-    seconds = clip(track.grid.to_seconds(segments.cpu().double()), 0.0, track.duration)
+    seconds = clip(track.grid.to_seconds(segments.double()), 0.0, track.duration)
     most = config.max_detections * len(found)
-    kept, values = suppress(
-        seconds, scores.cpu(), labels.cpu(), config.nms, config.sigma, config.iou, config.min_score, most
-    )
-    return Detections(
-        track.video_id, seconds[kept].cpu().numpy(), labels[kept].cpu().numpy(), values.clamp(0, 1).cpu().numpy()
-    )
+    kept, values = suppress(seconds, scores, labels, config.nms, config.sigma, config.iou, config.min_score, most)
+    return Detections(track.video_id, seconds[kept].numpy(), labels[kept].numpy(), values.clamp(0, 1).numpy())
 
 
 class Pipeline:
@@ -132,8 +128,8 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
 def _require_sane(detector: Detector, path: str | Path) -> None:
     """Numbers that no training leaves behind would only show as videos in which nothing is found."""
     finite = all(value.isfinite().all() for value in detector.state_dict().values())
-    positive = (detector.length, detector.evidence.deviation, detector.evidence.scale, detector.count + 1)
-    if not (finite and all((value > 0).all() for value in positive)):
+    positive = (detector.length, detector.evidence.deviation, detector.evidence.scale)
+    if not (finite and all((value > 0).all() for value in positive) and (detector.count >= 0).all()):
         raise InputError(path, "holds weights that are no numbers, or lengths that are not positive", "is it damaged?")
 
 

@@ -22,11 +22,11 @@ def assign(segments: Tensor, rows: Tensor, mask: Tensor, centre: float) -> tuple
     live = mask[rows]  # (M, T)
     middle, half = segments.mean(dim=1, keepdim=True), (segments[:, 1:] - segments[:, :1]) / 2  # (M, 1)
     away = (at - middle).abs()
-    answers = live & (away <= half) & (away <= 2 * half * centre)
+    within = live & (away <= half)
+    answers = within & (away <= 2 * half * centre)
     nearest = away.masked_fill(~live, torch.inf).argmin(dim=1)
     lonely = ~answers.any(dim=1)
     answers[lonely, nearest[lonely]] = True
-    within = live & (away <= half)
     inside = torch.zeros_like(mask)
     action, step = within.nonzero(as_tuple=True)
     inside[rows[action], step] = True

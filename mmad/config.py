@@ -116,7 +116,9 @@ class InferConfig:
 
     max_detections: int = 200  # a video (or a stretch of one `window` long, for long videos)
     candidates: int = 2000  # best-scored ones that go into suppression, per video or window
-    nms: str = "soft"  # "soft" (Gaussian), "hard", or "none"; always per class
+    nms: str = "soft"  # "soft" (Gaussian), "hard", or "none"
+    per_class: bool = True  # only detections of one class suppress each other; micro-actions overlap
+    vote: float = 0.0  # kept segments move to the mean of the candidates with this IoU or more; 0: they do not
     sigma: float = 0.5  # of soft-NMS
     iou: float = 0.5  # of hard NMS
     min_score: float = 0.0  # 0 keeps everything: thresholds only cost mAP
@@ -125,7 +127,7 @@ class InferConfig:
     def __post_init__(self):
         require("nms", self.nms, ("soft", "hard", "none"))
         require_positive(self, "max_detections", "candidates", "window", "sigma")
-        require_between(self, 0, 1, "iou", "min_score")
+        require_between(self, 0, 1, "iou", "min_score", "vote")
 
 
 @dataclass
@@ -159,19 +161,16 @@ class LossConfig:
     """Weights of the detector's losses, and what they are taken over."""
 
     boundary: float = 1.0  # DIoU of the coarse and of the refined boundaries, beside the classification loss
-    edge: float = 1.0  # focal loss of where actions start and end
-    shift: float = 0.2  # of where between two steps
     alpha: float = 0.25  # focal: weight of the positives
     gamma: float = 2.0  # focal: how much easy steps are played down
     centre: float = 0.3  # steps within this many lengths of an action's middle answer for it
-    edge_width: float = 0.75  # steps: of the bumps about starts and ends
     pairs: int = 12  # steps of an action, at random, whose boundaries are judged
     others: int = 16  # classes a video that are not in it, at random; they stand for all of those
 
     def __post_init__(self):
         require_between(self, 0, 1, "alpha")
-        require_between(self, 0, 1e6, "boundary", "edge", "shift", "gamma")
-        require_positive(self, "centre", "edge_width", "pairs", "others")
+        require_between(self, 0, 1e6, "boundary", "gamma")
+        require_positive(self, "centre", "pairs", "others")
 
 
 @dataclass

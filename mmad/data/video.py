@@ -28,7 +28,8 @@ class VideoInfo:
 
     timestamps: (num_frames,) presentation times of the shown frames in units of `time_base` seconds, ascending.
     expected_frames: what the file's own index promises, more than num_frames where the file is cut off.
-    hidden_packets: frames stored but not shown (edit list).
+    hidden_packets: frames stored but not shown (edit list). timed: whether frames carry these timestamps; where they do
+    not, they are counted: frame i is the i-th that is decoded.
     """
 
     path: Path
@@ -40,6 +41,7 @@ class VideoInfo:
     frame_duration: float
     expected_frames: int
     hidden_packets: int
+    timed: bool
 
     @property
     def num_frames(self) -> int:
@@ -91,6 +93,7 @@ def probe(path: str | Path) -> VideoInfo:
     with _open(path) as container:
         video = _video_stream(container, path)
         timestamps, hidden, decoded_until = [], 0, None
+        timed = container.format.name != "avi"  # has times of decoding only; with B frames those are others
         try:
             for packet in container.demux(video):
                 if not packet.size:
@@ -101,7 +104,7 @@ def probe(path: str | Path) -> VideoInfo:
                 if packet.is_discard:
                     hidden += 1
                 else:
-                    timestamps.append(packet.pts)
+                    timestamps.append(packet.pts if timed else packet.dts)
         except av.error.FFmpegError:
             pass  # cut off: the frames up to here count, `stream` will say how many
         time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
@@ -109,7 +112,8 @@ def probe(path: str | Path) -> VideoInfo:
     with _open(path) as container:
         frame = _first_frame(container, path)
     frame_duration = 1 / float(rate) if rate else 0.04
-    if any(stamp is None for stamp in timestamps):  # a container without timestamps (raw streams, some AVI)
+    if None in timestamps:  # raw streams
+        timed = False
         time_base = frame_duration
         timestamps = range(len(timestamps))
     stamps = np.sort(np.asarray(timestamps, dtype=np.int64))
@@ -120,7 +124,7 @@ def probe(path: str | Path) -> VideoInfo:
     rotation = round(frame.rotation / 90) * 90 % 360
     width, height = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
     expected = max(len(stamps), promised)
-    return VideoInfo(path, width, height, rotation, stamps, time_base, frame_duration, expected, hidden)
+    return VideoInfo(path, width, height, rotation, stamps, time_base, frame_duration, expected, hidden, timed)
 
 
 def stream(
@@ -128,7 +132,8 @@ def stream(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (frame index, (H, W, 3) uint8 RGB) in order, in bounded memory however slow the consumer is.
 
-    indices: ascending; only these are converted to RGB (all frames are decoded, as H.264 demands). Default: all.
+    indices: ascending; only these are converted to RGB, and of the others only those decoded on which they depend (of
+    the MA-52 clips, with every fourth frame asked for, half). Default: all.
     size: (height, width) of the upright picture to resize to inside the decoder, bilinear. Default: full size.
     Raises `BrokenVideo` after the last good frame if the file ends early. Reads with PyAV.
     """
@@ -142,8 +147,8 @@ def stream(
     with _open(info.path) as container:
         video = _video_stream(container, info.path)
         video.thread_type = "AUTO"
-        for position, (frame, failed) in enumerate(_decode(container, video)):
-            stamp = position if frame.pts is None else frame.pts
+        for position, (frame, failed) in enumerate(_decode(container, video, _unwanted(info, wanted))):
+            stamp = frame.pts if info.timed and frame.pts is not None else info.timestamps[min(position, last)]
             if failed and shown < last and stamp > info.timestamps[shown + 1]:
                 break  # decoded by another thread from the frame that could not be
             # Before the first shown frame (edit list) this loop does nothing; after a lost frame it runs twice.
@@ -190,6 +195,8 @@ def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
         return "pyav", "the file has an edit list, from which decord returns wrong frames"
     if info.expected_frames > info.num_frames:
         return "pyav", "the file is cut off"
+    if not info.timed:
+        return "pyav", "the file has no times of presentation"
     count = _decord_length(info.path)
     if count != info.num_frames:
         return "pyav", f"decord counts {count} frames of {info.num_frames}"
@@ -250,12 +257,26 @@ def _video_stream(container, path: Path):
     return streams[0]
 
 
-def _decode(container, video) -> Iterator[tuple[av.VideoFrame, bool]]:
-    """(frame, False) of all; at the first packet that cannot be decoded, (frame, True) of those still held."""
+def _unwanted(info: VideoInfo, wanted: set[int] | None) -> frozenset[int]:
+    """Timestamps of the frames that nobody asked for; none where the file has no timestamps, or is cut off: there it
+    matters which frames are missing."""
+    if wanted is None or not info.timed or info.expected_frames > info.num_frames:
+        return frozenset()
+    asked = info.timestamps[list(wanted)]
+    return frozenset(info.timestamps.tolist()).difference(asked.tolist())
+
+
+def _decode(container, video, unwanted: frozenset[int] = frozenset()) -> Iterator[tuple[av.VideoFrame, bool]]:
+    """(frame, False) of all; at the first packet that cannot be decoded, (frame, True) of those still held.
+
+    unwanted: timestamps of frames that are left out where no other frame is built on them (most B frames).
+    """
     try:
         for packet in container.demux(video):
             if packet.is_corrupt:  # the file ends inside it
                 break
+            if unwanted:
+                video.codec_context.skip_frame = "NONREF" if packet.pts in unwanted else "DEFAULT"
             for frame in packet.decode():
                 yield frame, False
         else:

@@ -31,6 +31,7 @@ from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack, TimeGrid
 
+PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory however slow it is
 
 
@@ -75,6 +76,10 @@ class Extractor:
         self.frames = config.frames or kind.frames
         self.device = choose_device(config.device)
         self.network.to(self.device)
+        if kind.streams and self.device.type in ("cpu", "cuda"):
+            self.network.to(memory_format=torch.channels_last)  # the same features, up to a quarter faster
+        # On a CPU reading and computing would only take each other's cores, and each does better with all of them.
+        self.reads_ahead = self.device.type != "cpu"
         self.settings = {
             "backbone": config.backbone.name,
             "shift": config.backbone.shift,
@@ -104,31 +109,36 @@ class Extractor:
         return Plan(video_id, info, clips.step_grid(config.stride, fps), np.minimum(frames, info.num_frames - 1))
 
     def extract(
-        self, videos: Iterable[tuple[str, Path]], on_step: Callable[[int], None] | None = None
+        self, videos: Iterable[tuple[str, Path]], on_progress: Callable[[int, float], None] | None = None
     ) -> Iterator[Extracted]:
-        """Yield an `Extracted` for each (video id, path), in order. on_step: told how many more steps were computed."""
+        """Yield an `Extracted` for each (video id, path), in order.
+
+        on_progress: told how many more steps were computed, and how many videos they make (fractions of 1).
+        """
         network = _Reel(self) if self.config.mode == "dense" else _Clips(self)
         results = _Results(self)
         inputs: list[Tensor] = []
         starts: list[bool] = []  # of each input, whether it is the first of its video
+        shares: list[float] = []  # of each input, what part it is of its video
 
         def compute() -> None:
             results.add(network.push(torch.stack(inputs), starts))
-            if on_step is not None:
-                on_step(len(inputs))
-            inputs.clear()
-            starts.clear()
+            if on_progress is not None:
+                on_progress(len(inputs), sum(shares))
+            for gathered in (inputs, starts, shares):
+                gathered.clear()
 
-        with closing(_in_background(lambda: self._read(videos))) as messages:
+        reading = _in_background(lambda: self._read(videos)) if self.reads_ahead else self._read(videos)
+        with closing(reading) as messages:
             first = False
             for kind, content in messages:
                 if kind == "begin":
                     results.begin(content)
                     first = True
                 elif kind == "input":
-                    results.count()
                     inputs.append(content)
                     starts.append(first)
+                    shares.append(results.count())
                     first = False
                     if len(inputs) == network.batch:
                         compute()
@@ -141,7 +151,7 @@ class Extractor:
             yield from results.ready()
 
     def _read(self, videos: Iterable[tuple[str, Path]]) -> Iterator[tuple]:
-        """In the background thread, for each video: ("begin", plan or id), ("input", pixels) ..., ("end", problem)."""
+        """For each video: ("begin", plan or id), ("input", pixels) ..., ("end", problem)."""
         for video_id, path in videos:
             problem = None
             try:
@@ -223,10 +233,16 @@ class _Clips:
 
 @dataclass
 class _Pending:
-    """A video whose features are being computed. steps: how many it has so far; ended: whether that is all."""
+    """A video whose features are being computed.
+
+    values: (steps, C), filled from the front. begun, filled: how many steps went into the network, and came out.
+    ended: whether no more will go in.
+    """
 
     plan: Plan | str  # the id alone where the video could not be opened
-    steps: int = 0
+    values: np.ndarray | None = None
+    begun: int = 0
+    filled: int = 0
     ended: bool = False
     problem: InputError | None = None
 
@@ -236,7 +252,6 @@ class _Results:
 
     def __init__(self, extractor: Extractor):
         self.extractor = extractor
-        self.rows: list[np.ndarray] = []  # of the first pending video, and what follows it
         self.pending: list[_Pending] = []
 
     def begin(self, plan: Plan | str) -> None:
@@ -245,27 +260,31 @@ class _Results:
     def end(self, problem: InputError | None) -> None:
         self.pending[-1].ended, self.pending[-1].problem = True, problem
 
-    def count(self) -> None:
-        self.pending[-1].steps += 1
+    def count(self) -> float:
+        """One more input of the video that is being read; returns what part of it that is."""
+        self.pending[-1].begun += 1
+        return 1 / len(self.pending[-1].plan.frames)
 
     def add(self, features: Tensor) -> None:
-        if features.numel():
-            self.rows.append(features.float().cpu().numpy())
+        rows = features.float().cpu().numpy()
+        for video in self.pending:
+            mine = rows[: video.begun - video.filled]
+            if len(mine):
+                if video.values is None:
+                    video.values = np.empty((len(video.plan.frames), rows.shape[1]), dtype=np.float32)
+                video.values[video.filled : video.filled + len(mine)] = mine
+                video.filled, rows = video.filled + len(mine), rows[len(mine) :]
 
     def ready(self) -> Iterator[Extracted]:
         """The videos, in order, whose rows are all there."""
-        while self.pending and self.pending[0].ended:
-            video = self.pending[0]
-            if sum(len(rows) for rows in self.rows) < video.steps:
-                return
-            self.pending.pop(0)
-            if video.steps == 0:
+        while self.pending and self.pending[0].ended and self.pending[0].filled == self.pending[0].begun:
+            video = self.pending.pop(0)
+            if video.values is None:
                 video_id = video.plan if isinstance(video.plan, str) else video.plan.video_id
                 yield Extracted(video_id, problem=video.problem)
-                continue
-            rows = np.concatenate(self.rows)
-            self.rows = [rows[video.steps :]]
-            yield Extracted(video.plan.video_id, self._track(video, rows[: video.steps]), video.problem)
+            else:
+                track = self._track(video, video.values[: video.filled])
+                yield Extracted(video.plan.video_id, track, video.problem)
 
     def _track(self, video: _Pending, values: np.ndarray) -> FeatureTrack:
         plan, info = video.plan, video.plan.info
@@ -391,19 +410,20 @@ def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: st
     if done_already:
         print(f"{done_already} of {len(videos)} videos are done already")
     steps, began = 0, time.perf_counter()
-    with tqdm(total=len(todo), unit="video", disable=None) as bar:
+    with tqdm(total=len(todo), disable=None, bar_format=PROGRESS) as bar:
 
-        def count(more: int) -> None:
+        def count(more: int, share: float) -> None:
             nonlocal steps
             steps += more
-            bar.set_postfix_str(f"{steps / (time.perf_counter() - began):.1f} steps/s")
+            bar.set_postfix_str(f"{steps / (time.perf_counter() - began):.1f} steps/s", refresh=False)
+            bar.update(share)
 
-        for item in extractor.extract(todo, count):
+        for whole, item in enumerate(extractor.extract(todo, count), start=1):
             if item.track is not None:
                 save_track(out, item.track)
             if item.problem is not None:
                 problems.append(str(item.problem))
-            bar.update()
+            bar.update(max(whole - bar.n, 0))  # what could not be read of it
     seconds = time.perf_counter() - began
     print(f"{len(videos) - len(problems)} of {len(videos)} videos are whole, features in {out}")
     if steps:

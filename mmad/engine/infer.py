@@ -1,11 +1,11 @@
 """From the detector's output to detections in seconds, for videos of any length.
 
 A long video goes through the detector in overlapping windows. Each step belongs to one window, the one in whose middle
-it lies, so nothing is seen twice and no seam shows; suppression then runs over the whole video.
+it lies, and what is said of the steps is put together again before boundaries are read from it: a window holds all
+that bears on its middle, so the detections do not depend on where the video was cut.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +18,42 @@ from mmad.engine.extract import Extractor, choose_device
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.models import build_detector
-from mmad.models.detector import Detector, DetectorOutput
-from mmad.ops.segments import clip, suppress
+from mmad.models.detector import Detector
+from mmad.ops.curves import Curves, side_by_side
+from mmad.ops.segments import clip, suppress, vote
 from mmad.records import Detections, FeatureTrack
 
-
-@dataclass
-class Candidates:
-    """What may become detections. segments: (M, 2) steps of the whole video. labels, scores: (M,)."""
-
-    segments: Tensor
-    labels: Tensor
-    scores: Tensor
+PAIRS = 8192  # candidates whose boundaries are refined at once: some 10 MB
 
 
 @torch.inference_mode()
 def detect_track(model: Detector, track: FeatureTrack, config: InferConfig) -> Detections:
     """The detections in one video from its features. The model is in eval mode; its device is used."""
+    curves = whole_curves(model, track, config.window)
+    stretches = -(-len(track.values) // config.window)
+    segments, labels, scores = pick_candidates(curves, stretches * config.candidates, config.min_score)
+    segments = clip(track.grid.to_seconds(segments), 0.0, track.duration)
+    groups = labels if config.per_class else torch.zeros_like(labels)
+    most = stretches * config.max_detections
+    kept, values = suppress(segments, scores, groups, config.nms, config.sigma, config.iou, config.min_score, most)
+    found = segments[kept]
+    if config.vote:
+        for group in groups[kept].unique():
+            voters = groups == group
+            mine = groups[kept] == group
+            found[mine] = vote(found[mine], segments[voters], scores[voters].double(), config.vote)
+    return Detections(track.video_id, found.numpy(), labels[kept].numpy(), values.clamp(0, 1).numpy())
+
+
+def whole_curves(model: Detector, track: FeatureTrack, window: int) -> Curves:
+    """What the model says of each class (K rows) along the whole video, seen `window` steps at a time."""
     device = next(model.parameters()).device
-    found = []
-    for first, own_from, own_to in windows(len(track.values), config.window):
-        values = np.array(track.values[first : first + config.window], dtype=np.float32)
-        features = torch.from_numpy(values).to(device)[None]
+    parts = []
+    for first, own_from, own_to in windows(len(track.values), window):
+        features = torch.from_numpy(np.array(track.values[first : first + window], dtype=np.float32)).to(device)[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=device)
-        found.append(pick_candidates(model(features, mask), first, own_from, own_to, config))
-    return finish(found, track, config)
+        parts.append(model(features, mask).curves.stretch(own_from - first, own_to - first))
+    return side_by_side(parts)
 
 
 def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:
@@ -62,27 +73,17 @@ def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:
         first, own_from = first + hop, own_to
 
 
-def pick_candidates(output: DetectorOutput, first: int, own_from: int, own_to: int, config: InferConfig) -> Candidates:
-    """The best-scored (class, step) pairs of one window (batch of one) among the steps that it owns."""
-    scores = torch.sigmoid(output.curves.logits.float())  # (K, T): a batch of one has a row for each class
-    scores = scores[:, own_from - first : own_to - first]
-    best = torch.topk(scores.flatten(), min(config.candidates, scores.numel()))
-    real = best.values > config.min_score
-    chosen, values = best.indices[real], best.values[real]
-    labels, steps = chosen // scores.shape[1], chosen % scores.shape[1] + own_from - first
-    segments = output.curves.segments(labels, steps).sort(dim=1).values
-    return Candidates(segments.float() + first, labels, values)
-
-
-def finish(found: list[Candidates], track: FeatureTrack, config: InferConfig) -> Detections:
-    """Seconds, inside the video, suppressed per class; the best `max_detections`, for long videos a window's worth."""
-    segments, labels, scores = (
-        torch.cat([getattr(item, name) for item in found]).cpu() for name in ("segments", "labels", "scores")
-    )
-    seconds = clip(track.grid.to_seconds(segments.double()), 0.0, track.duration)
-    most = config.max_detections * len(found)
-    kept, values = suppress(seconds, scores, labels, config.nms, config.sigma, config.iou, config.min_score, most)
-    return Detections(track.video_id, seconds[kept].numpy(), labels[kept].numpy(), values.clamp(0, 1).numpy())
+def pick_candidates(curves: Curves, most: int, min_score: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The best-scored (class, step) pairs of one video: segments (M, 2) float64 steps, labels (M,), scores (M,); on the
+    CPU."""
+    scores = torch.sigmoid(curves.logits.float())  # (K, T)
+    best = torch.topk(scores.flatten(), min(most, scores.numel()))
+    real = best.values > min_score
+    chosen, scores = best.indices[real], best.values[real]
+    labels, steps = chosen // curves.logits.shape[1], chosen % curves.logits.shape[1]
+    pairs = [curves.boundaries(*some).cpu() for some in zip(labels.split(PAIRS), steps.split(PAIRS))]
+    steps = steps.cpu().double()[:, None]
+    return (steps + torch.cat(pairs)).sort(dim=1).values, labels.cpu(), scores.cpu()
 
 
 class Pipeline:

@@ -92,18 +92,20 @@ def match(
     found_video (M,) and found_segments (M, 2) best first, truth_video (N,), truth_segments (N, 2); a video is a number.
     """
     taken = np.full((len(thresholds), len(found_video)), -1)
-    truths_of: dict[int, list[int]] = {}
-    for n in reversed(range(len(truth_video))):  # of two truths with equal IoU the official code takes the later
-        truths_of.setdefault(int(truth_video[n]), []).append(n)
-    founds_of: dict[int, list[int]] = {}
-    for m, video in enumerate(found_video.tolist()):
-        if video in truths_of:
-            founds_of.setdefault(video, []).append(m)
+    truths_of = _by_value(truth_video, np.arange(len(truth_video)))
+    founds_of = _by_value(found_video, np.flatnonzero(np.isin(found_video, truth_video)))
     for video, founds in founds_of.items():
-        truths = np.asarray(truths_of[video])
+        truths = truths_of[video][::-1]  # of two truths with equal IoU the official code takes the later
         best = _take_best_free(tiou(found_segments[founds], truth_segments[truths]), thresholds)
         taken[:, founds] = np.where(best < 0, -1, truths[best])
     return taken
+
+
+def _by_value(values: np.ndarray, indices: np.ndarray) -> dict[int, np.ndarray]:
+    """{value: those of the ascending indices at which it stands}"""
+    order = indices[np.argsort(values[indices], kind="stable")]
+    found, first = np.unique(values[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(order, first[1:])))
 
 
 def _take_best_free(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ class DetectorOutput:
         """(B, T, K, 2) start and end in steps of the action that each point and class stands for."""
         batch, steps, num_classes = self.logits.shape
         row = torch.arange(batch * num_classes, device=self.logits.device)
-        pairs = [self.curves.segments(row, torch.full_like(row, step)) for step in range(steps)]
+        pairs = [step + self.curves.boundaries(row, torch.full_like(row, step)) for step in range(steps)]
         return torch.stack(pairs, dim=1).sort(dim=2).values.view(batch, num_classes, steps, 2).transpose(1, 2)
 
 
@@ -58,6 +58,7 @@ class Detector(nn.Module):
         self.num_classes, self.num_parts = len(labels), len(labels.parts)
         self.evidence = Evidence(channels, self.num_classes + self.num_parts, config)
         self.register_buffer("part_of", torch.tensor(labels.part_of), persistent=False)  # the labels say it
+        self.members = [[k for k, p in enumerate(labels.part_of) if p == part] for part in range(self.num_parts)]
         self.register_buffer("length", torch.ones(self.num_classes))  # median of a class in training, steps
         self.register_buffer("count", torch.zeros(self.num_classes))  # actions of a class in training
         roles = ROLES * self.evidence.views
@@ -76,6 +77,8 @@ class Detector(nn.Module):
         inputs = self.describe(self.evidence(features, mask), mask)  # (B, K, T, I)
         label = torch.arange(self.num_classes, device=mask.device).repeat(batch)
         curves = self.decode(inputs.flatten(0, 1), mask.repeat_interleave(self.num_classes, dim=0), label)
+        unknown = self.count[label, None] == 0  # nothing can be said of a class without one example
+        curves.logits = curves.logits.masked_fill(unknown, -torch.inf)
         logits = curves.logits.view(batch, self.num_classes, steps).transpose(1, 2)
         return DetectorOutput(logits, mask, curves)
 
@@ -93,7 +96,7 @@ class Detector(nn.Module):
         near_ends = torch.stack([step.expand_as(from_end), from_end.clamp(min=0)], dim=2)
         near_ends = torch.exp(-near_ends / EDGE_REACH)[:, :, None].expand(-1, -1, self.num_classes, -1)
         kind = torch.stack([torch.log1p(self.count) / 4 - 0.5, self.length.log() / 2 - 1], dim=1).expand_as(near_ends)
-        told = [own, parts[:, :, self.part_of], rivals(during, self.part_of), strongest, near_ends, kind]
+        told = [own, parts[:, :, self.part_of], rivals(during, self.members), strongest, near_ends, kind]
         return torch.cat(told, dim=3).transpose(1, 2)
 
     def decode(self, inputs: Tensor, mask: Tensor, label: Tensor) -> Curves:
@@ -104,19 +107,21 @@ class Detector(nn.Module):
         """The network's seven numbers a step (N, T, 7) as curves, for classes that last length (N,) steps."""
         logits, offsets, edges, shifts = predicted.split([1, 2, 2, 2], dim=2)
         offsets = torch.exp(offsets.clamp(-6, 4)) * length[:, None, None] / 2  # from a step to its start and end
-        at = torch.arange(mask.shape[1], device=mask.device, dtype=offsets.dtype)[:, None]
-        coarse = torch.cat([at - offsets[..., :1], at + offsets[..., 1:]], dim=2)
+        coarse = offsets * offsets.new_tensor([-1.0, 1.0])
         base, share = F.softplus(self.spread)
         spread = base + share * offsets.detach().sum(dim=2, keepdim=True)
         return Curves(logits[..., 0], coarse, spread, edges, self.sharpness, shifts, mask)
 
 
-def rivals(during: Tensor, part_of: Tensor) -> Tensor:
+def rivals(during: Tensor, members: list[list[int]]) -> Tensor:
     """The largest value among the other classes of the same body part; -3 for a class that is alone in it.
 
-    (B, T, K, V) -> (B, T, K, V)
+    (B, T, K, V) and the classes of each part -> (B, T, K, V)
     """
-    others = part_of[:, None] == part_of[None, :]
-    others &= ~torch.eye(len(part_of), dtype=torch.bool, device=part_of.device)
-    alone = torch.full_like(during[:, :, 0], -3.0)
-    return torch.stack([during[:, :, other].amax(dim=2) if other.any() else alone for other in others], dim=2)
+    others = torch.full_like(during, -3.0)
+    for mine in members:
+        if len(mine) > 1:
+            best = during[:, :, mine].topk(2, dim=2)
+            is_best = best.indices[:, :, :1] == torch.arange(len(mine), device=during.device)[:, None]
+            others[:, :, mine] = torch.where(is_best, best.values[:, :, 1:], best.values[:, :, :1])
+    return others

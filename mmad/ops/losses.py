@@ -20,12 +20,6 @@ def focal_loss(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: floa
     return weight * miss**gamma * cross_entropy
 
 
-def quality_focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0) -> Tensor:
-    """Focal loss of every element for targets anywhere in [0, 1], unreduced. Li et al., NeurIPS 2020."""
-    cross_entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return (torch.sigmoid(logits) - targets).abs() ** gamma * cross_entropy
-
-
 def diou_loss(segments: Tensor, targets: Tensor) -> Tensor:
     """1 - DIoU of pairs of segments: (..., 2), (..., 2) -> (...) in [0, 2)."""
     return 1 - paired_diou(segments, targets)
@@ -34,7 +28,7 @@ def diou_loss(segments: Tensor, targets: Tensor) -> Tensor:
 def detection_losses(
     curves: Curves, segments: Tensor, rows: Tensor, weights: Tensor, config: LossConfig
 ) -> dict[str, Tensor]:
-    """{"classify", "coarse", "refine", "edge", "shift"}, all relative to the number of actions.
+    """{"classify", "coarse", "refine"}, all relative to the number of actions.
 
     segments (M, 2) steps and rows (M,): the actions and where in the curves they belong; M = 0 is legal. weights (N,):
     how many rows each row speaks for.
@@ -47,15 +41,9 @@ def detection_losses(
     some = torch.rand(len(action), device=action.device) < config.pairs / answers_of  # of long actions, a sample
     action, step = action[some], step[some]
     share = 1 / torch.bincount(action, minlength=len(segments))[action]  # actions count alike, however long
-    row, target = rows[action], segments[action]
-    found = {"coarse": curves.coarse[row, step], "refine": curves.segments(row, step)}
+    row, target = rows[action], segments[action] - step[:, None]
+    found = {"coarse": curves.coarse[row, step], "refine": curves.boundaries(row, step)}
     losses |= {name: config.boundary * (diou_loss(pair, target) * share).sum() / count for name, pair in found.items()}
-
-    chance, near, shift = edge_targets(segments, rows, curves.mask, config.edge_width)
-    edge = quality_focal_loss(curves.edges, chance) * curves.mask[..., None] * weights[:, None, None]
-    off = F.smooth_l1_loss(curves.shifts, shift, beta=0.5, reduction="none") * near
-    losses["edge"] = config.edge * edge.sum() / count
-    losses["shift"] = config.shift * off.sum() / count
     return losses
 
 
@@ -65,28 +53,6 @@ def _classify(curves, row, step, answers_of, inside, weights, config: LossConfig
     target[row, step] = 1.0
     weight[row, step] = (2 / answers_of).clamp(max=1).to(weight.dtype)
     return (focal_loss(curves.logits, target, config.alpha, config.gamma) * weight * weights[:, None]).sum()
-
-
-def edge_targets(segments: Tensor, rows: Tensor, mask: Tensor, width: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Where actions start and end, on the steps of N rows: chance, near and shift, each (N, T, 2).
-
-    segments (M, 2) steps, rows (M,), mask (N, T). chance: a bump of standard deviation `width` steps about each
-    boundary, 1 at the nearest step. near: True within two steps of a boundary, and shift: the steps from there to it.
-    """
-    chance = torch.zeros(*mask.shape, 2, device=mask.device)
-    shift, near = torch.zeros_like(chance), torch.zeros_like(chance, dtype=torch.bool)
-    at = torch.arange(mask.shape[1], device=mask.device)[:, None]
-    for pair, row in zip(segments, rows.tolist()):
-        away = pair - at  # (T, 2)
-        bump = torch.exp(-0.5 * (away / width) ** 2)
-        nearest = away.abs().masked_fill(~mask[row, :, None], torch.inf).argmin(dim=0)
-        bump[nearest, torch.arange(2, device=mask.device)] = 1.0
-        chance[row] = torch.maximum(chance[row], bump * mask[row, :, None])
-        close = (away.abs() <= 2) & mask[row, :, None]
-        close &= ~near[row] | (away.abs() < shift[row].abs())  # of two boundaries the nearer
-        shift[row] = torch.where(close, away, shift[row])
-        near[row] |= close
-    return chance, near, shift
 
 
 def recognition_losses(

@@ -53,7 +53,8 @@ def suppress(
     min_score: float = 0.0,
     most: int = 200,
 ) -> tuple[Tensor, Tensor]:
-    """Non-maximum suppression per class: indices of the kept (at most `most`) and their scores, best first.
+    """Non-maximum suppression per class; with one label for all, over all classes. Returns indices of the kept (at most
+    `most`) and their scores, best first.
 
     segments (M, 2), scores (M,) >= 0, labels (M,) class ids. kind: "soft" lowers the score of a neighbour of a better
     one of its class by exp(-IoU^2 / sigma) (Bodla et al., ICCV 2017); "hard" removes neighbours with IoU above `iou`;
@@ -98,3 +99,20 @@ def suppress(
         best[k] = remaining.max()
     picked = np.asarray(picked, dtype=np.int64)
     return torch.from_numpy(order[picked]).to(device), torch.tensor(picked_scores, dtype=torch.float64, device=device)
+
+
+def vote(kept: Tensor, segments: Tensor, scores: Tensor, iou: float) -> Tensor:
+    """Segments moved to the mean of the candidates about them: (M, 2), (N, 2), (N,) -> (M, 2).
+
+    Each is averaged over the candidates whose IoU with it is `iou` or more, weighted by score times IoU: for
+    class-agnostic suppression over all candidates, for each class over its own. One without any stays. Source:
+    Gidaris and Komodakis, ICCV 2015, on a line, as ActionFormer does it.
+    """
+    moved = kept.clone()
+    at_once = max(2**22 // max(len(segments), 1), 1)  # bounds memory: some 32 MB of IoU
+    for some, part in zip(moved.split(at_once), kept.split(at_once)):
+        overlap = iou_matrix(part, segments)
+        weights = overlap * scores * (overlap >= iou)
+        total = weights.sum(dim=1, keepdim=True)
+        some.copy_(torch.where(total > 0, weights @ segments / total.clamp(min=1e-12), part))
+    return moved

@@ -95,8 +95,8 @@ def test_stream_decodes_no_further_than_the_consumer_asks(tmp_path, monkeypatch)
     decoded = []
     real = video._decode
 
-    def counting(container, track):
-        for item in real(container, track):
+    def counting(*given):
+        for item in real(*given):
             decoded.append(item)
             yield item
 
@@ -108,6 +108,31 @@ def test_stream_decodes_no_further_than_the_consumer_asks(tmp_path, monkeypatch)
         next(frames)
     assert len(decoded) == 3  # the rest waits in the file however slow the consumer is
     frames.close()
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+@pytest.mark.parametrize("between", [0, 1, 3])
+def test_frames_that_nobody_needs_are_not_decoded(tmp_path, monkeypatch, between, suffix):
+    """Every frame by itself is the same as among all; B frames in between are left out."""
+    decoded = []
+    real = video._decode
+
+    def counting(*given):
+        for item in real(*given):
+            decoded.append(item)
+            yield item
+
+    info = probe(write_video(tmp_path / f"a.{suffix}", 48, between=between))
+    every = dict(stream(info))
+    assert said(every.values()) == list(range(48))
+    monkeypatch.setattr(video, "_decode", counting)
+    for chosen in ([*range(2, 48, 4)], [*range(1, 48, 3)], [0, 47], [5, 6, 7, 30]):
+        decoded.clear()
+        found = dict(stream(info, chosen))
+        assert list(found) == chosen
+        assert all(np.array_equal(found[index], every[index]) for index in chosen)
+        if suffix in ("mp4", "mkv") and between:
+            assert len(decoded) <= 36
 
 
 @pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])
@@ -219,6 +244,13 @@ def test_an_edit_list_shows_the_right_frames(tmp_path, hidden, shown):
 @needs_decord
 def test_decord_reads_trimmed_clips(tmp_path):
     assert choose_reader(probe(write_video(tmp_path / "a.mp4"))) == ("decord", "trimmed file that decord reads rightly")
+
+
+def test_pyav_reads_avi(tmp_path):
+    """Which stores no times of presentation: readers that make them up take frames for one another."""
+    path = write_video(tmp_path / "a.avi", 24)
+    assert choose_reader(probe(path))[0] == "pyav"
+    assert said(read_frames(path, [5, 0, 23])) == [5, 0, 23]
 
 
 def test_pyav_without_decord(tmp_path, monkeypatch):

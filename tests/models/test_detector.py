@@ -32,6 +32,7 @@ def stirred(**settings) -> Detector:
     for tensor in (*detector.parameters(), detector.evidence.weight, detector.evidence.mean):
         tensor.data += 0.3 * torch.randn_like(tensor)
     detector.length.uniform_(3, 9)
+    detector.count[:] = torch.tensor([1.0, 9.0, 3.0])
     return detector
 
 
@@ -58,6 +59,7 @@ def test_shapes(batch, steps):
 def test_a_fresh_detector_expects_little_and_usual_lengths():
     detector = tiny()
     detector.length[:] = torch.tensor([4.0, 8.0, 16.0])
+    detector.count[:] = 1
     output = detector(torch.zeros(1, 30, 8), torch.ones(1, 30, dtype=torch.bool))
     assert 0.001 < output.logits.sigmoid().mean() < 0.1
     lengths = (output.curves.coarse[..., 1] - output.curves.coarse[..., 0]).mean(dim=1)
@@ -75,7 +77,7 @@ def test_the_same_class_in_another_row_is_the_same():
     assert_close(curves.logits, output.logits[video, :, label])
     steps = torch.arange(20)
     for row in range(3):
-        pairs = curves.segments(torch.full((20,), row), steps).sort(dim=1).values
+        pairs = (steps[:, None] + curves.boundaries(torch.full((20,), row), steps)).sort(dim=1).values
         assert_close(pairs, output.boundaries[video[row], :, label[row]])
 
 
@@ -122,6 +124,15 @@ def test_classes_do_not_share_boundaries():
     assert (boundaries[:, :, 0] != boundaries[:, :, 1]).any(dim=-1).all()
 
 
+@torch.inference_mode()
+def test_a_class_without_one_example_is_never_found():
+    detector, features, mask = stirred(), clip_of(20), torch.ones(1, 20, dtype=torch.bool)
+    before = detector(features, mask).logits
+    detector.count[1] = 0
+    after = detector(features, mask).logits
+    assert (after[:, :, 1] == -torch.inf).all() and after[:, :, [0, 2]].isfinite().all() and before.isfinite().all()
+
+
 def test_what_the_network_is_told_by_hand():
     """Six kinds of evidence of each of three classes and two parts; numbers say whose and which."""
     detector = tiny()
@@ -142,7 +153,7 @@ def test_what_the_network_is_told_by_hand():
 
 def test_rivals_by_hand():
     during = torch.tensor([[[[1.0], [5.0], [3.0], [9.0]]]])  # one step of four classes
-    assert rivals(during, torch.tensor([0, 0, 0, 1])).flatten().tolist() == [5, 3, 5, -3]
+    assert rivals(during, [[0, 1, 2], [3]]).flatten().tolist() == [5, 3, 5, -3]
 
 
 def test_neighbours_by_hand():
@@ -210,6 +221,7 @@ def learned_by_heart(**settings) -> float:
     """mAP at tIoU 0.9 in the clips that it was trained on."""
     detector = tiny(dilations=[1, 2, 4], **settings).train()
     detector.length[:] = torch.tensor([6.0, 8.0, 20.0])
+    detector.count[:] = torch.tensor([4.0, 4.0, 2.0])
     batch, losses = made_up_evidence(detector), partial(detector_losses, config=DetectionConfig())
     optimizer = torch.optim.AdamW(detector.parameters(), lr=5e-3)
     for _ in range(500):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.ops.segments import clip, iou_matrix, lengths, paired_diou, paired_iou, suppress
+from mmad.ops.segments import clip, iou_matrix, lengths, paired_diou, paired_iou, suppress, vote
 
 PAIRS = {  # name: segment, other, IoU, DIoU = IoU - (distance of the middles / hull)^2
     "identical": ((0, 4), (0, 4), 1, 1),
@@ -124,7 +124,7 @@ def plain_suppress(segments, scores, labels, kind, sigma, iou, min_score, most):
 @pytest.mark.parametrize("kind", ["soft", "hard"])
 def test_suppress_equals_the_plain_one(kind):
     rng = np.random.default_rng(0)
-    for _ in range(300):
+    for _ in range(5000):
         count = int(rng.integers(1, 40))
         start = rng.uniform(0, 10, count)
         segments = np.stack([start, start + rng.exponential(3, count)], axis=1)
@@ -150,3 +150,31 @@ def test_suppress_equals_actionformer(shared, kind):
         # By class and segment: equal scores may stand in any order.
         ours, theirs = (rows[np.lexsort(rows.T)] for rows in (ours, theirs))
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+@pytest.mark.shared
+def test_voting_over_all_classes_equals_actionformer(shared):
+    case = np.load(shared / "golden" / "nms" / "nms_case.npz")
+    for i in range(int(case["n"])):
+        segments, scores, labels = (torch.from_numpy(case[f"in_{name}_{i}"]) for name in ("seg", "score", "label"))
+        segments, scores = segments.double(), scores.double()
+        kept, values = suppress(segments, scores, torch.zeros_like(labels), sigma=0.5, min_score=0.001, most=200)
+        ours = np.column_stack([values, vote(segments[kept], segments, scores, iou=0.7), labels[kept]])
+        theirs = np.column_stack([case[f"soft_agnostic_vote_{name}_{i}"] for name in ("score", "seg", "label")])
+        assert ours.shape == theirs.shape
+        ours, theirs = (rows[np.argsort(-rows[:, 0])] for rows in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
+def test_votes_by_hand():
+    """(1, 5) of score 0.5 and (0, 4) of 1.0 overlap (0, 4) with IoU 3/5 and 1; (2, 6) with 2/6, (8, 9) not at all."""
+    segments = torch.tensor([[0.0, 4], [1, 5], [2, 6], [8, 9]], dtype=torch.float64)
+    scores = torch.tensor([1.0, 0.5, 0.9, 0.9], dtype=torch.float64)
+    moved = vote(segments[[0, 3]], segments, scores, iou=0.5)
+    shift = 0.5 * 0.6 / (1 + 0.5 * 0.6)
+    assert moved[0].tolist() == pytest.approx([shift, 4 + shift])
+    assert moved[1].tolist() == pytest.approx([8, 9])
+    far = torch.tensor([[20.0, 21]], dtype=torch.float64)
+    assert_close(vote(far, segments, scores, iou=0.5), far)  # nobody votes
+    assert vote(far[:0], segments, scores, 0.5).shape == (0, 2)
+    assert_close(vote(far, segments[:0], scores[:0], 0.5), far)

@@ -136,7 +136,6 @@ def rows() -> dict[str, tuple[list[str], list]]:
         "no ends of the video": ([], without(16, 17)),
         "no frequency and length": ([], without(18, 19)),
         "no refinement": ([], [(curves, "refine", lambda coarse, *rest: coarse)]),
-        "refined without edge loss": (["loss.edge=0", "loss.shift=0"], []),
         "no averaged weights": (["train.ema=0"], []),
         "boundaries shared by all classes": (every_class, instead(SharedBoundaries)),
         "queries, matched one to one": (

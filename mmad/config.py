@@ -18,6 +18,7 @@ from mmad.files import write_text
 from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML makes of hopeless text
+ENDS_FELT = 24  # steps: no further than this the detector knows of the ends of a video
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -107,7 +108,7 @@ class DetectorConfig:
 
     def context(self) -> int:
         """How many steps to either side have a say in what is said of a step."""
-        return self.centring + 1 + sum(self.dilations)
+        return max(self.centring, ENDS_FELT) + 1 + sum(self.dilations)
 
 
 @dataclass

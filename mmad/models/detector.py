@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmad.config import DetectorConfig
+from mmad.config import ENDS_FELT, DetectorConfig
 from mmad.labels import LabelSet
 from mmad.models.encoder import TemporalEncoder
 from mmad.models.evidence import Evidence
 from mmad.ops.curves import Curves
 from mmad.ops.evidence import ROLES
 
-EDGE_REACH = 3.0  # steps: how far the ends of a video are felt
+ENDS_FADE = 3.0  # steps: over which the ends of a video are felt less and less
 
 
 @dataclass
@@ -93,8 +93,9 @@ class Detector(nn.Module):
         strongest = during.amax(dim=2, keepdim=True).expand_as(during)
         step = torch.arange(mask.shape[1], device=mask.device)
         from_end = mask.sum(dim=1, keepdim=True) - 1 - step  # (B, T)
-        near_ends = torch.stack([step.expand_as(from_end), from_end.clamp(min=0)], dim=2)
-        near_ends = torch.exp(-near_ends / EDGE_REACH)[:, :, None].expand(-1, -1, self.num_classes, -1)
+        away = torch.stack([step.expand_as(from_end), from_end.clamp(min=0)], dim=2)
+        near_ends = torch.exp(-away / ENDS_FADE) * (away < ENDS_FELT)
+        near_ends = near_ends[:, :, None].expand(-1, -1, self.num_classes, -1)
         kind = torch.stack([torch.log1p(self.count) / 4 - 0.5, self.length.log() / 2 - 1], dim=1).expand_as(near_ends)
         told = [own, parts[:, :, self.part_of], rivals(during, self.members), strongest, near_ends, kind]
         return torch.cat(told, dim=3).transpose(1, 2)

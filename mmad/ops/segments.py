@@ -56,49 +56,62 @@ def suppress(
     """Non-maximum suppression per class; with one label for all, over all classes. Returns indices of the kept (at most
     `most`) and their scores, best first.
 
-    segments (M, 2), scores (M,) >= 0, labels (M,) class ids. kind: "soft" lowers the score of a neighbour of a better
-    one of its class by exp(-IoU^2 / sigma) (Bodla et al., ICCV 2017); "hard" removes neighbours with IoU above `iou`;
-    "none" only sorts. Candidates whose score falls below `min_score` are dropped.
+    segments (M, 2), scores (M,), labels (M,) class ids. kind: "soft" lowers the score of a neighbour of a better one of
+    its class by exp(-IoU^2 / sigma) (Bodla et al., ICCV 2017); "hard" removes neighbours with IoU above `iou`; "none"
+    only sorts. Candidates whose score falls to 0 or below `min_score` are dropped.
 
     Picking the best over all classes and touching only its class gives what class-by-class suppression followed by a
     cut at `most` gives, because picks of a class never rise; it needs `most` picks instead of one for every candidate.
     """
-    device = scores.device
-    order = torch.argsort(labels, stable=True).cpu().numpy()
-    segments_by_class = segments.detach().cpu().double().numpy()[order]
-    left = scores.detach().cpu().double().numpy()[order]
-    classes = labels.detach().cpu().numpy()[order]
-    left[left < min_score] = -1.0  # -1: no candidate any more
+    classes, values = labels.detach().cpu().numpy(), scores.detach().cpu().double().numpy()
+    pairs = segments.detach().cpu().double().numpy()
     if kind == "none":
-        picks = np.argsort(-left, kind="stable")[:most]
-        picks = picks[left[picks] >= 0]
-        return torch.from_numpy(order[picks]).to(device), torch.from_numpy(left[picks]).to(device)
-    first = np.flatnonzero(np.diff(classes, prepend=-1))  # where each class begins
-    last = np.append(first[1:], len(classes))
-    best = np.array([left[a:b].max() for a, b in zip(first, last)])
-    starts, ends = np.ascontiguousarray(segments_by_class.T)
-    picked, picked_scores = [], []
-    while len(picked) < most and len(best):
+        kept = np.argsort(-values, kind="stable")[:most]
+        kept = kept[(values[kept] > 0) & (values[kept] >= min_score)]
+        return torch.from_numpy(kept).to(scores.device), torch.from_numpy(values[kept]).to(scores.device)
+    order = np.argsort(classes, kind="stable")
+    of_class = np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if len(order) else []
+    groups = [_Group(mine, *pairs[mine].T.copy(), values[mine]) for mine in of_class]
+    best = np.array([group.best() for group in groups])
+    kept, kept_scores = [], []
+    while len(kept) < most and len(best):
         k = int(best.argmax())
-        if best[k] < 0:
+        if best[k] <= 0 or best[k] < min_score:
             break
-        here = slice(first[k], last[k])
-        pick = first[k] + int(left[here].argmax())
-        picked.append(pick)
-        picked_scores.append(left[pick])
-        overlap = np.minimum(ends[here], ends[pick]) - np.maximum(starts[here], starts[pick])
-        np.maximum(overlap, 0, out=overlap)
-        overlap /= np.maximum(ends[here] - starts[here] + (ends[pick] - starts[pick]) - overlap, 1e-8)
-        remaining = left[here]
+        kept_scores.append(best[k])
+        index, overlap = groups[k].take_best()
+        kept.append(index)
         if kind == "soft":
-            remaining *= np.where(remaining > 0, np.exp(-(overlap**2) / sigma), 1)
-            remaining[remaining < min_score] = -1.0
+            groups[k].left *= np.exp(overlap * overlap * (-1 / sigma))
         else:
-            remaining[overlap > iou] = -1.0
-        left[pick] = -1.0
-        best[k] = remaining.max()
-    picked = np.asarray(picked, dtype=np.int64)
-    return torch.from_numpy(order[picked]).to(device), torch.tensor(picked_scores, dtype=torch.float64, device=device)
+            groups[k].left[overlap > iou] = 0
+        best[k] = groups[k].best()
+    return (
+        torch.tensor(kept, dtype=torch.int64, device=scores.device),
+        torch.tensor(kept_scores, dtype=torch.float64, device=scores.device),
+    )
+
+
+class _Group:
+    """The candidates of one class. left (M,): what is left of their scores, 0 of those that were taken."""
+
+    def __init__(self, indices: np.ndarray, start: np.ndarray, end: np.ndarray, left: np.ndarray):
+        self.indices, self.start, self.end, self.left = indices, start, end, left
+        self.length = np.maximum(end - start, 1e-8)
+        self.top = 0
+
+    def best(self) -> float:
+        self.top = self.left.argmax()
+        return self.left[self.top]
+
+    def take_best(self) -> tuple[int, np.ndarray]:
+        """The index of the best and its IoU with all, (M,)."""
+        start, end, top = self.start, self.end, self.top
+        shared = np.minimum(end, end[top])
+        shared -= np.maximum(start, start[top])
+        np.maximum(shared, 0, out=shared)
+        self.left[top] = 0
+        return int(self.indices[top]), shared / (self.length + self.length[top] - shared)
 
 
 def vote(kept: Tensor, segments: Tensor, scores: Tensor, iou: float) -> Tensor:

@@ -102,7 +102,7 @@ def stirred():
     return model.eval(), np.random.default_rng(0).normal(size=(3001, 4)).astype(np.float32)
 
 
-@pytest.mark.parametrize("window", [128, 129, 256, 1000])
+@pytest.mark.parametrize("window", [112, 113, 256, 1000])
 def test_where_a_long_video_is_cut_moves_nothing(stirred, window):
     """Hours, so to speak: boundaries within a thousandth of a step, also of actions longer than a window."""
     model, values = stirred
@@ -223,9 +223,9 @@ def test_a_damaged_detector_is_refused(tmp_path, what):
 
 def test_a_window_that_cannot_hold_the_context_is_refused():
     detector = DetectorConfig(centring=20, dilations=[1, 2])
-    DetectionConfig(detector=detector, infer=InferConfig(window=96))
-    with pytest.raises(InputError, match=r"infer\.window: 95; its middle half needs its context: 96 steps"):
-        DetectionConfig(detector=detector, infer=InferConfig(window=95))
+    DetectionConfig(detector=detector, infer=InferConfig(window=112))
+    with pytest.raises(InputError, match=r"infer\.window: 111; its middle half needs its context: 112 steps"):
+        DetectionConfig(detector=detector, infer=InferConfig(window=111))
 
 
 def test_a_detector_of_unknown_features_makes_no_pipeline(tmp_path):

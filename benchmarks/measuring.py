@@ -1,0 +1,41 @@
+"""Timing for the scripts beside this one: whole processes, and two ways of doing a thing turn by turn."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass
+class Run:
+    """One process: s on the clock, s of CPU, largest memory in MB."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+def run_process(command: list, expect: int = 0) -> Run:
+    """Run a command to its end; its output is kept from the screen unless it fails."""
+    began = time.perf_counter()
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != expect:
+        sys.exit(f"{' '.join(map(str, command))}\n{said.decode()}\nended with exit code {process.returncode}")
+    return Run(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3)
+
+
+def turn_by_turn(ways: dict[str, Callable], runs: int) -> dict[str, float]:
+    """{way: median s of CPU}; each run tries every way, so that what else the machine does hits all alike."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, way in ways.items():
+            began = time.process_time()
+            way()
+            seconds[name].append(time.process_time() - began)
+    return {name: statistics.median(values) for name, values in seconds.items()}

@@ -1,16 +1,21 @@
-"""Dense against clip extraction, paired in one run: counts, times, seconds, and whether chunks change the result.
+"""Features a second: dense beside clip mode, and beside what the network and the decoder would do alone.
 
-python benchmarks/extraction.py VIDEO... [--backbone manet_r50] [--runs 3]
+python benchmarks/extraction.py VIDEO... [--backbone manet_r50] [--precisions float32 bfloat16] [--runs 5]
+
+Every run tries all in turn. "network": the frames of the same videos, decoded before. "decoder": the same frames, and
+no network. "every frame": a decoder that leaves nothing out and converts only what is asked for.
 """
 
 import argparse
+import statistics
 import time
 
 import numpy as np
 import torch
 
-from mmad.config import BackboneConfig, ExtractConfig
-from mmad.engine.extract import Extractor, find_videos
+from mmad.config import PRECISIONS, BackboneConfig, ExtractConfig
+from mmad.data import video
+from mmad.engine.extract import Extractor, _Clips, _Reel, find_videos
 from mmad.errors import run_command
 
 
@@ -18,36 +23,77 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("videos", nargs="+", metavar="VIDEO")
     parser.add_argument("--backbone", default="manet_r50")
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--precisions", nargs="+", default=["float32"], choices=PRECISIONS)
+    parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
     videos = find_videos(args.videos)
     backbone = BackboneConfig(args.backbone, weights="random")
-    modes = {mode: Extractor(ExtractConfig(backbone, mode=mode)) for mode in ("dense", "clip")}
-    seconds: dict[str, list[float]] = {mode: [] for mode in modes}
-    print(f"{len(videos)} videos, {args.backbone}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    for run in range(args.runs):
-        for mode, extractor in modes.items():
-            began = time.perf_counter()
-            tracks = [item.track for item in extractor.extract(videos)]
-            seconds[mode].append(time.perf_counter() - began)
-            if run == 0:
-                for track in tracks:
-                    last = track.grid.to_seconds(len(track.values) - 1)
-                    print(
-                        f"{mode:<6}{track.video_id:<16}{track.values.shape}  steps {track.grid.start:.4f} + "
-                        f"{track.grid.step:.4f} i, last {last:.3f} s of {track.duration:.3f} s"
-                    )
-    steps = sum(len(track.values) for track in tracks)
-    for mode, times in seconds.items():
-        print(f"{mode:<6}{steps} steps, median {np.median(times):.2f} s, {steps / np.median(times):.2f} steps a second")
-    ratio = np.median([clip / dense for dense, clip in zip(seconds["dense"], seconds["clip"])])
-    print(f"dense is {ratio:.1f} times as fast (median of {args.runs} pairs)")
+    print(f"{args.backbone}, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    for precision in args.precisions:
+        made = {mode: Extractor(ExtractConfig(backbone, mode=mode, precision=precision)) for mode in ("dense", "clip")}
+        measure(made["dense"], made["clip"], videos, args.runs)
+    differences(videos, backbone, args.precisions)
 
-    chunked = Extractor(ExtractConfig(backbone, mode="dense", batch=5))
-    whole = Extractor(ExtractConfig(backbone, mode="dense", batch=100_000))
-    pairs = zip(chunked.extract(videos), whole.extract(videos))
-    worst = max(float(np.abs(a.track.values - b.track.values).max() / np.abs(b.track.values).max()) for a, b in pairs)
-    print(f"dense in chunks of 5 frames against all at once: largest relative difference {worst:.1e}")
+
+def measure(dense: Extractor, clip: Extractor, videos: list, runs: int) -> None:
+    frames = [torch.stack(list(dense._inputs(dense.plan(path, name)))) for name, path in videos]
+    windows = [torch.stack(list(clip._inputs(clip.plan(path, name)))) for name, path in videos]
+    steps = sum(map(len, frames))
+
+    def every_frame() -> None:
+        unwanted, video._unwanted = video._unwanted, lambda info, wanted: frozenset()
+        try:
+            decode(dense, videos)
+        finally:
+            video._unwanted = unwanted
+
+    ways = {
+        "dense": lambda: list(dense.extract(videos)),
+        "clip": lambda: list(clip.extract(videos)),
+        "network, dense": lambda: compute(_Reel(dense), frames),
+        "network, clip": lambda: compute(_Clips(clip), windows),
+        "decoder": lambda: decode(dense, videos),
+        "decoder, every frame": every_frame,
+    }
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for run in range(runs + 1):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            if run:  # the first warms up
+                rates[name].append(steps / (time.perf_counter() - began))
+    print(f"{dense.config.precision}, {len(videos)} videos, {steps} steps, median of {runs}, steps a second:")
+    for name, values in rates.items():
+        print(f"  {name:<22}{statistics.median(values):>8.2f}  ({min(values):.2f} - {max(values):.2f})")
+    share = [d / min(n, r) for d, n, r in zip(rates["dense"], rates["network, dense"], rates["decoder"])]
+    times = [d / c for d, c in zip(rates["dense"], rates["clip"])]
+    print(f"  dense / clip {statistics.median(times):.1f}")
+    print(f"  dense / slower of network and decoder {statistics.median(share):.2f}")
+
+
+def decode(extractor: Extractor, videos: list) -> None:
+    for name, path in videos:
+        for _ in extractor._inputs(extractor.plan(path, name)):
+            pass
+
+
+def compute(network: _Reel | _Clips, inputs: list[torch.Tensor]) -> None:
+    for mine in inputs:
+        for some in mine.split(network.batch):
+            network.push(some, [False] * len(some))
+    network.finish()
+
+
+def differences(videos: list, backbone: BackboneConfig, precisions: list[str]) -> None:
+    """Largest differences of dense features, relative to the largest magnitude."""
+
+    def features(**settings) -> np.ndarray:
+        made = Extractor(ExtractConfig(backbone, mode="dense", **settings)).extract(videos)
+        return np.concatenate([item.track.values for item in made])
+
+    whole = features(batch=100_000)
+    for name, settings in {"in chunks of 5 frames": {"batch": 5}, **{p: {"precision": p} for p in precisions}}.items():
+        print(f"{name}: off by {np.abs(features(**settings) - whole).max() / np.abs(whole).max():.1e}")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class ExtractConfig:
     window: int = 32  # clip mode: frames of video that one step sees
     frames: int = 0  # clip mode: frames sampled from the window; 0: as many as the backbone was made for
     fps: float = 0.0  # resample every video to this rate first; 0: each video's own
-    batch: int = 32  # frames a forward pass; in clip mode as many whole clips as hold so many
+    batch: int = 0  # frames a forward pass, in clip mode as whole clips; 0: 8 on a CPU (its caches end there), else 32
     resize_in_decoder: bool = False  # quicker, but features then depend on the reader; recorded with them
     precision: str = "float32"  # of the forward pass; features are stored as float32
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
@@ -54,8 +54,9 @@ class ExtractConfig:
     def __post_init__(self):
         require("mode", self.mode, ("dense", "clip"))
         require("precision", self.precision, PRECISIONS)
-        require_positive(self, "stride", "window", "batch")
+        require_positive(self, "stride", "window")
         require_between(self, 0, 1024, "frames", "fps")
+        require_between(self, 0, 1e6, "batch")
 
 
 @dataclass

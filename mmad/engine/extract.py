@@ -78,8 +78,7 @@ class Extractor:
         self.network.to(self.device)
         if kind.streams and self.device.type in ("cpu", "cuda"):
             self.network.to(memory_format=torch.channels_last)  # the same features, up to a quarter faster
-        # On a CPU reading and computing would only take each other's cores, and each does better with all of them.
-        self.reads_ahead = self.device.type != "cpu"
+        self.batch = config.batch or (8 if self.device.type == "cpu" else 32)
         self.settings = {
             "backbone": config.backbone.name,
             "shift": config.backbone.shift,
@@ -128,8 +127,7 @@ class Extractor:
             for gathered in (inputs, starts, shares):
                 gathered.clear()
 
-        reading = _in_background(lambda: self._read(videos)) if self.reads_ahead else self._read(videos)
-        with closing(reading) as messages:
+        with closing(_in_background(lambda: self._read(videos))) as messages:
             first = False
             for kind, content in messages:
                 if kind == "begin":
@@ -151,7 +149,7 @@ class Extractor:
             yield from results.ready()
 
     def _read(self, videos: Iterable[tuple[str, Path]]) -> Iterator[tuple]:
-        """For each video: ("begin", plan or id), ("input", pixels) ..., ("end", problem)."""
+        """In the background thread, for each video: ("begin", plan or id), ("input", pixels) ..., ("end", problem)."""
         for video_id, path in videos:
             problem = None
             try:
@@ -202,7 +200,7 @@ class _Reel:
     """The dense way: frames go through the network one after the other, videos spliced into one reel."""
 
     def __init__(self, extractor: Extractor):
-        self.extractor, self.batch = extractor, extractor.config.batch
+        self.extractor, self.batch = extractor, extractor.batch
         self.stream = FrameStream(extractor.network)
 
     def push(self, frames: Tensor, starts: list[bool]) -> Tensor:
@@ -220,7 +218,7 @@ class _Clips:
     """The clip way: each step's frames go through the network together, and their features are averaged."""
 
     def __init__(self, extractor: Extractor):
-        self.extractor, self.batch = extractor, max(extractor.config.batch // extractor.frames, 1)
+        self.extractor, self.batch = extractor, max(extractor.batch // extractor.frames, 1)
 
     def push(self, windows: Tensor, starts: list[bool]) -> Tensor:
         """(N, T, 3, h, w) uint8 -> (N, C) features; where videos begin does not matter here."""

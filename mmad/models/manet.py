@@ -31,15 +31,6 @@ class SqueezeExcite(nn.Module):
         return x * gate[:, :, None, None]
 
 
-def temporal_shift(x: Tensor, previous: Tensor, following: Tensor) -> Tensor:
-    """Replace the first C/8 channels by the next frame's and the second C/8 by the previous frame's.
-
-    x: (T, C, H, W). previous, following: (T, C, H, W), what stands beside each frame, zero where nothing does.
-    """
-    fold = x.shape[1] // SHIFT_DIVISOR
-    return torch.cat([following[:, :fold], previous[:, fold : 2 * fold], x[:, 2 * fold :]], dim=1)
-
-
 def shift_clips(x: Tensor, num_frames: int) -> Tensor:
     """The temporal shift within clips. x: (N * num_frames, C, H, W) -> the same; zero beyond a clip's ends."""
     fold = x.shape[1] // SHIFT_DIVISOR
@@ -239,9 +230,10 @@ class StreamShift:
         count = len(x) if last else len(x) - 1
         ends = torch.cat([starts[1:], starts.new_ones(1)])  # the last of them is used only if nothing follows
 
-        previous = excited[:count] * ~starts[:count].view(-1, 1, 1, 1)
-        following = excited[2 : 2 + count] * ~ends[:count].view(-1, 1, 1, 1)
-        shifted = temporal_shift(excited[1 : 1 + count], previous, following)
+        fold = x.shape[1] // SHIFT_DIVISOR
+        following = excited[2 : 2 + count, :fold] * ~ends[:count].view(-1, 1, 1, 1)
+        previous = excited[:count, fold : 2 * fold] * ~starts[:count].view(-1, 1, 1, 1)
+        shifted = torch.cat([following, previous, excited[1 : 1 + count, 2 * fold :]], dim=1)
         if last:
             self.held = self.held_starts = self.excited = None
         else:

@@ -334,15 +334,6 @@ def test_a_video_that_vanishes_does_not_stop_the_others(tmp_path, monkeypatch):
 # --- the reading thread -----------------------------------------------------------------------------------------
 
 
-def test_reading_ahead_changes_nothing(tmp_path, monkeypatch):
-    paths = [write_video(tmp_path / f"{name}.mp4", frames) for name, frames in (("a", 25), ("b", 3), ("c", 40))]
-    extractor = extractor_of(batch=4)
-    alone = values_of(extractor, *paths)
-    monkeypatch.setattr(extractor, "reads_ahead", True)
-    for values, other in zip(alone, values_of(extractor, *paths)):
-        np.testing.assert_array_equal(values, other)
-
-
 def test_an_error_in_the_reading_thread_surfaces_and_the_thread_ends(tmp_path, monkeypatch):
     extractor = extractor_of(stride=1, batch=2)
     real = extractor._inputs
@@ -354,19 +345,16 @@ def test_an_error_in_the_reading_thread_surfaces_and_the_thread_ends(tmp_path, m
             yield prepared
 
     monkeypatch.setattr(extractor, "_inputs", failing)
-    monkeypatch.setattr(extractor, "reads_ahead", True)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="a defect"):
         list(extractor.extract([("a", write_video(tmp_path / "a.mp4", 10))]))
     assert threading.active_count() == before
 
 
-def test_the_reading_thread_ends_with_its_consumer(tmp_path, monkeypatch):
+def test_the_reading_thread_ends_with_its_consumer(tmp_path):
     videos = [(str(i), write_video(tmp_path / f"{i}.mp4", 40)) for i in range(5)]
     before = threading.active_count()
-    extractor = extractor_of(stride=1, batch=2)
-    monkeypatch.setattr(extractor, "reads_ahead", True)
-    running = extractor.extract(videos)
+    running = extractor_of(stride=1, batch=2).extract(videos)
     assert next(running).video_id == "0"
     assert threading.active_count() == before + 1  # waiting for room
     running.close()

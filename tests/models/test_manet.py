@@ -22,7 +22,6 @@ from mmad.models.manet import (
     ResNet,
     SqueezeExcite,
     shift_clips,
-    temporal_shift,
 )
 
 # --- the parts --------------------------------------------------------------------------------------------------
@@ -44,8 +43,6 @@ def test_temporal_shift_of_a_clip():
         ]
     )
     assert_close(shift_clips(clip, 3), wanted)
-    nothing = torch.zeros(1, 8, 1, 1)
-    assert_close(temporal_shift(clip, torch.cat([nothing, clip[:-1]]), torch.cat([clip[1:], nothing])), wanted)
 
 
 def test_temporal_shift_stays_within_its_clip():

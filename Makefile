@@ -1,10 +1,11 @@
 # make test   install into .venv and run the tests that need no data and no GPU
+# make bench  measure what needs no data (benchmarks/README.md has the rest)
 # make demo   install into .venv and run the whole job once on a small set of rendered people
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: install test demo
+.PHONY: install test demo bench
 
 install: $(VENV)/installed
 
@@ -20,3 +21,8 @@ test: install
 
 demo: install
 	$(RUN) tools/demo.py demo
+
+bench: install
+	$(RUN) benchmarks/suppression.py
+	$(RUN) benchmarks/rendering.py
+	$(RUN) benchmarks/long_video.py bench --minutes 1 10

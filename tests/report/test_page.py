@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 from PIL import Image
 
+from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.records import Annotation, Detections
 from mmad.render.dataset import write_video
@@ -13,17 +15,37 @@ def test_an_id_is_text_wherever_it_stands(tmp_path):
     name = NASTY.replace("/", "")  # a slash would be a folder
     found = Detections(name, [[0.5, 1.5]], [9], [0.5])
     page = write_report(tmp_path, [found], {name: 2.0}, MMA52)
-    text = page.read_text()
-    assert "<script" not in text
-    assert "&lt;script&gt;" in text
-    assert "http" not in text  # nothing is asked of a network
+    viewer = tmp_path / "report" / f"{name}.html"
+    for text in (page.read_text(), viewer.read_text()):
+        assert "<script>alert" not in text and "&lt;script&gt;" in text
+        assert "http" not in text  # nothing is asked of a network
     assert (tmp_path / "timelines" / f"{name}.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("name", ["../v", "/v", "a/../../v"])
+def test_no_id_leaves_its_folder(tmp_path, name):
+    with pytest.raises(InputError, match="no name for a file in a folder"):
+        write_report(tmp_path / "out", [Detections(name, [], [], [])], {name: 2.0}, MMA52)
+    assert not list(tmp_path.glob("*.html")) and not list(tmp_path.glob("*.png"))
 
 
 def test_no_detection_and_truth_make_a_page_too(tmp_path):
     nothing = Detections("v", [], [], [])
     page = write_report(tmp_path, [nothing], {"v": 2.0}, MMA52, {"v": Annotation("v", 2.0, [[0, 1]], [9])})
-    assert "0 detections" in page.read_text()
+    assert "1 videos, 0 detections" in page.read_text()
+
+
+def test_the_folder_holds_the_video(tmp_path):
+    """Linked where that is possible, so it takes no room; the folder can be moved."""
+    video = tmp_path / "v.MP4"
+    video.write_bytes(b"a video")
+    found = Detections("day 1/v", [[0.2, 0.8]], [9], [0.5])
+    for _ in range(2):  # a rerun finds it there
+        write_report(tmp_path / "out", [found], {"day 1/v": 1.0}, MMA52, videos={"day 1/v": video})
+    media = tmp_path / "out" / "report" / "media" / "day 1" / "v.mp4"
+    assert media.read_bytes() == b"a video" and not media.is_symlink()
+    page = (tmp_path / "out" / "report" / "day 1" / "v.html").read_text()
+    assert 'src="../../report/media/day%201/v.mp4"' in page
 
 
 def test_key_frames_stand_over_the_timeline(tmp_path):

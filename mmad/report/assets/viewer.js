@@ -1,0 +1,428 @@
+"use strict";
+// One video: the player, a timeline of what was found in it, and a table of the same. Nothing is asked of a network.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const element = (id) => document.getElementById(id);
+  const [player, lanes, overview, playhead] = ["player", "lanes", "overview", "playhead"].map(element);
+  const LANE = 22, AXIS = 24, ROWS = 200, LONGEST_NAME = 190;
+  const every = data.detections.map(([start, end, action, score], index) =>
+    ({ index, start, end, action, part: data.parts_of[action], score, status: "" }));
+  const truth = data.truth?.map(([start, end, action]) =>
+    ({ start, end, action, part: data.parts_of[action], status: "" })) ?? null;
+  const top = Math.max(1e-9, ...every.map((item) => item.score));
+  const state = { least: data.least, parts: new Set(data.parts.keys()), words: "", tiou: 0.5, order: "start",
+    rising: true, rows: ROWS, from: 0, to: data.duration, chosen: null, looping: true, clock: 0 };
+  let shown = [], laneOf = new Map(), actions = [];
+
+  // --- what is shown -------------------------------------------------------------------------------------------
+
+  function overlap(a, b) {
+    const shared = Math.max(0, Math.min(a.end, b.end) - Math.max(a.start, b.start));
+    return shared / (a.end - a.start + b.end - b.start - shared + 1e-4); // as the official metric has it
+  }
+
+  // True, false and missed at the chosen tIoU, best first, each action found once: the metric's rule.
+  function judge() {
+    if (!truth) return;
+    for (const item of truth) item.status = "missed";
+    for (const item of every) {
+      item.status = "";
+      if (item.score < state.least) continue;
+      let best = null, most = state.tiou;
+      for (const other of truth) {
+        if (other.action !== item.action || other.status === "found") continue;
+        const shared = overlap(item, other);
+        if (shared >= most) [best, most] = [other, shared];
+      }
+      item.status = best ? "true" : "false";
+      if (best) best.status = "found";
+    }
+  }
+
+  function refresh() {
+    judge();
+    const wanted = (item) => state.parts.has(item.part) &&
+      data.actions[item.action].toLowerCase().includes(state.words);
+    shown = every.filter((item) => item.score >= state.least && wanted(item));
+    const present = new Set(shown.map((item) => item.action));
+    for (const item of truth ?? []) if (wanted(item)) present.add(item.action);
+    actions = [...present].sort((a, b) => data.parts_of[a] - data.parts_of[b] || a - b);
+    laneOf = new Map(actions.map((action, lane) => [action, lane]));
+    const value = { start: (i) => i.start, end: (i) => i.end, length: (i) => i.end - i.start, score: (i) => i.score,
+      action: (i) => data.actions[i.action], part: (i) => data.parts[i.part], status: (i) => i.status }[state.order];
+    shown.sort((a, b) => {
+      const [x, y] = [value(a), value(b)];
+      const difference = typeof x === "string" ? x.localeCompare(y) : x - y;
+      return (state.rising ? difference : -difference) || a.start - b.start;
+    });
+    element("count").textContent = `${shown.length} of ${every.length} detections`;
+    element("least-said").textContent = state.least.toFixed(3);
+    if (truth) {
+      const found = truth.filter((item) => item.status === "found").length;
+      const wrong = every.filter((item) => item.status === "false").length;
+      element("judged").textContent =
+        `${found} of ${truth.length} actions found, ${wrong} false alarms at tIoU ${state.tiou.toFixed(1)}`;
+    }
+    fillTable();
+    draw();
+  }
+
+  // --- the timeline --------------------------------------------------------------------------------------------
+
+  const clock = (seconds, digits = 2) => {
+    const whole = Math.floor(seconds / 60);
+    const rest = (seconds - 60 * whole).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
+    return whole >= 60 ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}:${rest}` : `${whole}:${rest}`;
+  };
+  const gutter = () => Math.min(LONGEST_NAME, lanes.clientWidth * 0.34);
+  const xOf = (seconds) =>
+    gutter() + ((seconds - state.from) / (state.to - state.from)) * (lanes.clientWidth - gutter());
+  const secondsAt = (x) =>
+    state.from + ((x - gutter()) / (lanes.clientWidth - gutter())) * (state.to - state.from);
+
+  function prepared(canvas, height) {
+    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth;
+    canvas.style.height = `${height}px`;
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    const pen = canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.font = "12px system-ui, sans-serif";
+    pen.textBaseline = "middle";
+    return [pen, width, getComputedStyle(document.documentElement)];
+  }
+
+  function draw() {
+    const height = AXIS + LANE * Math.max(actions.length, 1);
+    const [pen, width, style] = prepared(lanes, height);
+    const colour = (name) => style.getPropertyValue(name);
+    const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
+    const step = steps.find((s) => (s / (state.to - state.from)) * (width - gutter()) > 70) ?? 7200;
+    for (let at = Math.ceil(state.from / step) * step; at <= state.to + 1e-9; at += step) {
+      const x = xOf(at);
+      pen.fillStyle = colour("--line");
+      pen.fillRect(x, AXIS - 4, 1, height - AXIS + 4);
+      pen.fillStyle = colour("--muted");
+      pen.textAlign = x > width - 30 ? "right" : "center";
+      pen.fillText(clock(at, step < 1 ? 1 : 0), x, AXIS / 2);
+    }
+    pen.textAlign = "left";
+    let part = -1;
+    for (const [lane, action] of actions.entries()) {
+      const y = AXIS + lane * LANE;
+      if (data.parts_of[action] !== part) {
+        part = data.parts_of[action];
+        pen.fillStyle = colour("--line");
+        pen.fillRect(0, y, width, 1);
+      }
+      pen.fillStyle = data.colours[part];
+      pen.fillRect(6, y + 6, 8, LANE - 12);
+      pen.fillStyle = colour("--text");
+      pen.fillText(data.actions[action], 20, y + LANE / 2, gutter() - 26);
+    }
+    pen.save();
+    pen.beginPath();
+    pen.rect(gutter(), 0, width - gutter(), height);
+    pen.clip();
+    const tall = truth ? (LANE - 6) / 2 : LANE - 6;
+    for (const item of [...shown].sort((a, b) => a.score - b.score)) { // the best on top
+      if (item.end < state.from || item.start > state.to) continue;
+      const x = xOf(item.start), wide = Math.max(xOf(item.end) - x, 2), y = AXIS + laneOf.get(item.action) * LANE + 3;
+      pen.globalAlpha = 0.15 + 0.85 * (item.score / top);
+      pen.fillStyle = data.colours[item.part];
+      pen.fillRect(x, y, wide, tall);
+      pen.globalAlpha = 1;
+      if (item.status === "false") outline(pen, x, y, wide, tall, colour("--bad"), []);
+      if (item === state.chosen) outline(pen, x - 1, y - 1, wide + 2, tall + 2, colour("--text"), []);
+    }
+    for (const item of truth ?? []) {
+      if (!laneOf.has(item.action) || item.end < state.from || item.start > state.to) continue;
+      const x = xOf(item.start), wide = Math.max(xOf(item.end) - x, 2);
+      const y = AXIS + laneOf.get(item.action) * LANE + 3 + tall;
+      pen.fillStyle = colour("--truth");
+      if (item.status === "found") pen.fillRect(x, y, wide, tall - 1);
+      else outline(pen, x, y, wide, tall - 1, colour("--bad"), [4, 3]); // missed
+    }
+    pen.restore();
+    drawOverview();
+    movePlayhead();
+  }
+
+  function outline(pen, x, y, wide, tall, colour, dashes) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = 1.5;
+    pen.setLineDash(dashes);
+    pen.strokeRect(x + 0.75, y + 0.75, Math.max(wide - 1.5, 0.5), tall - 1.5);
+    pen.setLineDash([]);
+  }
+
+  function drawOverview() {
+    const [pen, width, style] = prepared(overview, 26);
+    const x = (seconds) => (seconds / data.duration) * width;
+    for (const item of shown) {
+      pen.globalAlpha = 0.2 + 0.6 * (item.score / top);
+      pen.fillStyle = data.colours[item.part];
+      pen.fillRect(x(item.start), 2 + 3 * item.part, Math.max(x(item.end - item.start), 1), 3);
+    }
+    pen.globalAlpha = 1;
+    pen.strokeStyle = style.getPropertyValue("--accent");
+    pen.lineWidth = 2;
+    pen.strokeRect(x(state.from) + 1, 1, Math.max(x(state.to - state.from) - 2, 2), 24);
+  }
+
+  function show(from, to) {
+    const span = Math.min(Math.max(to - from, 0.5), data.duration);
+    state.from = Math.min(Math.max(from, 0), data.duration - span);
+    state.to = state.from + span;
+    draw();
+  }
+
+  function zoom(factor, around = (state.from + state.to) / 2) {
+    show(around - (around - state.from) * factor, around + (state.to - around) * factor);
+  }
+
+  function itemAt(x, y) {
+    const action = actions[Math.floor((y - AXIS) / LANE)];
+    const slack = 2 * (secondsAt(1) - secondsAt(0));
+    const at = secondsAt(x);
+    const hit = shown.filter((item) => item.action === action && item.start - slack <= at && at <= item.end + slack);
+    return hit.sort((a, b) => b.score - a.score)[0] ?? null;
+  }
+
+  // --- the player ----------------------------------------------------------------------------------------------
+
+  const playable = () => player !== null && player.readyState > 0;
+  const now = () => (playable() ? player.currentTime : state.clock);
+
+  function seek(seconds) {
+    state.clock = Math.min(Math.max(seconds, 0), data.duration);
+    if (playable()) player.currentTime = state.clock;
+    movePlayhead();
+  }
+
+  function movePlayhead() {
+    const x = xOf(now());
+    playhead.style.transform = `translateX(${x}px)`;
+    playhead.hidden = x < gutter() - 1 || x > lanes.clientWidth;
+    playhead.dataset.seconds = now().toFixed(3);
+  }
+
+  // A short action is looped with a moment before and after it, or there would be nothing to see.
+  function loopOf(item) {
+    const moment = Math.max(0, (1 - (item.end - item.start)) / 2);
+    return [Math.max(item.start - moment, 0), Math.min(item.end + moment, data.duration)];
+  }
+
+  function choose(item, play = true) {
+    state.chosen = item;
+    const [from, to] = loopOf(item);
+    if (item.start < state.from || item.end > state.to) {
+      const span = Math.max(state.to - state.from, 1.2 * (to - from));
+      show((from + to - span) / 2, (from + to + span) / 2);
+    }
+    seek(state.looping ? from : item.start);
+    if (play && playable()) player.play().catch(() => {});
+    element("said").textContent = `${data.actions[item.action]}, ${item.start.toFixed(2)} to ${item.end.toFixed(2)} ` +
+      `seconds, score ${item.score.toFixed(3)}${item.status ? `, ${item.status}` : ""}`;
+    for (const row of element("rows").rows) row.setAttribute("aria-selected", row.dataset.index === String(item.index));
+    draw();
+  }
+
+  function tick() {
+    if (playable() && !player.paused) {
+      if (state.chosen && state.looping) {
+        const [from, to] = loopOf(state.chosen);
+        if (player.currentTime >= to || player.currentTime < from - 0.5) player.currentTime = from;
+      }
+      const span = state.to - state.from;
+      if (now() > state.to || now() < state.from) show(now() - 0.1 * span, now() + 0.9 * span);
+      movePlayhead();
+    }
+    requestAnimationFrame(tick);
+  }
+
+  function step(direction) {
+    const inTime = [...shown].sort((a, b) => a.start - b.start || a.index - b.index);
+    if (!inTime.length) return;
+    const at = inTime.indexOf(state.chosen);
+    const next = at >= 0 ? at + direction
+      : direction > 0 ? inTime.findIndex((item) => item.start >= now())
+      : inTime.findLastIndex((item) => item.start <= now());
+    choose(inTime[Math.min(Math.max(next, 0), inTime.length - 1)]);
+  }
+
+  function release() {
+    state.chosen = null;
+    element("said").textContent = "";
+    for (const row of element("rows").rows) row.setAttribute("aria-selected", "false");
+    draw();
+  }
+
+  // --- the table -----------------------------------------------------------------------------------------------
+
+  function fillTable() {
+    const body = element("rows");
+    body.replaceChildren(...shown.slice(0, state.rows).map((item) => {
+      const row = document.createElement("tr");
+      row.tabIndex = 0;
+      row.dataset.index = item.index;
+      row.setAttribute("aria-selected", item === state.chosen);
+      const cells = [clock(item.start), clock(item.end), (item.end - item.start).toFixed(2), data.actions[item.action],
+        data.parts[item.part], item.score.toFixed(3), ...(truth ? [item.status] : [])];
+      for (const [column, text] of cells.entries()) {
+        const cell = row.insertCell();
+        if (column === 4) {
+          const mark = document.createElement("span");
+          mark.className = "part";
+          mark.style.setProperty("--colour", data.colours[item.part]);
+          mark.textContent = text;
+          cell.append(mark);
+        } else cell.textContent = text;
+        if (column === 6) cell.className = `status-${item.status}`;
+      }
+      return row;
+    }));
+    element("more").hidden = shown.length <= state.rows;
+    element("more").textContent = `${Math.min(ROWS, shown.length - state.rows)} more of ${shown.length - state.rows}`;
+    for (const head of document.querySelectorAll("#table th")) {
+      if (head.dataset.order === state.order) head.setAttribute("aria-sort", state.rising ? "ascending" : "descending");
+      else head.removeAttribute("aria-sort");
+    }
+  }
+
+  const itemOf = (event) => {
+    const row = event.target.closest("tr[data-index]");
+    return row ? every[Number(row.dataset.index)] : null;
+  };
+
+  // --- taking it away ------------------------------------------------------------------------------------------
+
+  function save(name, kind, text) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  function asCsv() {
+    const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+    const head = ["video_id", "t_start", "t_end", "class", "score", "body_part", ...(truth ? ["status"] : [])];
+    const rows = shown.map((item) => [data.id, item.start, item.end, data.actions[item.action], item.score,
+      data.parts[item.part], ...(truth ? [item.status] : [])]);
+    return [head, ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";
+  }
+
+  function asJson() {
+    const results = shown.map((item) =>
+      ({ segment: [item.start, item.end], label: data.actions[item.action], score: item.score }));
+    return JSON.stringify({ version: "mmad-1", ground_truth: null, results: { [data.id]: results } }) + "\n";
+  }
+
+  // --- what people do ------------------------------------------------------------------------------------------
+
+  const file = data.id.split("/").pop();
+  element("least").addEventListener("input", (event) => { state.least = Number(event.target.value); refresh(); });
+  element("words").addEventListener("input", (event) => { state.words = event.target.value.toLowerCase(); refresh(); });
+  element("tiou")?.addEventListener("change", (event) => { state.tiou = Number(event.target.value); refresh(); });
+  for (const button of document.querySelectorAll("button[data-part]")) {
+    button.addEventListener("click", () => {
+      const part = Number(button.dataset.part), on = !state.parts.has(part);
+      state.parts[on ? "add" : "delete"](part);
+      button.setAttribute("aria-pressed", on);
+      refresh();
+    });
+  }
+  for (const head of document.querySelectorAll("#table th")) {
+    head.firstElementChild.addEventListener("click", () => {
+      state.rising = state.order === head.dataset.order ? !state.rising : head.dataset.order !== "score";
+      state.order = head.dataset.order;
+      refresh();
+    });
+  }
+  element("rows").addEventListener("click", (event) => { const item = itemOf(event); if (item) choose(item); });
+  element("more").addEventListener("click", () => { state.rows += ROWS; fillTable(); });
+  element("csv").addEventListener("click", () => save(`${file}.csv`, "text/csv", asCsv()));
+  element("json").addEventListener("click", () => save(`${file}.json`, "application/json", asJson()));
+  const doing = {
+    play: () => playable() && (player.paused ? player.play().catch(() => {}) : player.pause()),
+    back: () => seek(now() - 1),
+    on: () => seek(now() + 1),
+    frame_back: () => seek(now() - 0.04),
+    frame_on: () => seek(now() + 0.04),
+    next: () => step(1),
+    previous: () => step(-1),
+    loop: () => {
+      state.looping = !state.looping;
+      element("loop").setAttribute("aria-pressed", state.looping);
+    },
+    release,
+    closer: () => zoom(0.5, now() >= state.from && now() <= state.to ? now() : undefined),
+    farther: () => zoom(2),
+    whole: () => show(0, data.duration),
+    help: () => element("help").showModal(),
+  };
+  for (const button of document.querySelectorAll("button[data-do]")) {
+    button.addEventListener("click", () => doing[button.dataset.do]());
+  }
+  const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "on", ",": "frame_back", ".": "frame_on", n: "next",
+    p: "previous", l: "loop", Escape: "release", "+": "closer", "=": "closer", "-": "farther", 0: "whole", "?": "help" };
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("input[type=search], input[type=range], select");
+    if (event.ctrlKey || event.metaKey || event.altKey || typing || element("help").open) return;
+    if (event.key === "Enter" && itemOf(event)) choose(itemOf(event));
+    else if (event.key === " " && event.target.matches("button")) return;
+    else if (KEYS[event.key]) doing[KEYS[event.key]]();
+    else return;
+    event.preventDefault();
+  });
+
+  let drag = null;
+  lanes.addEventListener("pointerdown", (event) => {
+    drag = { x: event.offsetX, from: state.from, to: state.to, moved: false };
+    lanes.setPointerCapture(event.pointerId);
+  });
+  lanes.addEventListener("pointermove", (event) => {
+    if (!drag) {
+      const item = itemAt(event.offsetX, event.offsetY);
+      lanes.title = item ? `${data.actions[item.action]} ${item.start.toFixed(2)} - ${item.end.toFixed(2)} s, ` +
+        `score ${item.score.toFixed(3)}` : "";
+      return;
+    }
+    drag.moved ||= Math.abs(event.offsetX - drag.x) > 4;
+    if (!drag.moved) return;
+    const away = ((event.offsetX - drag.x) / (lanes.clientWidth - gutter())) * (drag.to - drag.from);
+    show(drag.from - away, drag.to - away);
+  });
+  lanes.addEventListener("pointerup", (event) => {
+    if (drag && !drag.moved && event.offsetX > gutter()) {
+      const item = itemAt(event.offsetX, event.offsetY);
+      if (item) choose(item);
+      else { release(); seek(secondsAt(event.offsetX)); }
+    }
+    drag = null;
+  });
+  lanes.addEventListener("wheel", (event) => {
+    const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY);
+    if (!event.ctrlKey && !event.metaKey && !event.shiftKey && !sideways) return; // the page scrolls
+    event.preventDefault();
+    if (event.ctrlKey || event.metaKey) return zoom(2 ** (event.deltaY / 200), secondsAt(event.offsetX));
+    const away = ((sideways ? event.deltaX : event.deltaY) / lanes.clientWidth) * (state.to - state.from);
+    show(state.from + away, state.to + away);
+  }, { passive: false });
+  const lookAt = (event) => {
+    if (!event.buttons && event.type === "pointermove") return;
+    const middle = (event.offsetX / overview.clientWidth) * data.duration, half = (state.to - state.from) / 2;
+    show(middle - half, middle + half);
+  };
+  overview.addEventListener("pointerdown", lookAt);
+  overview.addEventListener("pointermove", lookAt);
+
+  for (const name of ["seeked", "timeupdate", "loadedmetadata"]) player?.addEventListener(name, movePlayhead);
+  player?.addEventListener("error", () => { element("unplayable").hidden = false; player.hidden = true; }, true);
+  if (player?.error) { element("unplayable").hidden = false; player.hidden = true; } // it failed before we listened
+  new ResizeObserver(draw).observe(lanes.parentElement);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  refresh();
+  requestAnimationFrame(tick);
+})();

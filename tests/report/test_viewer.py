@@ -1,0 +1,303 @@
+"""The pages in a real browser: headless Chromium, driven through playwright. Skipped where either is not there."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import write_video
+
+from mmad.labels import MMA52, LabelSet
+from mmad.records import Annotation, Detections
+from mmad.report.page import write_report
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="drives the pages with playwright: pip install playwright")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="drives the pages with Chromium, which is not installed")
+AXIS, LANE = 24, 22  # of viewer.js, pixels
+NOD, WAVE, TURN = MMA52.index["nodding"], MMA52.index["waving"], MMA52.index["turning head"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """path -> the page in a fresh tab; at the end nothing may have gone wrong on any, or have left the machine."""
+    pages, wrong = [], []
+
+    def opened(path: Path, **settings):
+        page = chromium.new_page(**settings)
+        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "blob:", "data:")) else wrong.append(r.url))
+        page.goto(path.resolve().as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+ROWS = [  # start s, end s, class, score; four seconds of video
+    (0.5, 1.5, NOD, 0.9),
+    (1.2, 3.2, WAVE, 0.8),
+    (2.0, 2.6, TURN, 0.6),
+    (3.0, 3.8, NOD, 0.3),
+]
+TRUTH = Annotation("day1/cam", 4.0, [[0.5, 1.5], [2.0, 3.0], [3.5, 3.9]], [NOD, TURN, WAVE])
+
+
+def detections(rows=ROWS, name: str = "day1/cam") -> Detections:
+    return Detections(name, [row[:2] for row in rows], [row[2] for row in rows], [row[3] for row in rows])
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    video = write_video(folder / "cam.mp4", 100, size=(96, 64))
+    write_report(folder / "out", [detections()], {"day1/cam": 4.0}, MMA52, {"day1/cam": TRUTH}, {"day1/cam": video})
+    return folder / "out"
+
+
+@pytest.fixture
+def viewer(open_page, report):
+    page = open_page(report / "report" / "day1" / "cam.html", viewport={"width": 1200, "height": 900})
+    page.wait_for_function("document.getElementById('player').readyState >= 2")
+    return page
+
+
+def playhead(page) -> float:
+    return float(page.get_attribute("#playhead", "data-seconds"))
+
+
+def player_at(page) -> float:
+    return page.evaluate("document.getElementById('player').currentTime")
+
+
+def point_on(page, lane: int, seconds: float, duration: float = 4.0) -> dict:
+    """Where on the lanes a moment of a lane is."""
+    width = page.evaluate("document.getElementById('lanes').clientWidth")
+    gutter = min(190, 0.34 * width)
+    return {"x": gutter + seconds / duration * (width - gutter), "y": AXIS + LANE * (lane + 0.3)}
+
+
+def rows_of(page) -> list[list[str]]:
+    return page.eval_on_selector_all("#rows tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))")
+
+
+def test_the_playhead_follows_the_video(viewer):
+    assert playhead(viewer) == 0
+    viewer.keyboard.press("Space")
+    viewer.wait_for_function("document.getElementById('player').currentTime > 0.5")
+    viewer.keyboard.press("Space")
+    assert viewer.evaluate("document.getElementById('player').paused")
+    viewer.wait_for_timeout(100)
+    assert playhead(viewer) == pytest.approx(player_at(viewer), abs=0.05)
+    assert playhead(viewer) > 0.4
+
+
+def test_a_click_on_a_bar_jumps_there_and_loops(viewer):
+    viewer.click("#lanes", position=point_on(viewer, 0, 2.3))  # turning head is the head's first
+    assert "turning head, 2.00 to 2.60 seconds" in viewer.text_content("#said")
+    low, high = 2.0 - 0.2, 2.6 + 0.2  # a moment before and after a short action
+    for _ in range(12):
+        viewer.wait_for_timeout(120)
+        assert low - 0.1 <= player_at(viewer) <= high + 0.15
+    viewer.keyboard.press("Escape")
+    viewer.wait_for_function("document.getElementById('player').currentTime > 3")  # no loop any more
+
+
+def test_a_click_beside_the_bars_seeks(viewer):
+    viewer.click("#lanes", position=point_on(viewer, 0, 3.5))
+    assert player_at(viewer) == pytest.approx(3.5, abs=0.05)
+    assert viewer.text_content("#said") == ""
+
+
+def test_keys(viewer):
+    viewer.keyboard.press("ArrowRight")
+    assert player_at(viewer) == pytest.approx(1, abs=0.05)
+    viewer.keyboard.press(".")
+    assert player_at(viewer) == pytest.approx(1.04, abs=0.01)
+    viewer.keyboard.press("ArrowLeft")
+    assert player_at(viewer) == pytest.approx(0.04, abs=0.01)
+    said = []
+    for key in "nnnp":
+        viewer.keyboard.press(key)
+        said.append(viewer.text_content("#said").split(",")[0])
+    assert said == ["nodding", "waving", "turning head", "waving"]
+    viewer.keyboard.press("l")
+    assert viewer.get_attribute("#loop", "aria-pressed") == "false"
+    viewer.keyboard.press("?")
+    assert viewer.is_visible("#help")
+    viewer.keyboard.press("Escape")
+    assert not viewer.is_visible("#help")
+
+
+def test_filters_hide(viewer):
+    assert "4 of 4" in viewer.text_content("#count")
+    viewer.click("button[data-part]:has-text('head') >> nth=0")
+    assert {row[3] for row in rows_of(viewer)} == {"waving"}
+    assert "1 of 4" in viewer.text_content("#count")
+    viewer.click("button[data-part]:has-text('head') >> nth=0")
+    viewer.fill("#words", "NOD")
+    assert [row[3] for row in rows_of(viewer)] == ["nodding", "nodding"]
+    viewer.fill("#words", "")
+    viewer.fill("#least", "0.5")
+    assert [row[5] for row in rows_of(viewer)] == ["0.900", "0.800", "0.600"]
+
+
+def test_truth_is_marked_at_the_chosen_tiou(viewer):
+    """turning head 2.0-2.6 is true 2.0-3.0: IoU 0.6; the second nodding and waving are false, waving 3.5-3.9 missed."""
+    assert "2 of 3 actions found, 2 false alarms at tIoU 0.5" in viewer.text_content("#judged")
+    assert {(row[3], row[0]): row[6] for row in rows_of(viewer)} == {
+        ("nodding", "0:00.50"): "true",
+        ("waving", "0:01.20"): "false",
+        ("turning head", "0:02.00"): "true",
+        ("nodding", "0:03.00"): "false",
+    }
+    viewer.select_option("#tiou", "0.7")
+    assert "1 of 3 actions found, 3 false alarms at tIoU 0.7" in viewer.text_content("#judged")
+
+
+def test_the_table_sorts(viewer):
+    viewer.click("th[data-order=score] button")
+    assert [row[5] for row in rows_of(viewer)] == ["0.900", "0.800", "0.600", "0.300"]
+    assert viewer.get_attribute("th[data-order=score]", "aria-sort") == "descending"
+    viewer.click("th[data-order=score] button")
+    assert viewer.get_attribute("th[data-order=score]", "aria-sort") == "ascending"
+    viewer.click("th[data-order=action] button")
+    assert [row[3] for row in rows_of(viewer)] == ["nodding", "nodding", "turning head", "waving"]
+    viewer.press("#rows tr >> nth=3", "Enter")
+    assert "waving" in viewer.text_content("#said")
+    assert viewer.get_attribute("#rows tr >> nth=3", "aria-selected") == "true"
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_what_is_shown_can_be_taken_away(viewer, kind):
+    viewer.fill("#least", "0.7")
+    with viewer.expect_download() as download:
+        viewer.click(f"#{kind}")
+    assert download.value.suggested_filename == f"cam.{kind}"
+    text = Path(download.value.path()).read_text()
+    if kind == "csv":
+        head, *rows = text.splitlines()
+        assert head == "video_id,t_start,t_end,class,score,body_part,status"
+        assert rows == ["day1/cam,0.5,1.5,nodding,0.9,head,true", "day1/cam,1.2,3.2,waving,0.8,upper limb,false"]
+    else:
+        assert json.loads(text)["results"] == {
+            "day1/cam": [
+                {"segment": [0.5, 1.5], "label": "nodding", "score": 0.9},
+                {"segment": [1.2, 3.2], "label": "waving", "score": 0.8},
+            ]
+        }
+
+
+def test_zooming_keeps_the_moment_and_dragging_moves(viewer):
+    place = point_on(viewer, 0, 2.0)
+    box = viewer.locator("#lanes").bounding_box()
+    viewer.mouse.move(box["x"] + place["x"], box["y"] + 10)
+    viewer.keyboard.down("Control")
+    viewer.mouse.wheel(0, -200)
+    viewer.keyboard.up("Control")
+    viewer.mouse.click(box["x"] + place["x"], box["y"] + 10)  # the moment under the cursor stays there
+    assert player_at(viewer) == pytest.approx(2.0, abs=0.05)
+    viewer.mouse.move(box["x"] + place["x"], box["y"] + 10)
+    viewer.mouse.down()
+    viewer.mouse.move(box["x"] + place["x"] - 100, box["y"] + 10, steps=4)
+    viewer.mouse.up()
+    viewer.mouse.click(box["x"] + place["x"] - 100, box["y"] + 10)
+    assert player_at(viewer) == pytest.approx(2.0, abs=0.06)  # it went along
+
+
+def test_five_thousand_bars_scroll(open_page, tmp_path):
+    rng = np.random.default_rng(0)
+    start = rng.uniform(0, 3590, 5000)
+    segments = np.stack([start, start + rng.exponential(3, 5000) + 0.1], axis=1).clip(0, 3600)
+    found = Detections("hour", segments, rng.integers(0, 52, 5000), rng.random(5000))
+    write_report(tmp_path, [found], {"hour": 3600.0}, MMA52)
+    page = open_page(tmp_path / "report" / "hour.html")
+    page.fill("#least", "0")
+    assert "5000 of 5000" in page.text_content("#count")
+    page.click("text=zoom in")
+    seconds = page.evaluate("""async () => {
+        const lanes = document.getElementById("lanes"), times = [];
+        for (let i = 0; i < 20; i++) {
+            const began = performance.now();
+            lanes.dispatchEvent(new WheelEvent("wheel", { deltaX: 40, cancelable: true }));
+            times.push(performance.now() - began);
+            await new Promise(requestAnimationFrame);
+        }
+        return times.sort((a, b) => a - b)[10] / 1000;
+    }""")
+    assert seconds < 0.1  # ten a second on a busy machine; some 10 ms on an idle one
+
+
+NASTY = "<script>alert('x')<!-- \" & </script>"
+
+
+def test_nothing_in_a_name_does_harm(open_page, tmp_path):
+    name = NASTY.replace("/", "")  # a slash would be a folder
+    labels = LabelSet("nasty", (NASTY, "</script><img src=x onerror=alert(1)>"), ("<b>part</b>",), (0, 0))
+    found = Detections(name, [[0.5, 1.5], [1, 2]], [0, 1], [0.5, 0.4])
+    truth = {name: Annotation(name, 2.0, [[0.5, 1.5]], [1])}
+    index = open_page(write_report(tmp_path, [found], {name: 2.0}, labels, truth))
+    assert index.text_content("tbody a") == name
+    index.click("tbody a")
+    index.wait_for_selector("#rows tr")
+    assert index.text_content("h1") == name
+    assert {row[3] for row in rows_of(index)} == set(labels.actions)
+    assert "<b>part</b>" in index.text_content("button[data-part]")
+    index.click("#rows tr")
+    assert index.text_content("#said").startswith(NASTY)
+
+
+def test_the_list_is_worst_first_and_sorts(open_page, tmp_path):
+    good = Detections("good", [[0, 1]], [NOD], [0.9])
+    bad = Detections("bad", [[0, 1], [1, 2]], [WAVE, WAVE], [0.8, 0.2])
+    unknown = Detections("another", [], [], [])
+    truth = {name: Annotation(name, 3.0, [[0, 1]], [NOD]) for name in ("good", "bad")}
+    durations = {"good": 3.0, "bad": 3.0, "another": 12.5}
+    page = open_page(write_report(tmp_path, [unknown, good, bad], durations, MMA52, truth))
+
+    def names() -> list[str]:
+        return page.eval_on_selector_all("table.sortable tbody a", "links => links.map(a => a.textContent)")
+
+    assert names() == ["bad", "good", "another"]
+    page.click("th:has-text('length') button")
+    assert names()[-1] == "another"
+    page.click("th:has-text('length') button")
+    assert names()[0] == "another"
+    assert "Why mAP is lost" in page.text_content("body")
+    page.click("text=another")
+    page.wait_for_selector("#count:has-text('0 of 0')")
+
+
+def test_a_video_that_cannot_be_played_says_so(open_page, tmp_path):
+    (tmp_path / "v.avi").write_bytes(b"no video")
+    found = Detections("v", [[0.5, 1.5]], [NOD], [0.5])
+    write_report(tmp_path / "out", [found], {"v": 2.0}, MMA52, videos={"v": tmp_path / "v.avi"})
+    page = open_page(tmp_path / "out" / "report" / "v.html")
+    page.wait_for_selector("#unplayable:not([hidden])")
+    page.click("#rows tr")
+    assert playhead(page) == pytest.approx(0.5)  # the timeline works without it
+
+
+@pytest.mark.parametrize("width", [400, 900, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_sticks_out_at_any_width(open_page, report, width, scheme):
+    page = open_page(
+        report / "report" / "day1" / "cam.html", viewport={"width": width, "height": 800}, color_scheme=scheme
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,6 +1,6 @@
 """Detection mAP of a predictions file, as the official challenge computes it.
 
-python eval/map.py predictions.json [--ground-truth val.csv] [--subset val] [--json report.json]
+python eval/map.py predictions.json [--ground-truth val.csv] [--subset val] [--json report.json] [--diagnose [0.5]]
 """
 
 import argparse
@@ -10,6 +10,7 @@ from mmad.data.annotations import is_placeholder, read_annotations, read_label_s
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file, write_json
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
+from mmad.metrics.diagnosis import as_text, diagnose
 
 
 def main() -> None:
@@ -19,7 +20,10 @@ def main() -> None:
     parser.add_argument("--subset", default="val", help="of a file that holds several (default: val)")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
+    parser.add_argument("--diagnose", nargs="?", type=float, const=0.5, metavar="TIOU", help="also why mAP is lost")
     args = parser.parse_args()
+    if args.diagnose is not None and not 0 < args.diagnose < 1:
+        raise InputError("--diagnose", f"{args.diagnose:g} is no tIoU", "give one between 0 and 1, such as 0.5")
 
     labels = read_label_set(args.labels)
     predictions = read_predictions(args.predictions, labels)
@@ -43,6 +47,8 @@ def main() -> None:
     actions = evaluate(annotations, predictions.detections, labels)
     parts = evaluate_parts(annotations, predictions.detections, labels)
     print(as_table(actions, parts))
+    if args.diagnose is not None:
+        print("\n" + as_text(diagnose(annotations, predictions.detections, labels, args.diagnose)))
     if args.json:
         write_json(args.json, as_json(actions, parts), indent=1)
 

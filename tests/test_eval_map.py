@@ -63,6 +63,18 @@ def test_table_and_json(folder):
     assert report["per_class"]["tilting head"] == dict.fromkeys(THRESHOLDS, 0)
 
 
+def test_why_map_is_lost(folder):
+    """At 0.5 one nodding is true, the other has too little overlap; waving is taken for nodding, of another part."""
+    done = run(folder / "predictions.json", "--diagnose")
+    assert (done.returncode, done.stderr) == (0, "")
+    counts = {line[2:28].strip(): line[28:].split()[0] for line in done.stdout.splitlines() if " %" in line and "of" not in line}
+    assert {name: counts[name] for name in ("true", "boundary", "wrong class")} == dict(
+        zip(("true", "boundary", "wrong class"), "111")
+    )
+    assert "mAP at tIoU 0.3: " in run(folder / "predictions.json", "--diagnose", "0.3").stdout
+    check_refused(run(folder / "predictions.json", "--diagnose", "50"), ["--diagnose: 50 is no tIoU"])
+
+
 def test_ground_truth_named_in_the_predictions(folder):
     """Beside the predictions, from wherever the command is typed."""
     given = run(folder / "predictions.json", "--ground-truth", folder / "val.csv")

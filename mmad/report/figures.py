@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import MaxNLocator, PercentFormatter, ScalarFormatter
+from matplotlib.ticker import MaxNLocator
 
 from mmad.data.statistics import co_occurrence, describe
 from mmad.errors import InputError
@@ -64,7 +64,7 @@ def draw_lengths(path: str | Path, lengths: np.ndarray) -> None:
         axes.set_xscale("log")
         ticks = [mantissa * 10.0**power for power in range(-4, 5) for mantissa in (1, 2, 5)]
         axes.set_xticks([tick for tick in ticks if low / 1.05 <= tick <= high * 1.05])
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.minorticks_off()
         if len(lengths):
             median = float(np.median(lengths))
@@ -103,7 +103,7 @@ def draw_co_occurrence(path: str | Path, pairs: np.ndarray, labels: LabelSet) ->
         image = axes.imshow(shown, cmap="viridis_r", norm=LogNorm(1, max(int(pairs.max(initial=1)), 10)))
         name_classes(axes, labels)
         bar = figure.colorbar(image, ax=axes, shrink=0.5, label="pairs of instances that overlap in time")
-        bar.ax.yaxis.set_major_formatter(ScalarFormatter())
+        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 # --- a training -----------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def draw_training(path: str | Path, history: list[dict[str, float]]) -> None:
         losses.remove("loss")
     judged = [row for row in history if "score" in row]
     with picture(path, PAGE, 2.5) as figure:
-        left, right = figure.subplots(1, 2)
+        left, right = figure.subplots(1, 2, sharex=True)
         for i, name in enumerate(losses):
             colour = "black" if name == "loss" else COLOURS[i % len(COLOURS)]
             _draw_course(left, history, name, colour, "sum" if name == "loss" else name)
@@ -159,6 +159,7 @@ def draw_training(path: str | Path, history: list[dict[str, float]]) -> None:
         for axes in (left, right):
             axes.set_ylim(bottom=0)
             axes.set_xlabel("epoch")
+            axes.set_xlim(history[0]["epoch"] - 0.5, history[-1]["epoch"] + 0.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.grid(alpha=0.3)
             if axes.get_legend_handles_labels()[0]:
@@ -226,7 +227,7 @@ def draw_average_precision(path: str | Path, report: ApReport, labels: LabelSet)
         axes = figure.add_subplot()
         _draw_class_bars(axes, 100 * report.ap[0, order], order, labels, [str(n) for n in report.num_truth[order]])
         mean = 100 * float(report.mean_ap()[0])
-        line = axes.axhline(mean, color="black", linewidth=0.8, linestyle="--", label=f"mAP {mean:.1f}")
+        line = axes.axhline(mean, color="black", linewidth=0.8, linestyle="--", zorder=0.5, label=f"mAP {mean:.1f}")
         axes.legend(handles=[*axes.get_legend().legend_handles, line], loc="upper right", ncols=2)
         axes.set_ylabel(f"AP at tIoU {report.thresholds[0]:g}, percent")
 
@@ -235,35 +236,27 @@ def draw_diagnosis(path: str | Path, diagnosis: Diagnosis) -> None:
     """What the detections are, how much mAP the mending of each fault returns, and what their scores are worth."""
     names = list(dict.fromkeys([*diagnosis.counts, *diagnosis.gains]))
     total = max(sum(diagnosis.counts.values()), 1)
+    shares = [100 * diagnosis.counts.get(name, np.nan) / total for name in names]
+    returns = [100 * diagnosis.gains.get(name, np.nan) for name in names]
     with picture(path, PAGE, 2.2) as figure:
         kinds, gains, scores = figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
-        for axes, values, what in (
-            (
-                kinds,
-                {name: 100 * count / total for name, count in diagnosis.counts.items()},
-                "share of the detections, %",
-            ),
-            (gains, {name: 100 * gain for name, gain in diagnosis.gains.items()}, "mAP it returns if mended"),
-        ):
-            shown = [values.get(name, 0.0) for name in names]
-            axes.barh(range(len(names)), shown, color=[COLOURS[2] if name == "true" else NEUTRAL for name in names])
-            for row, name in enumerate(names):
-                if name in values:
-                    axes.annotate(
-                        f"{values[name]:.1f}",
-                        (max(values[name], 0), row),
-                        (2, 0),
-                        textcoords="offset points",
-                        va="center",
-                    )
-            axes.set_ylim(len(names) - 0.4, -0.6)
-            axes.set_xlim(min(0, *shown), 1.25 * max(1e-6, *shown))
-            axes.set_yticks(range(len(names)), names if axes is kinds else [])
-            axes.set_xlabel(what)
+        _draw_faults(kinds, names, shares, "{:.1f}")
+        _draw_faults(gains, names, returns, "{:+.1f}")
+        kinds.set_yticks(range(len(names)), names)
+        kinds.set_xlabel("share of the detections, %")
+        gains.set_xlabel("mAP it returns if mended")
         _draw_calibration(scores, diagnosis.calibration)
-        figure.suptitle(
-            f"mAP at tIoU {diagnosis.threshold:g}: {100 * diagnosis.mean_ap:.1f}", x=0.01, ha="left", fontsize=9
-        )
+        said = f"mAP at tIoU {diagnosis.threshold:g}: {100 * diagnosis.mean_ap:.1f}"
+        figure.suptitle(said, x=0.01, ha="left", fontsize=9)
+
+
+def _draw_faults(axes: Axes, names: list[str], values: list[float], form: str) -> None:
+    """A bar a kind of detection, with its value; NaN has none."""
+    bars = axes.barh(range(len(names)), values, color=[COLOURS[2] if name == "true" else NEUTRAL for name in names])
+    axes.bar_label(bars, ["" if np.isnan(value) else form.format(value) for value in values], padding=2)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(min(0, 1.4 * np.nanmin(values)), 1.3 * max(np.nanmax(values), 0.1))
+    axes.set_yticks([])
 
 
 def _draw_calibration(axes: Axes, rows: list[tuple[float, float, int]]) -> None:
@@ -277,7 +270,6 @@ def _draw_calibration(axes: Axes, rows: list[tuple[float, float, int]]) -> None:
     axes.set_ylim(-0.03, 1.03)
     axes.set_xlabel("mean score")
     axes.set_ylabel("share that is true")
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 # --- a person -------------------------------------------------------------------------------------------------------
@@ -291,32 +283,27 @@ def draw_ethogram(path: str | Path, rows: Sequence[EthogramRow], parts: Sequence
     rows: (action, index of its body part, count, total s, mean s, rate a minute). parts: names of the body parts.
     """
     rows = sorted(rows, key=lambda row: (row[1], -row[5]))
+    places, rates, totals = range(len(rows)), [row[5] for row in rows], [row[3] for row in rows]
     with picture(path, PAGE, 0.7 + 0.17 * max(len(rows), 2)) as figure:
-        rates, totals = figure.subplots(1, 2, sharey=True)
-        places = range(len(rows))
-        colours = [part_colour(row[1]) for row in rows]
-        rates.barh(places, [row[5] for row in rows], color=colours)
-        totals.barh(places, [row[3] for row in rows], color=colours)
-        for place, (_, _, count, total, mean, rate) in enumerate(rows):
-            for axes, value, note in (
-                (rates, rate, f"{rate:.2g} ({count})"),
-                (totals, total, f"{total:.3g} s (mean {mean:.2g} s)"),
-            ):
-                axes.annotate(note, (value, place), (2, 0), textcoords="offset points", va="center", fontsize=6)
-        rates.set_yticks(places, [plain(row[0]) for row in rows])
-        rates.set_ylim(len(rows) - 0.4, -0.6)
-        rates.set_xlabel("times a minute (count)")
-        totals.set_xlabel("seconds in all")
-        for axes, column in ((rates, 5), (totals, 3)):
-            axes.set_xlim(0, 1.35 * max([row[column] for row in rows], default=1) or 1)
+        left, right = figure.subplots(1, 2, sharey=True)
+        for axes, values, notes in (
+            (left, rates, [f"{rate:.2g} ({count})" for _, _, count, _, _, rate in rows]),
+            (right, totals, [f"{total:.3g} (mean {mean:.2g})" for _, _, _, total, mean, _ in rows]),
+        ):
+            bars = axes.barh(places, values, color=[part_colour(row[1]) for row in rows])
+            axes.bar_label(bars, notes, padding=2, fontsize=6)
+            axes.set_xlim(0, 1.5 * max(values, default=0) or 1)
             for place in range(1, len(rows)):
                 if rows[place][1] != rows[place - 1][1]:
                     axes.axhline(place - 0.5, color=NEUTRAL, linewidth=0.4)
+        left.set_yticks(places, [plain(row[0]) for row in rows])
+        left.set_ylim(max(len(rows), 1) - 0.4, -0.6)
+        left.set_xlabel("times a minute (count)")
+        right.set_xlabel("seconds in all (mean of one)")
+        right.tick_params(axis="y", length=0)
         if rows:
-            there = LabelSet("", (), tuple(parts), ())
-            totals.legend(
-                handles=part_patches((row[1] for row in rows), there), loc="upper left", bbox_to_anchor=(1, 1)
-            )
+            patches = part_patches((row[1] for row in rows), parts)
+            right.legend(handles=patches, loc="upper left", bbox_to_anchor=(1, 1))
 
 
 # --- bars -----------------------------------------------------------------------------------------------------------
@@ -330,11 +317,10 @@ def _draw_class_bars(axes: Axes, values: np.ndarray, classes: np.ndarray, labels
     """A bar a class in the colour of its body part, its note above it, its name below it."""
     places = range(len(classes))
     parts = [labels.part_of[label] for label in classes]
-    axes.bar(places, values, color=[part_colour(part) for part in parts])
-    for place, value, note in zip(places, values, notes):
-        axes.annotate(note, (place, value), (0, 2), textcoords="offset points", ha="center", fontsize=5, rotation=90)
+    bars = axes.bar(places, values, color=[part_colour(part) for part in parts])
+    axes.bar_label(bars, notes, padding=2, fontsize=5, rotation=90, bbox={"color": "white", "pad": 0.4})
     axes.set_xticks(places, [plain(labels.actions[label]) for label in classes], rotation=90, fontsize=6)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.7, len(classes) - 0.3)
     axes.margins(y=0.08)
-    axes.legend(handles=part_patches(parts, labels), loc="upper right", ncols=2)
+    axes.legend(handles=part_patches(parts, labels.parts), loc="upper right", ncols=2)

@@ -1,7 +1,7 @@
 """What all pictures share: a colour for each body part, text that is text, and how a figure becomes a file."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -11,7 +11,6 @@ from matplotlib.patches import Patch
 
 from mmad.errors import InputError
 from mmad.files import atomic_path
-from mmad.labels import LabelSet
 from mmad.records import Detections
 
 # Okabe & Ito's palette, which colour-blind people can tell apart; one colour a body part.
@@ -52,9 +51,9 @@ def part_colour(part: int) -> str:
     return COLOURS[part % len(COLOURS)]
 
 
-def part_patches(parts: Iterable[int], labels: LabelSet) -> list[Patch]:
-    """What a legend says of the colours of these body parts."""
-    return [Patch(color=part_colour(part), label=plain(labels.parts[part])) for part in sorted(set(parts))]
+def part_patches(parts: Iterable[int], names: Sequence[str]) -> list[Patch]:
+    """What a legend says of the colours of these body parts. names: of all body parts."""
+    return [Patch(color=part_colour(part), label=plain(names[part])) for part in sorted(set(parts))]
 
 
 def plain(text: str) -> str:

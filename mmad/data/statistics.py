@@ -59,6 +59,19 @@ def most_at_once(segments: np.ndarray) -> int:
     return int(inside.sum(axis=0).max(initial=0))
 
 
+def co_occurrence(annotations: list[Annotation], num_classes: int) -> np.ndarray:
+    """(K, K) how many pairs of instances, one of each class, overlap in time; symmetric.
+
+    On the diagonal: pairs of two instances of the same class.
+    """
+    pairs = np.zeros((num_classes, num_classes), dtype=np.int64)
+    for item in annotations:
+        one, other = np.nonzero(overlaps(item.segments))
+        np.add.at(pairs, (item.labels[one], item.labels[other]), 1)
+    pairs[np.diag_indices(num_classes)] //= 2  # there, both (a, b) and (b, a) fell into the same cell
+    return pairs
+
+
 def propose_stride(lengths: np.ndarray, fps: float) -> int:
     """Frames a feature step, a power of two: short actions still span a few steps."""
     shortest = float(np.quantile(lengths, 0.05)) * fps

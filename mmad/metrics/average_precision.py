@@ -9,6 +9,8 @@
 The official code gives NaN when a class without truth is predicted; such classes are left out here, and named.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from mmad.labels import LabelSet
@@ -17,6 +19,7 @@ from mmad.records import Annotation, ApReport, Detections
 # The official thresholds, to the last bit: 0.3 and 0.7 are 0.30000000000000004 and 0.7000000000000001 there.
 THRESHOLDS = np.linspace(0.1, 0.9, 9)
 EPSILON = 1e-4  # added to the union, in seconds
+RECALLS = np.linspace(0, 1, 1001)  # at which precision is drawn
 
 
 def evaluate(
@@ -49,9 +52,7 @@ def _evaluate(
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     truth_video, truth_segments, truth_class = _concatenate(annotations, number_of, class_of)
     found_video, found_segments, found_class = _concatenate(detections, number_of, class_of)
-    scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
-    # Best first within each class; reversing a stable ascending sort puts the later of two equal scores first.
-    order = np.argsort(scores, kind="stable")[::-1]
+    order = _best_first(detections)  # then within each class
     order = order[np.argsort(found_class[order], kind="stable")]
     truth_order = np.argsort(truth_class, kind="stable")
 
@@ -70,6 +71,11 @@ def _evaluate(
         ap[:, k] = average_precision(taken >= 0, num_asked[k], counts)
     unjudged = [names[k] for k in np.flatnonzero((num_truth == 0) & (num_found > 0))]
     return ApReport(np.asarray(thresholds), ap, num_asked, names, unjudged)
+
+
+def _best_first(detections: list[Detections]) -> np.ndarray:
+    """(M,) order by descending score; reversing a stable ascending sort puts the later of two equal scores first."""
+    return np.argsort(np.concatenate([item.scores for item in detections] or [np.empty(0)]), kind="stable")[::-1]
 
 
 def _concatenate(items, number_of: dict[str, int], class_of: np.ndarray):
@@ -146,6 +152,67 @@ def average_precision(correct: np.ndarray, num_truth: int, counts: np.ndarray | 
     precision = true / np.maximum(np.cumsum(counts, axis=1), 1)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     return (envelope * correct).sum(axis=1) / num_truth
+
+
+@dataclass
+class PrecisionCurves:
+    """Precision by recall at one tIoU, fractions of 1: the highest that any cut at this recall or more reaches.
+
+    recalls: (R,). classes: (K, R), NaN for a class without truth; the area under a row is the class's AP, that under
+    their mean is mAP. parts: (P, R) of the detections of all classes of a body part by score, each right or wrong as
+    its own class judges it; NaN for a part without truth. part_ap: (P,) area under those.
+    """
+
+    recalls: np.ndarray
+    classes: np.ndarray
+    parts: np.ndarray
+    part_ap: np.ndarray
+
+    def mean(self) -> np.ndarray:
+        """(R,) mean over the classes with truth."""
+        return self.classes[~np.isnan(self.classes[:, 0])].mean(axis=0)
+
+
+def precision_curves(
+    annotations: list[Annotation],
+    detections: list[Detections],
+    labels: LabelSet,
+    threshold: float = 0.5,
+    recalls: np.ndarray = RECALLS,
+) -> PrecisionCurves:
+    """The curves whose areas `evaluate` gives, at one tIoU; classes without truth are left out."""
+    number_of = {item.video_id: i for i, item in enumerate(annotations)}
+    everything = np.arange(len(labels))
+    truth_video, truth_segments, truth_class = _concatenate(annotations, number_of, everything)
+    found_video, found_segments, found_class = _concatenate(detections, number_of, everything)
+    order = _best_first(detections)
+    num_truth = np.bincount(truth_class, minlength=len(labels))
+    correct = np.zeros(len(order), dtype=bool)
+    classes = np.full((len(labels), len(recalls)), np.nan)
+    for k in np.flatnonzero(num_truth):
+        truth, found = np.flatnonzero(truth_class == k), order[found_class[order] == k]
+        at = np.array([threshold])
+        taken = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], at)
+        correct[found] = taken[0] >= 0
+        classes[k] = precision_at(correct[found], num_truth[k], recalls)
+
+    part_of = np.asarray(labels.part_of)
+    parts, part_ap = np.full((len(labels.parts), len(recalls)), np.nan), np.full(len(labels.parts), np.nan)
+    for part in np.unique(part_of[num_truth > 0]):
+        mine = (part_of == part) & (num_truth > 0)
+        found = order[mine[found_class[order]]]
+        parts[part] = precision_at(correct[found], num_truth[mine].sum(), recalls)
+        part_ap[part] = average_precision(correct[None, found], num_truth[mine].sum())[0]
+    return PrecisionCurves(recalls, classes, parts, part_ap)
+
+
+def precision_at(correct: np.ndarray, num_truth: int, recalls: np.ndarray) -> np.ndarray:
+    """(R,) height of the precision envelope of (M,) predictions, best first; 0 at a recall that they do not reach."""
+    true = np.cumsum(correct)
+    precision = true / np.arange(1, len(true) + 1)
+    envelope = np.maximum.accumulate(precision[::-1])[::-1]
+    reached = np.searchsorted(true, recalls * num_truth - 1e-9)  # 0.3 * 10 is a little more than 3
+    return np.append(envelope, 0.0)[reached]
 
 
 def as_json(actions: ApReport, parts: ApReport) -> dict:

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
 
-from mmad.files import atomic_path
 from mmad.labels import LabelSet
-from mmad.report.timeline import part_colour
+from mmad.report.pictures import part_colour, picture, plain
 
 
 def draw_confusion(path: str | Path, matrix: np.ndarray, labels: LabelSet) -> None:
@@ -16,27 +14,36 @@ def draw_confusion(path: str | Path, matrix: np.ndarray, labels: LabelSet) -> No
 
     A row is shaded by the shares of its predictions; a class without truth has an empty row.
     """
-    size = len(labels)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    side = 3.5 + 0.17 * size
-    figure = Figure(figsize=(side, side), layout="constrained")
-    axes = figure.add_subplot()
-    image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
-    axes.set_xticks(range(size), labels.actions, rotation=90, fontsize=7)
-    axes.set_yticks(range(size), labels.actions, fontsize=7)
+    side = matrix_side(len(labels))
+    with picture(path, side + 0.6, side) as figure:
+        axes = figure.add_subplot()
+        image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
+        name_classes(axes, labels)
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        figure.colorbar(image, ax=axes, shrink=0.5, label="share of the clips of a class")
+
+
+def matrix_side(classes: int) -> float:
+    """Inches that a matrix of so many classes, with their names, is high."""
+    return 2.2 + 0.115 * classes
+
+
+def name_classes(axes: Axes, labels: LabelSet) -> None:
+    """The names of the classes along both sides of a (K, K) image, and lines between the body parts."""
+    names = [plain(name) for name in labels.actions]
+    axes.set_xticks(range(len(labels)), names, rotation=90, fontsize=6)
+    axes.set_yticks(range(len(labels)), names, fontsize=6)
+    axes.tick_params(length=1.5)
+    axes.spines[:].set_visible(False)
     for ticks in (axes.get_xticklabels(), axes.get_yticklabels()):
         for label, tick in enumerate(ticks):
             tick.set_color(part_colour(labels.part_of[label]))
-    for label in range(1, size):
+    for label in range(1, len(labels)):
         if labels.part_of[label] != labels.part_of[label - 1]:
             axes.axhline(label - 0.5, linewidth=0.6, color="#0072B2")
             axes.axvline(label - 0.5, linewidth=0.6, color="#0072B2")
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("true")
-    figure.colorbar(image, ax=axes, shrink=0.5, label="share of the clips of a class")
-    with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure)
-        figure.savefig(temporary, format=Path(path).suffix.lstrip("."), dpi=110)
 
 
 def worst_confusions(matrix: np.ndarray, labels: LabelSet, most: int = 8) -> list[str]:

@@ -4,20 +4,15 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mmad.files import atomic_path
 from mmad.labels import LabelSet
 from mmad.records import Annotation, Detections
+from mmad.report.pictures import PAGE, best, part_colour, part_patches, picture, plain
 
-# Okabe & Ito's palette, which colour-blind people can tell apart; one colour a body part.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A7500")
-
-
-def part_colour(part: int) -> str:
-    return COLOURS[part % len(COLOURS)]
+TRUTH = "#404040"
+LANE = 0.19  # inches
+FILM = 1.0  # inches
 
 
 def draw_timeline(
@@ -28,24 +23,45 @@ def draw_timeline(
     truth: Annotation | None = None,
     frames: np.ndarray | None = None,
     most: int = 30,
+    min_score: float = 0.0,
+    title: str | None = None,
 ) -> None:
     """Write a picture (the kind is its suffix's) of the `most` best detections, under the truth where it is given.
 
     duration: of the video, s. frames: (n, H, W, 3) uint8, the middles of n equal parts of the video, shown above.
+    min_score: what scores less is not shown. title: "" is none; without it the picture says what it shows.
     """
-    shown = slice(0, most)
-    chosen = list(zip(detections.segments[shown], detections.labels[shown], detections.scores[shown]))
-    rows = sorted({int(label) for _, label, _ in chosen} | set(truth.labels.tolist() if truth else []))
+    chosen = best(detections, most, min_score)
+    rows = sorted(set(chosen.labels.tolist()) | set(truth.labels.tolist() if truth else []))
+    tall = 0.5 + LANE * max(len(rows), 2)
+    with picture(path, PAGE, 0.3 + tall + (FILM if frames is not None else 0)) as figure:
+        if frames is None:
+            axes = top = figure.add_subplot()
+        else:
+            top, axes = figure.subplots(2, 1, height_ratios=(FILM, tall))
+            _draw_film(top, frames, duration)
+        _draw_lanes(axes, chosen, truth, rows, labels)
+        axes.set_yticks(range(len(rows)), [plain(labels.actions[label]) for label in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.set_xlim(0, duration)
+        axes.set_xlabel("seconds")
+        axes.grid(axis="x", alpha=0.3)
+        if title is None:
+            said = ", truth in grey" if truth else ""
+            title = f"{detections.video_id}: the {len(chosen)} best-scored detections{said}"
+        if title:
+            top.set_title(plain(title), loc="left")
+        handles = part_patches((labels.part_of[label] for label in rows), labels.parts)
+        handles += [Patch(color=TRUTH, label="truth")] if truth else []
+        if handles:
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _draw_lanes(axes: Axes, chosen: Detections, truth: Annotation | None, rows: list[int], labels: LabelSet) -> None:
+    """A bar a detection, the best ones on top; the truth in the upper half of each lane where it is given."""
     lane = {label: i for i, label in enumerate(rows)}
-    tall = 1.3 + 0.28 * max(len(rows), 1)
-    figure = Figure(figsize=(10, tall + (1.5 if frames is not None else 0)), layout="constrained")
-    if frames is None:
-        axes = figure.add_subplot()
-    else:
-        film, axes = figure.subplots(2, 1, height_ratios=(1.5, tall))
-        _draw_film(film, frames, duration)
-    top = max((score for _, _, score in chosen), default=1.0) or 1.0
-    for (start, end), label, score in reversed(chosen):
+    highest = float(chosen.scores.max(initial=0)) or 1.0
+    for (start, end), label, score in list(zip(chosen.segments, chosen.labels, chosen.scores))[::-1]:
         axes.barh(
             lane[int(label)],
             end - start,
@@ -53,31 +69,12 @@ def draw_timeline(
             height=0.36 if truth else 0.7,
             align="edge" if truth else "center",
             color=part_colour(labels.part_of[label]),
-            alpha=float(0.05 + 0.95 * (score / top) ** 2),
+            alpha=float(0.05 + 0.95 * (score / highest) ** 2),
             linewidth=0,
         )
     if truth:
         for (start, end), label in zip(truth.segments, truth.labels):
-            axes.barh(lane[int(label)], end - start, left=start, height=-0.36, align="edge", color="#404040")
-    axes.set_yticks(range(len(rows)), [labels.actions[label] for label in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, duration)
-    axes.set_xlabel("seconds")
-    # "$" starts a formula in matplotlib: an id is text.
-    title = detections.video_id.replace("$", r"\$")
-    (axes if frames is None else film).set_title(
-        f"{title}: the {len(chosen)} best-scored detections" + (", truth in grey" if truth else ""), loc="left"
-    )
-    axes.grid(axis="x", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    parts = sorted({labels.part_of[label] for label in rows})
-    handles = [Patch(color=part_colour(part), label=labels.parts[part]) for part in parts]
-    if handles:
-        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    kind = Path(path).suffix.lstrip(".")
-    with atomic_path(path) as temporary:
-        FigureCanvasAgg(figure)
-        figure.savefig(temporary, format=kind, dpi=110)
+            axes.barh(lane[int(label)], end - start, left=start, height=-0.36, align="edge", color=TRUTH, linewidth=0)
 
 
 def _draw_film(axes: Axes, frames: np.ndarray, duration: float) -> None:

@@ -3,7 +3,7 @@ import pytest
 from made_videos import write_video
 
 from mmad.data.check import check_data
-from mmad.data.statistics import boundary_reach, describe, most_at_once, overlaps, propose_stride
+from mmad.data.statistics import boundary_reach, co_occurrence, describe, most_at_once, overlaps, propose_stride
 from mmad.labels import MMA52
 from mmad.records import Annotation
 
@@ -76,3 +76,13 @@ def test_short_actions_span_a_few_steps(shortest, stride):
 def test_the_last_level_begins_at_half_the_long_actions():
     reach = boundary_reach(np.full(100, 80.0), levels=5)
     assert reach * 2**3 == 40  # level 4 is responsible from here on
+
+
+def test_pairs_that_overlap_are_counted_once_a_pair():
+    """v: 0-4 a, 2-6 b, 3-5 b: a with each b, and the two b; they only touch c. w: nothing shares a moment."""
+    v = Annotation("v", 9, [[0, 4], [2, 6], [3, 5], [6, 8]], [0, 1, 1, 2])
+    w = Annotation("w", 9, [[0, 1], [5, 6]], [0, 2])
+    empty = Annotation("x", 9, [], [])
+    assert co_occurrence([v, w, empty], 3).tolist() == [[0, 2, 0], [2, 1, 0], [0, 0, 0]]
+    assert co_occurrence([v, v], 3).tolist() == [[0, 4, 0], [4, 2, 0], [0, 0, 0]]
+    assert co_occurrence([], 2).tolist() == [[0, 0], [0, 0]]

@@ -12,6 +12,8 @@ from mmad.metrics.average_precision import (
     average_precision,
     evaluate,
     evaluate_parts,
+    precision_at,
+    precision_curves,
     tiou,
 )
 from mmad.records import Annotation, Detections
@@ -285,3 +287,49 @@ def test_agrees_with_the_official_evaluator_on_edge_cases(shared):
         assert report.unjudged == [LABELS.actions[k] for k in np.flatnonzero(undefined)], name
         left = official["mAP"] if not undefined.any() else expected[:, ~undefined].mean(axis=1)
         np.testing.assert_allclose(report.mean_ap(), left, atol=1e-9, err_msg=name)
+
+
+# --- curves -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("correct", "num_truth", "expected"),
+    [  # precision after each prediction                   at recall 0, 1/2, 1
+        ([1, 1], 2, [1, 1, 1]),  # 1, 1
+        ([1, 0, 1], 2, [1, 1, 2 / 3]),  # 1, 1/2, 2/3
+        ([0, 1, 1], 2, [2 / 3, 2 / 3, 2 / 3]),  # 0, 1/2, 2/3: the later, higher ones count
+        ([1, 0], 2, [1, 1, 0]),  # the second truth is never found
+        ([0, 0], 2, [0, 0, 0]),
+        ([], 2, [0, 0, 0]),
+        ([1, 1, 1, 0], 3, [1, 1, 1]),  # recall 1/2 lies between the first and the second of three
+    ],
+)
+def test_precision_at_a_recall(correct, num_truth, expected):
+    curve = precision_at(np.array(correct, dtype=bool), num_truth, np.array([0, 0.5, 1]))
+    np.testing.assert_allclose(curve, expected)
+
+
+def test_recalls_that_are_no_binary_fractions_are_reached():
+    """Three of ten are recall 0.3, though 0.3 * 10 = 3.0000000000000004 as a sum of tenths."""
+    curve = precision_at(np.array([1, 1, 1], dtype=bool), 10, np.array([0.1 + 0.1 + 0.1, 0.31]))
+    np.testing.assert_allclose(curve, [1, 0])
+
+
+def test_a_part_s_curve_pools_its_classes():
+    """By score: right of class 0, wrong of class 1 (of the same part), right of class 1: precision 1, 1/2, 2/3."""
+    labels = LabelSet("three", ("a", "b", "c"), ("one", "two", "none"), (0, 0, 1))
+    actions = truths({"v": [(0, 1, 0), (2, 3, 1)]})
+    predictions = found({"v": [(0, 1, 0, 0.9), (5, 6, 1, 0.8), (2, 3, 1, 0.7), (0, 1, 2, 1.0)]})
+    curves = precision_curves(actions, predictions, labels, 0.5, np.array([0.25, 0.75]))
+    np.testing.assert_allclose(curves.classes, [[1, 1], [0.5, 0.5], [np.nan, np.nan]])
+    np.testing.assert_allclose(curves.parts, [[1, 2 / 3], [np.nan, np.nan], [np.nan, np.nan]])
+    np.testing.assert_allclose(curves.part_ap, [(1 + 2 / 3) / 2, np.nan, np.nan])
+    np.testing.assert_allclose(curves.mean(), [0.75, 0.75])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_area_under_a_curve_is_the_average_precision(seed):
+    actions, predictions = (make(x) for make, x in zip((truths, found), random_case(np.random.default_rng(seed))))
+    middles = (np.arange(10_000) + 0.5) / 10_000
+    curves = precision_curves(actions, predictions, LABELS, THRESHOLDS[4], middles)
+    np.testing.assert_allclose(curves.classes.mean(axis=1), evaluate(actions, predictions, LABELS).ap[4], atol=1e-3)

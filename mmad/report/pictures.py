@@ -1,0 +1,71 @@
+"""What all pictures share: a colour for each body part, text that is text, and how a figure becomes a file."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from mmad.errors import InputError
+from mmad.files import atomic_path
+from mmad.records import Detections
+
+# Okabe & Ito's palette, which colour-blind people can tell apart; one colour a body part.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A7500")
+KINDS = (".png", ".svg", ".pdf")
+PAGE = 7.2  # inches: the text of a two-column page is about as wide
+STYLE = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text that can be searched and edited
+    "pdf.fonttype": 42,  # TrueType: publishers refuse the default, Type 3
+    "svg.hashsalt": "mmad",  # the same figure, the same bytes
+}
+UNDATED = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+
+@contextlib.contextmanager
+def picture(path: str | Path, width: float = PAGE, height: float = 3.0) -> Iterator[Figure]:
+    """A figure to draw into, written to `path` at the end of the block if that ends well. width, height: inches.
+
+    The kind of picture is the suffix's, one of `KINDS`.
+    """
+    kind = Path(path).suffix.lower()
+    if kind not in KINDS:
+        raise InputError(path, f"{kind or 'no suffix'!r} is no kind of picture", f"name a {', '.join(KINDS)} file")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format=kind[1:], dpi=160, metadata=UNDATED.get(kind))
+
+
+def part_colour(part: int) -> str:
+    return COLOURS[part % len(COLOURS)]
+
+
+def part_patches(parts: Iterable[int], names: Sequence[str]) -> list[Patch]:
+    """What a legend says of the colours of these body parts. names: of all body parts."""
+    return [Patch(color=part_colour(part), label=plain(names[part])) for part in sorted(set(parts))]
+
+
+def plain(text: str) -> str:
+    """The text for matplotlib, to which "$" would begin a formula: an id or a name is text."""
+    return text.replace("$", r"\$")
+
+
+def best(detections: Detections, most: int, min_score: float = 0.0) -> Detections:
+    """Of the detections that score `min_score` or more, the `most` best."""
+    if most < 0:
+        raise InputError("most", f"{most} detections", "give a number from 0 on")
+    count = min(most, int((detections.scores >= min_score).sum()))  # they stand best first
+    return Detections(
+        detections.video_id, detections.segments[:count], detections.labels[:count], detections.scores[:count]
+    )

@@ -67,7 +67,11 @@ def test_why_map_is_lost(folder):
     """At 0.5 one nodding is true, the other has too little overlap; waving is taken for nodding, of another part."""
     done = run(folder / "predictions.json", "--diagnose")
     assert (done.returncode, done.stderr) == (0, "")
-    counts = {line[2:28].strip(): line[28:].split()[0] for line in done.stdout.splitlines() if " %" in line and "of" not in line}
+    counts = {
+        line[2:28].strip(): line[28:].split()[0]
+        for line in done.stdout.splitlines()
+        if " %" in line and "of" not in line
+    }
     assert {name: counts[name] for name in ("true", "boundary", "wrong class")} == dict(
         zip(("true", "boundary", "wrong class"), "111")
     )

@@ -28,7 +28,7 @@ def main() -> int:
     args = parser.parse_args()
 
     pipeline = load_pipeline(args.detector, args.recognizer, args.device)
-    videos = find_videos(args.videos)
+    videos = find_videos(args.videos, args.out)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
     page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos))
     if args.overlay:

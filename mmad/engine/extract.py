@@ -354,8 +354,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def find_videos(paths: list[str]) -> list[tuple[str, Path]]:
-    """(video id, file) of files and of folders searched to the bottom; the id is the name without its suffix."""
+def find_videos(paths: list[str], out: str | Path | None = None) -> list[tuple[str, Path]]:
+    """(video id, file) of files and of folders searched to the bottom; the id is the name without its suffix.
+
+    out: the folder of a report; the videos that were brought or made for it are no new ones.
+    """
+    own = {Path(out).resolve() / name for name in ("report", "overlays")} if out else set()
     videos: dict[str, Path] = {}
     for name in paths:
         path = Path(name)
@@ -363,6 +367,7 @@ def find_videos(paths: list[str]) -> list[tuple[str, Path]]:
             raise InputError(path, "no such file or folder")
         if path.is_dir():
             files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            files = [file for file in files if own.isdisjoint(file.resolve().parents)]
             if not files:
                 raise InputError(path, "no videos in this folder", f"looked for {', '.join(VIDEO_SUFFIXES)}")
         else:

@@ -247,6 +247,13 @@ def test_videos_are_found_to_the_bottom_of_folders(tmp_path):
         find_videos([str(tmp_path / "nothing")])
 
 
+def test_what_a_report_holds_is_no_new_video(tmp_path):
+    for name in ("a.mp4", "out/report/media/a.mp4", "out/overlays/a.mp4", "out/b.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert [name for name, _ in find_videos([str(tmp_path)], tmp_path / "out")] == ["a", "b"]
+
+
 def test_a_folder_without_videos_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(InputError, match=r"no videos in this folder; looked for \.mp4"):

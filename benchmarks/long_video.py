@@ -102,7 +102,7 @@ def save_made_up_detector(path: Path, backbone: str) -> None:
     detector.evidence.weight.normal_(std=channels**-0.5)
     detector.length.uniform_(5, 90)
     detector.count.fill_(10)
-    features = {"source": extractor.source, "channels": channels, "settings": extractor.settings}
+    features = {"source": extractor.source, "channels": channels, "settings": extractor.settings, "step": 4 / FPS}
     save_checkpoint(path, "detector", to_dict(config), MMA52, detector, features=features)
 
 

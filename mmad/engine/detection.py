@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
@@ -70,6 +71,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         "source": train_set.source,
         "channels": train_set.channels,
         "settings": train_set.tracks[0].details.get("settings", {}),
+        "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
     }
     losses = partial(detector_losses, config=config)
     task = Task("detector", model, labels, config, {"features": features}, batches, losses, judge)

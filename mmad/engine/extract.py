@@ -78,6 +78,7 @@ class Extractor:
         self.network.to(self.device)
         if kind.streams and self.device.type in ("cpu", "cuda"):
             self.network.to(memory_format=torch.channels_last)  # the same features, up to a quarter faster
+        self.usual_fps = 0.0  # of the videos that whoever reads the features was trained on; 0: any rate will do
         self.batch = config.batch or (8 if self.device.type == "cpu" else 32)
         self.settings = {
             "backbone": config.backbone.name,
@@ -96,15 +97,16 @@ class Extractor:
 
     def plan(self, path: Path, video_id: str) -> Plan:
         """Which frames to read. Steps lie evenly in time; frames are chosen by their timestamps."""
-        info = probe(path)
-        config = self.config
+        info, config = probe(path), self.config
         fps = config.fps or info.fps
+        if not config.fps and self.usual_fps and not 0.9 < info.fps / self.usual_fps < 1.1:
+            fps = self.usual_fps  # or actions would last more or fewer steps than they did in training
         even = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
         if config.mode == "dense":
             wanted = clips.centre_frames(even, config.stride)
         else:
             wanted = clips.window_frames(even, config.stride, config.window, self.frames)
-        frames = wanted if info.constant_rate and not config.fps else info.nearest_frames(wanted / fps)
+        frames = wanted if info.constant_rate and fps == info.fps else info.nearest_frames(wanted / fps)
         return Plan(video_id, info, clips.step_grid(config.stride, fps), np.minimum(frames, info.num_frames - 1))
 
     def extract(

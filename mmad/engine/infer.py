@@ -117,8 +117,8 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
         detector = build_detector(config.detector, channels, labels)
         if features["settings"]:
             _extract_config(features["settings"], "cpu")  # what is wrong with them is said here, with the file's name
-        if not isinstance(features["source"], str):
-            raise TypeError("source is no text")
+        if not (isinstance(features["source"], str) and 0 < features["step"] < np.inf):
+            raise TypeError("source is no text, or step is not positive")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
     load_into(detector, content["model"], path)
@@ -152,6 +152,7 @@ def load_pipeline(detector: str | Path, recognizer: str | Path | None = None, de
     if extractor.source != features["source"]:
         problem = f"makes features {extractor.source}, {detector} knows {features['source']}"
         raise InputError(recognizer or detector, problem, "is it another one?" if recognizer else NEEDS_RECOGNIZER)
+    extractor.usual_fps = features["settings"]["stride"] / features["step"]
     return Pipeline(model.to(choose_device(device)), labels, config, extractor)
 
 

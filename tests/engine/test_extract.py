@@ -170,6 +170,17 @@ def test_resampling_to_one_rate(tmp_path, fps, frames):
     assert plan.grid.to_seconds(1) == pytest.approx(6 / fps)
 
 
+@pytest.mark.parametrize("fps, step", [(25, 4 / 30), (29, 4 / 29), (30, 4 / 30), (50, 4 / 30)])
+def test_videos_of_a_very_other_rate_are_resampled_to_the_usual_one(tmp_path, monkeypatch, fps, step):
+    extractor = extractor_of()
+    monkeypatch.setattr(extractor, "usual_fps", 30)
+    plan = extractor.plan(write_video(tmp_path / "a.mp4", 40, fps), "a")
+    assert plan.grid.step == pytest.approx(step, rel=1e-3)
+    times = plan.info.times[plan.frames]
+    assert times == pytest.approx(np.minimum(plan.grid.to_seconds(np.arange(len(times))), times[-1]), abs=0.6 / fps)
+    assert plan.grid.to_seconds(len(times) - 1) < plan.info.duration + step
+
+
 def test_steps_are_counted_while_they_are_computed(tmp_path):
     paths = [write_video(tmp_path / f"{name}.mp4", 10) for name in "ab"]
     paths.append(write_video(tmp_path / "c.mp4", 5))

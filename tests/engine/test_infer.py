@@ -193,7 +193,7 @@ def save_detector(path, features: dict) -> None:
     settings = DetectorConfig(width=8, dilations=[1])
     torch.manual_seed(0)
     model = build_detector(settings, 4, MMA52)
-    content = {"channels": 4, **features}
+    content = {"channels": 4, "step": 7 / 30, **features}
     save_checkpoint(path, "detector", to_dict(DetectionConfig(detector=settings)), MMA52, model, features=content)
 
 
@@ -206,6 +206,8 @@ DAMAGE = {
     "channels below zero": lambda c: c["features"].update(channels=-1),
     "width beyond memory": lambda c: c["config"]["detector"].update(width=10**9),
     "part of no kind": lambda c: c["labels"].update(part_of=[0.5] * 52),
+    "no step": lambda c: c["features"].pop("step"),
+    "step of nothing": lambda c: c["features"].update(step=0.0),
     "no model": lambda c: c.update(model={}),
 }
 
@@ -239,7 +241,8 @@ def test_a_pipeline_with_other_weights_is_refused(tmp_path):
     extractor = Extractor(ExtractConfig(stride=7, device="cpu"))
     features = {"source": extractor.source, "settings": extractor.settings}
     save_detector(tmp_path / "d.pt", features)
-    assert load_pipeline(tmp_path / "d.pt", device="cpu").extractor.settings == extractor.settings
+    made = load_pipeline(tmp_path / "d.pt", device="cpu").extractor
+    assert made.settings == extractor.settings and made.usual_fps == pytest.approx(30)
     save_detector(tmp_path / "d.pt", features | {"source": "somebody else's"})
     with pytest.raises(
         InputError, match=r"makes features efficientnet_lite0.*knows somebody else's; give the recognizer"

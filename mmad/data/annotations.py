@@ -130,8 +130,8 @@ def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProb
             video_id = row[column["video_id"]].strip()
             check_id(video_id, where)
             frames = ("start_frame", "end_frame", "total_frames")
-            start, end, total = (_number(row[column[name]], where, name) for name in frames)
-            rate = _number(row[column["fps"]], where, "fps") if "fps" in column else fps
+            start, end, total = (finite_number(row[column[name]], where, name) for name in frames)
+            rate = finite_number(row[column["fps"]], where, "fps") if "fps" in column else fps
             label = label_id(row[column["class"]].strip(), labels, where)
             if rate <= 0 or total <= 0:
                 raise InputError(where, f"fps {rate:g}, total_frames {total:g}", "both must be positive")
@@ -168,7 +168,7 @@ def _read_videos(
             check_id(video_id, where)
             if not isinstance(video, dict) or "duration" not in video:
                 raise InputError(where, "no duration", "add its length in seconds")
-            duration = _number(video["duration"], where, "duration")
+            duration = finite_number(video["duration"], where, "duration")
             if duration <= 0:
                 raise InputError(where, f"duration {duration:g} s is not positive")
             actions = video.get(key, [])
@@ -210,7 +210,7 @@ def _baseline_action(item, where: str):
 def _segment(segment, where: str) -> tuple[float, float]:
     if not isinstance(segment, list) or len(segment) != 2:
         raise InputError(where, f"segment {segment!r}", "expected [start, end] in seconds")
-    start, end = (_number(value, where, "segment") for value in segment)
+    start, end = (finite_number(value, where, "segment") for value in segment)
     if end < start:
         raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)", "swap or delete it")
     return start, end
@@ -294,7 +294,7 @@ def _read_results_one_by_one(path: Path, video_id: str, items: list, labels: Lab
         label, segment = _activitynet_action(item, where)
         segments.append(_segment(segment, where))
         ids.append(label_id(label, labels, where))
-        scores.append(_score(item["score"], where))
+        scores.append(score_in_range(item["score"], where))
     return Detections(video_id, segments, ids, scores)
 
 
@@ -327,7 +327,7 @@ def _read_prediction_csv(path: Path, labels: LabelSet) -> list[Detections]:
     for line in np.flatnonzero(ends < starts)[:1]:
         raise InputError(f"{path}, line {line + 2}", f"t_end {ends[line]:g} is before t_start {starts[line]:g}")
     for line in np.flatnonzero(~((scores >= 0) & (scores <= 1)))[:1]:
-        _score(scores[line], f"{path}, line {line + 2}")
+        score_in_range(scores[line], f"{path}, line {line + 2}")
     known: dict[str, int] = {}
     ids = np.empty(len(rows), dtype=np.int64)
     rows_of: dict[str, list[int]] = {}
@@ -359,7 +359,7 @@ def _column(path: Path, rows: list[list[str]], index: int, name: str) -> np.ndar
             return values
     except ValueError:
         pass
-    return np.array([_number(row[index], f"{path}, line {line}", name) for line, row in enumerate(rows, start=2)])
+    return np.array([finite_number(row[index], f"{path}, line {line}", name) for line, row in enumerate(rows, start=2)])
 
 
 def _as_number(value) -> float | None:
@@ -371,15 +371,15 @@ def _as_number(value) -> float | None:
         return None
 
 
-def _number(value, where: str, name: str) -> float:
+def finite_number(value, where: str, name: str) -> float:
     number = _as_number(value)
     if number is None or not np.isfinite(number):
         raise InputError(where, f"{name} {value!r} is not a number")
     return number
 
 
-def _score(value, where: str) -> float:
-    score = _number(value, where, "score")
+def score_in_range(value, where: str) -> float:
+    score = finite_number(value, where, "score")
     if not 0 <= score <= 1:
         raise InputError(where, f"score {score:g} is outside 0..1", "apply a sigmoid, or divide by the largest")
     return score

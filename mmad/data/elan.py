@@ -18,7 +18,7 @@ from xml.parsers import expat
 import numpy as np
 
 from mmad.data.annotations import OnProblem, label_id, score_in_range
-from mmad.data.events import Events, lanes, milliseconds
+from mmad.data.events import Events, from_rows, lanes, milliseconds
 from mmad.errors import InputError, refuse
 from mmad.files import atomic_path, check_id
 from mmad.labels import MMA52, LabelSet
@@ -169,7 +169,6 @@ def read_eaf(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
 
     Without a value it counts as the action that its tier is named after. Annotations that are no action are a problem
     in a tier with a controlled vocabulary of ours, elsewhere (comments, other codings) they are counted in `notes`.
-    Scores of annotations that have none (added by hand) are 1; a file without any score has none.
     The video is the one the header names, if the file is still called so, otherwise the file's name.
     """
     path = Path(path)
@@ -178,7 +177,7 @@ def read_eaf(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
     times = _slot_times(path, document)
     scores = _score_of_annotation(path, document, on_problem)
     ours = {item.get("LINGUISTIC_TYPE_ID") for item in document.iterfind("LINGUISTIC_TYPE") if _is_ours(item)}
-    segments, ids, found, passed = [], [], [], Counter()
+    rows, passed = [], Counter()
     for tier in document.iterfind("TIER"):
         for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION"):
             where = f"{path}, tier {tier.get('TIER_ID')!r}, annotation {item.get('ANNOTATION_ID')}"
@@ -194,19 +193,16 @@ def read_eaf(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
             except InputError as error:
                 on_problem(error)
                 continue
-            segments.append((start, end))
-            ids.append(label)
-            found.append(scores.get(item.get("ANNOTATION_ID"), 1.0))
-    if passed and not ids and not ours:
+            rows.append((start, end, label, scores.get(item.get("ANNOTATION_ID"))))
+    if passed and not rows and not ours:
         example = passed.most_common(1)[0][0]
         problem = f"none of its {passed.total()} annotations is an action of {labels.name}, such as {example!r}"
         on_problem(InputError(path, problem, "is it annotated with these actions?"))
-    notes = [f"{path}: {passed.total()} annotations are no action, such as {min(passed)!r}"] if passed and ids else []
+    notes = [f"{path}: {passed.total()} annotations are no action, such as {min(passed)!r}"] if passed else []
     duration, fps = (_positive(properties.get(f"{PREFIX}{name}")) for name in ("duration", "fps"))
     video_id = _video_id(path, properties.get(f"{PREFIX}video_id", ""))
-    return Events(
-        video_id, np.array(segments), ids, found if scores else None, duration, fps, _media(path, document), notes=notes
-    )
+    known = {"duration": duration, "fps": fps, "media": _media(path, document), "notes": notes}
+    return from_rows(video_id, rows, **known)
 
 
 def _parse(path: Path) -> ET.Element:

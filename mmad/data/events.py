@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from mmad.errors import InputError
 from mmad.records import Annotation, Detections
 
+Row = tuple[float, float, int, float | None]  # start s, end s, label, score
 SHORTEST = 0.001  # s; formats of whole milliseconds cannot hold an action that ends where it starts
 
 
@@ -50,11 +52,19 @@ class Events:
         scores = np.ones(len(self)) if self.scores is None else self.scores
         return Detections(self.video_id, self.segments, self.labels, scores)
 
-    def rows(self) -> list[tuple[float, float, int, float | None]]:
-        """(start s, end s, label, score) by start, then by end."""
+    def rows(self) -> list[Row]:
+        """By start, then by end."""
         scores = [None] * len(self) if self.scores is None else self.scores.tolist()
         rows = zip(self.segments[:, 0].tolist(), self.segments[:, 1].tolist(), self.labels.tolist(), scores)
         return sorted(rows, key=lambda row: row[:3])
+
+
+def from_rows(video_id: str, rows: list[Row], **known) -> Events:
+    """known: the other fields. Where some rows have a score, those without (added by hand) have score 1."""
+    scores = [1.0 if score is None else score for *_, score in rows]
+    scored = any(score is not None for *_, score in rows)
+    segments, ids = [row[:2] for row in rows], [row[2] for row in rows]
+    return Events(video_id, segments, ids, scores if scored else None, **known)
 
 
 def from_annotation(item: Annotation) -> Events:
@@ -102,3 +112,27 @@ def lanes(spans: list[tuple[int, int]]) -> list[int]:
         free_from[lane : lane + 1] = [end]
         chosen.append(lane)
     return chosen
+
+
+def timecode(time: int) -> str:
+    """hh:mm:ss.mmm of a time in ms."""
+    seconds, thousandths = divmod(time, 1000)
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{thousandths:03d}"
+
+
+def to_frames(start: float, end: float, fps: float) -> tuple[int, int]:
+    """(first, last) frame of a segment in s, counted from 1, both inside; at least one frame."""
+    first = max(1, 1 + round(start * fps))
+    return first, max(first, round(end * fps))
+
+
+def from_frames(first: float, last: float, fps: float) -> tuple[float, float]:
+    """From the start of the first frame to the end of the last, in s; frames count from 1."""
+    return (first - 1) / fps, last / fps
+
+
+def rate_of(events: Events, form: str) -> float:
+    """Frames a second, for formats that speak frames."""
+    if events.fps is None:
+        raise InputError(events.video_id, f"{form} counts frames, and its frame rate is not known", "give --fps N")
+    return events.fps

@@ -97,12 +97,10 @@ def is_boris(header: list[str]) -> bool:
     return {"observation id", "behavior"} <= names
 
 
-def read_boris(
-    path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse, delimiter: str = ","
-) -> list[Events]:
+def read_boris(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse) -> list[Events]:
     """The STATE rows of aggregated events of any version, by the names of the columns. POINT rows are counted only."""
     path = Path(path)
-    header, table = read_table(path, delimiter)
+    header, table = read_table(path, "\t" if path.suffix.lower() == ".tsv" else ",")
     names = [name.strip().lower() for name in header]
     at = {key: next((names.index(name) for name in known if name in names), None) for key, known in BORIS_NAMES.items()}
     missing = [BORIS_NAMES[key][0] for key in ("id", "behavior", "start", "stop") if at[key] is None]

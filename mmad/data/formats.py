@@ -1,7 +1,10 @@
 """Which file is of which format: events written by the name of a format, read by what a file holds. Numpy only."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from mmad.data.annotations import OnProblem, is_detection_table, read_annotations, read_predictions
 from mmad.data.behaviour import (
@@ -16,8 +19,9 @@ from mmad.data.behaviour import (
     write_fiftyone,
     write_label_studio,
 )
+from mmad.data.check import find_video
 from mmad.data.elan import read_eaf, write_eaf
-from mmad.data.events import Events, from_annotation, from_detections
+from mmad.data.events import Events, from_annotation, from_detections, keep
 from mmad.data.per_video import (
     BIDS_SUFFIX,
     is_via,
@@ -77,6 +81,31 @@ def write_events(
             write(path, events, labels)
 
 
+OURS = ("annotations", "predictions")
+
+
+def kind_of(path: Path) -> str:
+    """Which of `READERS` a file is for, by suffix, header or keys; "annotations" where nothing else fits."""
+    if path.is_dir():
+        return "folder"
+    suffix = path.suffix.lower()
+    if suffix in (".eaf", ".vtt", ".txt"):
+        return {".eaf": "elan", ".vtt": "webvtt", ".txt": "audacity"}[suffix]
+    if suffix == ".tsv":
+        return "boris" if is_boris(read_table(path, "\t")[0]) else "bids"
+    if suffix in (".csv", ".zip"):
+        header, _ = read_table(path)
+        return "boris" if is_boris(header) else "predictions" if is_detection_table(header) else "annotations"
+    content = read_json(path)
+    if isinstance(content, dict) and "results" in content:
+        return "predictions"
+    if is_via(content):
+        return "via"
+    if is_label_studio(content):
+        return "labelstudio"
+    return "fiftyone" if is_fiftyone(content) else "annotations"
+
+
 def read_events(
     path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
 ) -> list[Events]:
@@ -85,44 +114,51 @@ def read_events(
     fps: frames a second of files that count frames and do not say how fast (the early-2024 MMA-52 CSV, Label Studio,
     FiftyOne).
     """
-    path = Path(path)
-    found = read_foreign(path, labels, fps, on_problem)
-    if found is not None:
-        return found
-    if _holds_predictions(path):
-        return [from_detections(item) for item in read_predictions(path, labels).detections]
-    return [from_annotation(item) for item in read_annotations(path, labels, fps, on_problem)]
+    return READERS[kind_of(Path(path))](Path(path), labels, fps, on_problem)
 
 
 def read_foreign(path: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Events] | None:
     """The same for the formats of other programs alone; None where the file is in none of them."""
-    if path.is_dir():
-        return _read_folder(path, labels, fps, on_problem)
-    suffix = path.suffix.lower()
-    if suffix == ".eaf":
-        return [read_eaf(path, labels, on_problem)]
-    if suffix == ".vtt":
-        return read_webvtt(path, labels, on_problem)
-    if suffix == ".txt":
-        return read_audacity(path, labels, on_problem)
-    if suffix == ".tsv":
-        boris = is_boris(read_table(path, "\t")[0])
-        return read_boris(path, labels, on_problem, "\t") if boris else read_bids(path, labels, on_problem)
-    if suffix in (".csv", ".zip"):
-        return read_boris(path, labels, on_problem) if is_boris(read_table(path)[0]) else None
-    content = read_json(path)
-    if is_via(content):
-        return read_via(path, labels, on_problem)
-    if is_label_studio(content):
-        return read_label_studio(path, labels, fps, on_problem)
-    return read_fiftyone(path, labels, fps, on_problem) if is_fiftyone(content) else None
+    kind = kind_of(path)
+    return None if kind in OURS else READERS[kind](path, labels, fps, on_problem)
 
 
-def _holds_predictions(path: Path) -> bool:
-    if path.suffix.lower() in (".csv", ".zip"):
-        return is_detection_table(read_table(path)[0])
-    content = read_json(path)
-    return isinstance(content, dict) and "results" in content
+def read_actions(path: str | Path, labels: LabelSet, minimum: np.ndarray | None, fps: float = 30.0) -> list[Events]:
+    """What a file says is happening: of predictions those that reach the least score of their class, minimum (K,).
+
+    Predictions without `minimum` are refused: what a detector leaves in is mostly false. Anything else is taken whole,
+    also with scores: somebody has looked at it.
+    """
+    videos = read_events(path, labels, fps)
+    if kind_of(Path(path)) != "predictions":
+        return videos
+    if minimum is None:
+        raise InputError(path, "holds predictions of any score", "give --min-score X or --thresholds FILE")
+    return [keep(events, minimum) for events in videos]
+
+
+def link_videos(videos: list[Events], place: str | Path) -> tuple[list[Events], list[str]]:
+    """(videos with their file, and with its rate and length where these were not known, ids without a file).
+
+    place: a folder of videos, or the file of the only one.
+    """
+    from mmad.data.video import probe
+
+    place = Path(place)
+    if not place.is_dir() and len(videos) != 1:
+        raise InputError(place, f"is one file for {len(videos)} videos", "give the folder of the videos")
+    linked, missing = [], []
+    for events in videos:
+        try:
+            media = find_video(place, events.video_id, events.subset) if place.is_dir() else place
+        except InputError:
+            linked.append(events)
+            missing.append(events.video_id)
+            continue
+        info = probe(media)
+        known = {"duration": events.duration or info.duration, "fps": events.fps or info.fps}
+        linked.append(replace(events, media=media, **known))
+    return linked, missing
 
 
 def _read_folder(folder: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Events]:
@@ -158,3 +194,21 @@ def _files_of_one_kind(folder: Path) -> tuple[str, list[Path]]:
             return kinds.popitem()
     known = ", ".join((*FOLDER_SUFFIXES, *LESS_TELLING_SUFFIXES))
     raise InputError(folder, "no annotations in this folder", f"expected one file a video: {known}")
+
+
+# {kind of file: reader(path, labels, fps, on_problem)}; the first two are ours, the others those of other programs.
+READERS = {
+    "annotations": lambda path, *settings: [from_annotation(item) for item in read_annotations(path, *settings)],
+    "predictions": lambda path, labels, *_: [
+        from_detections(item) for item in read_predictions(path, labels).detections
+    ],
+    "folder": _read_folder,
+    "elan": lambda path, labels, fps, on_problem: [read_eaf(path, labels, on_problem)],
+    "webvtt": lambda path, labels, fps, on_problem: read_webvtt(path, labels, on_problem),
+    "audacity": lambda path, labels, fps, on_problem: read_audacity(path, labels, on_problem),
+    "bids": lambda path, labels, fps, on_problem: read_bids(path, labels, on_problem),
+    "via": lambda path, labels, fps, on_problem: read_via(path, labels, on_problem),
+    "boris": lambda path, labels, fps, on_problem: read_boris(path, labels, on_problem),
+    "labelstudio": read_label_studio,
+    "fiftyone": read_fiftyone,
+}

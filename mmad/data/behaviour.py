@@ -237,7 +237,10 @@ def _label_studio_name(data: dict, where: str) -> str:
     link = data.get("video")
     if not isinstance(link, str):
         raise InputError(where, 'its data names no "video"')
-    address = urlparse(link)
+    try:
+        address = urlparse(link)
+    except ValueError:  # "http://[": an address that is none
+        raise InputError(where, f"video {link!r} is no address") from None
     name = PurePosixPath(unquote(parse_qs(address.query).get("d", [address.path])[0])).stem
     if "/upload/" in link:  # Label Studio puts eight digits before what was uploaded
         name = re.sub(r"^[0-9a-f]{8}-", "", name)

@@ -224,7 +224,7 @@ def read_via(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
     for key, item in content["metadata"].items():
         where = f"{path}, metadata {key!r}"
         try:
-            if not isinstance(item, dict) or item.get("vid") not in rows_of:
+            if not isinstance(item, dict) or str(item.get("vid")) not in rows_of:
                 raise InputError(where, "belongs to no view of the project")
             times = item.get("z")
             if not isinstance(times, list) or len(times) != 2 or item.get("xy"):
@@ -237,7 +237,7 @@ def read_via(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
             on_problem(error)
             continue
         passed += not actions
-        rows_of[item["vid"]] += [(start, end, label, score) for label in actions]
+        rows_of[str(item["vid"])] += [(start, end, label, score) for label in actions]
     notes = [f"{path}: {passed} entries are no action in time and are left out"] if passed else []
     names = [id_of_file(path)] if len(rows_of) == 1 else [_via_name(path, content, view) for view in rows_of]
     return [

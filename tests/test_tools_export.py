@@ -5,6 +5,7 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_videos import write_video
 
@@ -74,6 +75,17 @@ def test_videos_give_rate_length_and_link(run, here, capsys):
     first, second = read_events("videos")
     assert first.media.resolve() == here / "videos" / "v1.mp4"
     assert (first.fps, first.duration, second.fps) == (25.0, 2.0, None)
+
+
+def test_a_detector_is_trained_on_a_folder_of_corrected_files(run, here):
+    for name in ("train", "val"):
+        run("tools/export.py", "truth.csv", "--format", "elan", "--out", f"data/{name}")
+    Path("data/features").mkdir()
+    np.save("data/features/v1.npy", np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32))
+    settings = ("data.root=data", "data.train=train", "data.val=val", "output=out")
+    small = ("detector.width=32", "train.epochs=1", "device=cpu")
+    run("tools/train_det.py", ROOT / "configs" / "mma52.yaml", *settings, *small)
+    assert "mean over 1 classes with truth" in run("eval/map.py", "out/predictions.json", "--ground-truth", "data/val")
 
 
 def test_elan_tiers_by_body_part(run, here):

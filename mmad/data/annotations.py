@@ -123,6 +123,9 @@ def _read_foreign(path: Path, labels: LabelSet, fps: float, on_problem: OnProble
         raise InputError(path, "no annotations in this JSON", expected)
     for note in (note for events in videos for note in events.notes):
         warn(note)
+    unknown = sum(events.duration is None for events in videos)
+    if unknown:
+        warn(f"{path}: the length of {unknown} of {len(videos)} videos is not known; taken to end with the last action")
     return [events.annotation() for events in videos]
 
 

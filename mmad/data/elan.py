@@ -83,7 +83,9 @@ def _add_header(document: ET.Element, events: Events, path: Path, num_annotation
     header = ET.SubElement(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     if events.media is not None:
         media = events.media.resolve()
-        attributes = {"MEDIA_URL": media.as_uri(), "MIME_TYPE": MIME_TYPES.get(media.suffix.lower(), "video/*")}
+        # ELAN itself writes addresses without escapes, and does not undo any
+        address = f"file:///{media.as_posix().lstrip('/')}"
+        attributes = {"MEDIA_URL": address, "MIME_TYPE": MIME_TYPES.get(media.suffix.lower(), "video/*")}
         with contextlib.suppress(ValueError):  # on another drive
             attributes["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, path.resolve().parent)).as_posix()
         ET.SubElement(header, "MEDIA_DESCRIPTOR", attributes)
@@ -186,6 +188,8 @@ def read_eaf(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
                 passed[value] += 1
                 continue
             try:
+                if not value:
+                    raise InputError(where, "has no value", "choose its action in ELAN, or delete it")
                 label = label_id(value, labels, where)
                 start, end = (_time(times, item.get(f"TIME_SLOT_REF{side}"), where) for side in (1, 2))
                 if end < start:
@@ -298,5 +302,7 @@ def _media(path: Path, document: ET.Element) -> Path | None:
     relative = item.get("RELATIVE_MEDIA_URL") if item is not None else None
     if not relative or not relative.isprintable():
         return None
-    found = path.parent / relative
-    return found if found.is_file() else None
+    with contextlib.suppress(OSError, ValueError):  # a name that is too long
+        found = path.parent / relative
+        return found if found.is_file() else None
+    return None

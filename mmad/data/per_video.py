@@ -167,6 +167,14 @@ def read_bids(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem 
 # --- VIA 3: https://gitlab.com/vgg/via, format 3.1.1 -------------------------------------------------------------
 
 VIA_SEGMENT = "FILE1_Z2_XY0"  # what an attribute belongs to: a segment of the time of one file
+VIA_SURFACE = {  # as VIA itself sets out: without them it shows no rows of its timeline
+    "file_content_align": "center",
+    "file_metadata_editor_visible": True,
+    "spatial_metadata_editor_visible": True,
+    "temporal_segment_metadata_editor_visible": True,
+    "spatial_region_label_attribute_id": "",
+    "gtimeline_visible_row_count": "4",
+}
 VIA_TEXT, VIA_SELECT, VIA_VIDEO, VIA_LOCAL, VIA_FILE_URI = 1, 4, 4, 1, 3
 
 
@@ -186,13 +194,14 @@ def write_via(path: str | Path, events: Events, labels: LabelSet = MMA52) -> Non
         "rev": "__VIA_PROJECT_REV_ID__",
         "rev_timestamp": "__VIA_PROJECT_REV_TIMESTAMP__",
         "pname": events.video_id,
+        "data_format_version": "3.1.1",
         "creator": "mmad",
         "created": 0,
         "vid_list": ["1"],
     }
     content = {
         "project": project,
-        "config": {"file": {"loc_prefix": {str(i): "" for i in range(1, 5)}}, "ui": {}},
+        "config": {"file": {"loc_prefix": {str(i): "" for i in range(1, 5)}}, "ui": VIA_SURFACE},
         "attribute": {
             "1": {"aname": "action", "type": VIA_SELECT, "options": options, **kind},
             "2": {"aname": "score", "type": VIA_TEXT, "options": {}, **kind},

@@ -64,8 +64,8 @@ SCHEMA = {
     "CV_ENTRY_ML": ("CVE_VALUE+", "CVE_ID", "EXT_REF"),
     "CVE_VALUE": ("", "LANG_REF", "DESCRIPTION"),
 }
-IDS = ("TIME_SLOT_ID", "ANNOTATION_ID", "LANG_ID", "STEREOTYPE", "CVE_ID")  # xsd:ID: unique in the document
-KEYS = ("TIER_ID", "LINGUISTIC_TYPE_ID", "CV_ID")  # xsd:key: unique among their kind
+IDS = ("TIME_SLOT_ID", "ANNOTATION_ID", "LANG_ID", "STEREOTYPE")  # xsd:ID: unique in the document
+KEYS = ("TIER_ID", "LINGUISTIC_TYPE_ID", "CV_ID", "CVE_ID")  # xsd:key: unique among their kind
 REFERENCES = {
     "TIME_SLOT_REF1": "TIME_SLOT_ID",
     "TIME_SLOT_REF2": "TIME_SLOT_ID",
@@ -120,8 +120,8 @@ def spans_by_tier(document: ET.Element) -> dict[str, list[tuple[int, int]]]:
 
 @pytest.mark.parametrize("tiers", ["action", "part"])
 def test_what_is_written_fits_the_schema_and_no_tier_overlaps(tmp_path, tiers):
-    (tmp_path / "v1.mp4").write_bytes(b"")
-    write_eaf(tmp_path / "out" / "v1.eaf", replace(FOUND, media=tmp_path / "v1.mp4"), tiers=tiers)
+    (tmp_path / "v 1.mp4").write_bytes(b"")
+    write_eaf(tmp_path / "out" / "v1.eaf", replace(FOUND, media=tmp_path / "v 1.mp4"), tiers=tiers)
     document = check_against_schema(tmp_path / "out" / "v1.eaf")
     found = spans_by_tier(document)
     for spans in found.values():
@@ -131,11 +131,12 @@ def test_what_is_written_fits_the_schema_and_no_tier_overlaps(tmp_path, tiers):
     assert [name for name in found if not name.endswith("score")] == heads + [
         "upper limb" if tiers == "part" else "waving"
     ]
+    assert read_eaf(tmp_path / "out" / "v1.eaf").media.samefile(tmp_path / "v 1.mp4")
     slots = [int(slot.get("TIME_VALUE")) for slot in document.iter("TIME_SLOT")]
     assert slots == sorted(slots)
     media = document.find("HEADER/MEDIA_DESCRIPTOR")
-    assert media.get("MEDIA_URL") == (tmp_path / "v1.mp4").as_uri()
-    assert media.get("RELATIVE_MEDIA_URL") == "../v1.mp4"
+    assert media.get("MEDIA_URL") == f"file://{tmp_path / 'v 1.mp4'}"  # as ELAN writes it
+    assert media.get("RELATIVE_MEDIA_URL") == "../v 1.mp4"
     vocabulary = [value.text for value in document.iter("CVE_VALUE")]
     assert vocabulary == list(MMA52.actions)
 
@@ -221,6 +222,12 @@ def test_a_slip_in_a_tier_of_ours_is_refused_or_collected(tmp_path):
     found = []
     assert len(read_eaf(path, on_problem=found.append)) == len(FOUND)
     assert len(found) == 1
+
+
+def test_an_annotation_without_a_value_in_a_tier_of_many_actions(tmp_path):
+    path = corrected(tmp_path, lambda document: add_tier(document, "head", "action", [""]))
+    with pytest.raises(InputError, match="has no value; choose its action in ELAN"):
+        read_eaf(path)
 
 
 def test_another_coding_is_refused(tmp_path):

@@ -65,14 +65,10 @@ def write_eaf(path: str | Path, events: Events, labels: LabelSet = MMA52, tiers:
     )
     rows = events.rows()
     _add_header(document, events, Path(path), len(rows))
-    order = ET.SubElement(document, "TIME_ORDER")
     spans = [milliseconds(start, end) for start, end, _, _ in rows]
-    slot_of = {}
-    for number, time in enumerate(sorted({time for span in spans for time in span}), start=1):
-        slot_of[time] = f"ts{number}"
-        ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slot_of[time], TIME_VALUE=str(time))
+    slots = _add_time_order(document, spans)
     for name, members in _tiers(rows, spans, labels, tiers):
-        _add_tier(document, name, members, rows, [(slot_of[start], slot_of[end]) for start, end in spans], labels)
+        _add_tier(document, name, members, rows, slots, labels)
     _add_types(document, labels)
     ET.indent(document, "    ")
     with atomic_path(path) as temporary:
@@ -98,6 +94,20 @@ def _add_header(document: ET.Element, events: Events, path: Path, num_annotation
     properties["lastUsedAnnotationId"] = str(num_annotations + scored)
     for name, value in properties.items():
         ET.SubElement(header, "PROPERTY", NAME=name).text = value
+
+
+def _add_time_order(document: ET.Element, spans: list[tuple[int, int]]) -> list[list[str]]:
+    """[(slot of its start, slot of its end)] of spans in ms.
+
+    Each has slots of its own, as in ELAN: if two shared one, who moves the one annotation would move the other too.
+    """
+    order = ET.SubElement(document, "TIME_ORDER")
+    times = [(time, 1 - side, i, side) for i, span in enumerate(spans) for side, time in enumerate(span)]
+    slots = [["", ""] for _ in spans]
+    for number, (time, _, i, side) in enumerate(sorted(times), start=1):  # of the same time, ends come before starts
+        slots[i][side] = f"ts{number}"
+        ET.SubElement(order, "TIME_SLOT", TIME_SLOT_ID=slots[i][side], TIME_VALUE=str(time))
+    return slots
 
 
 def _tiers(rows: list, spans: list, labels: LabelSet, tiers: str) -> list[tuple[str, list[int]]]:

@@ -134,6 +134,8 @@ def test_what_is_written_fits_the_schema_and_no_tier_overlaps(tmp_path, tiers):
     assert read_eaf(tmp_path / "out" / "v1.eaf").media.samefile(tmp_path / "v 1.mp4")
     slots = [int(slot.get("TIME_VALUE")) for slot in document.iter("TIME_SLOT")]
     assert slots == sorted(slots)
+    used = [item.get(f"TIME_SLOT_REF{side}") for item in document.iter("ALIGNABLE_ANNOTATION") for side in (1, 2)]
+    assert len(set(used)) == len(used) == len(slots)  # moving one annotation in ELAN moves no other
     media = document.find("HEADER/MEDIA_DESCRIPTOR")
     assert media.get("MEDIA_URL") == f"file://{tmp_path / 'v 1.mp4'}"  # as ELAN writes it
     assert media.get("RELATIVE_MEDIA_URL") == "../v 1.mp4"

@@ -75,6 +75,7 @@ def test_videos_give_rate_length_and_link(run, here, capsys):
     first, second = read_events("videos")
     assert first.media.resolve() == here / "videos" / "v1.mp4"
     assert (first.fps, first.duration, second.fps) == (25.0, 2.0, None)
+    assert 'RELATIVE_MEDIA_URL="./v1.mp4"' in Path("videos/v1.eaf").read_text()
 
 
 def test_a_detector_is_trained_on_a_folder_of_corrected_files(run, here):

@@ -83,7 +83,8 @@ def _add_header(document: ET.Element, events: Events, path: Path, num_annotation
         address = f"file:///{media.as_posix().lstrip('/')}"
         attributes = {"MEDIA_URL": address, "MIME_TYPE": MIME_TYPES.get(media.suffix.lower(), "video/*")}
         with contextlib.suppress(ValueError):  # on another drive
-            attributes["RELATIVE_MEDIA_URL"] = Path(os.path.relpath(media, path.resolve().parent)).as_posix()
+            below = Path(os.path.relpath(media, path.resolve().parent)).as_posix()
+            attributes["RELATIVE_MEDIA_URL"] = below if below.startswith("../") else f"./{below}"
         ET.SubElement(header, "MEDIA_DESCRIPTOR", attributes)
     properties = {f"{PREFIX}video_id": events.video_id}
     if events.duration is not None:

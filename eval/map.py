@@ -16,7 +16,9 @@ from mmad.metrics.diagnosis import as_text, diagnose
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
-    parser.add_argument("--ground-truth", help="MMA-52 CSV or JSON; default: the file that the predictions name")
+    parser.add_argument(
+        "--ground-truth", help="annotations of any form, or a folder; default: what the predictions name"
+    )
     parser.add_argument("--subset", default="val", help="of a file that holds several (default: val)")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")

@@ -28,6 +28,11 @@ def refuse(error: InputError) -> None:
     raise error
 
 
+def warn(line: str) -> None:
+    """What a person should know of, though the work goes on."""
+    print(f"warning: {line}", file=sys.stderr)
+
+
 def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and leave with its exit code: 0 done, 2 bad input (one line), 130 interrupted.
 

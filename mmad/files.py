@@ -79,7 +79,7 @@ def read_lines(path: str | Path) -> list[str]:
         raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
 
 
-def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
+def read_table(path: str | Path, delimiter: str = ",") -> tuple[list[str], list[list[str]]]:
     """(header, rows) of a CSV file, or of the only CSV file inside a zip; row i stands on line i + 2.
 
     Empty lines are dropped only at the end, so that the line numbers of `InputError`s are right.
@@ -88,7 +88,7 @@ def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
     data = _only_csv_in_zip(path) if path.suffix.lower() == ".zip" else path.read_bytes()
     try:
         text = data.decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(path, f"not a CSV text file ({error})") from None
     while rows and not rows[-1]:

@@ -459,6 +459,96 @@ def test_an_input_is_never_written_over(run, judged, monkeypatch, arguments):
     assert {file.name: file.read_bytes() for file in judged.iterdir()} == before
 
 
+# --- what others write, and what is counted from it ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--format", "elan", "--tiers", "finger"), "--tiers"),
+        (("--format", "fiftyone"), "give --fps N"),
+        (("--format", "fiftyone", "--fps", "-1"), "--fps"),
+        (("--format", "csv", "--min-score", "2"), "--min-score"),
+        (("--format", "csv", "--min-score", "nan"), "--min-score"),
+        (("--format", "csv", "--best", "0"), "--best"),
+        (("--format", "csv", "--thresholds", "truth.csv"), "truth.csv"),
+        (("--format", "csv", "--thresholds", "missing.json"), "missing.json"),
+        (("--format", "elan", "--videos", "missing"), "missing"),
+        (("--format", "elan", "--videos", "truth.csv"), "truth.csv"),
+        (("--format", "elana"), "choose one of mac2024"),
+    ],
+)
+def test_export_options(run, judged, monkeypatch, options, said):
+    monkeypatch.chdir(judged)
+    before = sorted(judged.iterdir())
+    check_refused(run("tools/export.py", "predictions.json", *options, "--out", "out"), said)
+    assert sorted(judged.iterdir()) == before
+
+
+BAD_FILES = {
+    "entities.eaf": '<!DOCTYPE x [<!ENTITY a "aaaa">]><ANNOTATION_DOCUMENT>&a;</ANNOTATION_DOCUMENT>',
+    "torn.eaf": "<ANNOTATION_DOCUMENT><HEADER",
+    "words.vtt": "WEBVTT\n\n00:01.000 --> 00:02.000\nnoding\n",
+    "backwards.txt": "3\t1\tnodding\n",
+    "text_events.tsv": "onset\tduration\ttrial_type\nx\t1\tnodding\n",
+    "boris.csv": "Observation id,Behavior,Start (s),Stop (s)\nv1,nodding,1\n",
+    "studio.json": '[{"data": {}}]',
+    "fiftyone.json": '{"labels": {"../v1": []}}',
+    "via.json": '{"metadata": {"x": {"vid": []}}, "view": {}, "file": {}}',
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+@pytest.mark.parametrize("command", ["export", "map", "ethogram", "agreement", "thresholds"])
+def test_files_of_other_programs(run, judged, monkeypatch, command, name):
+    monkeypatch.chdir(judged)
+    Path(name).write_text(BAD_FILES[name])
+    before = sorted(judged.iterdir())
+    arguments = {
+        "export": ("tools/export.py", name, "--format", "csv", "--out", "out.csv"),
+        "map": ("eval/map.py", "predictions.json", "--ground-truth", name),
+        "ethogram": ("tools/ethogram.py", name, "--out", "out"),
+        "agreement": ("eval/agreement.py", "truth.csv", name, "--json", "out.json"),
+        "thresholds": ("eval/thresholds.py", "predictions.json", "--ground-truth", name, "--out", "out.json"),
+    }
+    check_refused(run(*arguments[command]), name)
+    assert sorted(judged.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tools/ethogram.py", "predictions.json", "--out", "out"), "give --min-score X or --thresholds FILE"),
+        (("tools/ethogram.py", "empty", "--out", "out"), "no annotations in this folder"),
+        (("tools/ethogram.py", "missing.json", "--out", "out"), "missing.json"),
+        (("tools/ethogram.py", "truth.csv", "--out", "list.txt"), "list.txt"),
+        (("tools/ethogram.py", "truth.csv", "--out", "out", "--min-score", "-1"), "--min-score"),
+        (("eval/agreement.py", "truth.csv", "predictions.json"), "give --min-score X or --thresholds FILE"),
+        (("eval/agreement.py", "truth.csv", "truth.csv", "--tiou", "1"), "--tiou"),
+        (("eval/agreement.py", "truth.csv", "truth.csv", "--step", "0"), "--step"),
+        (("eval/agreement.py", "truth.csv", "other.csv"), "no video of truth.csv is in it"),
+        (("eval/agreement.py", "truth.csv", "other.csv", "--json", "other.csv"), "other.csv"),
+        (
+            ("eval/thresholds.py", "predictions.json", "--ground-truth", "other.csv", "--out", "out"),
+            "no detection meets",
+        ),
+        (("eval/thresholds.py", "predictions.json", "--ground-truth", "truth.csv", "--out", "truth.csv"), "truth.csv"),
+        (("eval/thresholds.py", "predictions.json", "--ground-truth", "empty", "--out", "out"), "empty"),
+        (
+            ("eval/thresholds.py", "predictions.json", "--ground-truth", "truth.csv", "--out", "out", "--tiou", "nan"),
+            "--tiou",
+        ),
+    ],
+)
+def test_counting(run, judged, monkeypatch, arguments, said):
+    monkeypatch.chdir(judged)
+    Path("empty").mkdir()
+    Path("other.csv").write_text(HEADER + "0,v9,0,120,9,300,30\n")
+    before = {file: file.read_bytes() for file in judged.iterdir() if file.is_file()}
+    check_refused(run(*arguments), said)
+    assert {file: file.read_bytes() for file in judged.iterdir() if file.is_file()} == before
+
+
 # --- made-up data ---------------------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,19 @@
-"""Predictions as the files that others expect; a name that ends in .zip is zipped as the challenge wants it.
+"""Predictions or annotations as the files that others expect, to hand in, to correct, or to count.
 
 python tools/export.py predictions.json --format mac2026 --out submission.zip
 python tools/export.py prediction.csv --format mac2025-rec --out submission.zip --list test_list_videos.txt
+python tools/export.py predictions.json --format elan --out to_correct/ --videos videos/ --min-score 0.3
+python tools/export.py val.csv --format boris --out val_boris.csv
+
+A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, via, webvtt, audacity and bids are one
+file a video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for training.
 """
 
 import argparse
+from pathlib import Path
 
-from mmad.data.annotations import read_annotations, read_clip_list, read_label_set, read_predictions
+from mmad.data.annotations import read_annotations, read_clip_list, read_label_set
+from mmad.data.events import Events, keep
 from mmad.data.exchange import (
     DETECTION_FORMATS,
     RECOGNITION_FORMATS,
@@ -16,20 +23,35 @@ from mmad.data.exchange import (
     write_detections,
     write_recognition,
 )
-from mmad.errors import InputError, run_command
+from mmad.data.formats import EVENT_FORMATS, link_videos, read_events, write_events
+from mmad.data.thresholds import least_scores
+from mmad.errors import InputError, run_command, warn
 from mmad.files import refuse_same_file
+from mmad.labels import LabelSet
 
 
 def main() -> None:
+    formats = [*DETECTION_FORMATS, *EVENT_FORMATS, *RECOGNITION_FORMATS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", help="predictions.json, or a CSV or zip of any form")
-    parser.add_argument("--format", required=True, help=", ".join([*DETECTION_FORMATS, *RECOGNITION_FORMATS]))
-    parser.add_argument("--out", required=True, metavar="FILE")
+    parser.add_argument(
+        "predictions", help="predictions or annotations of any form: a file, or a folder of one a video"
+    )
+    parser.add_argument("--format", required=True, help=", ".join(formats))
+    parser.add_argument("--out", required=True, metavar="FILE", help="or a folder, for formats of one file a video")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")
+    parser.add_argument(
+        "--videos", metavar="PATH", help="folder of the videos, or one: to link, and for rate and length"
+    )
+    parser.add_argument("--fps", type=float, help="frames a second of videos whose rate is not known")
+    parser.add_argument("--tiers", default="action", help="of ELAN: one an action (default) or one a body part: part")
+    parser.add_argument("--min-score", type=float, help="leave out what scores less")
+    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
     args = parser.parse_args()
 
-    refuse_same_file(args.out, args.predictions, args.list)
+    video = args.videos if args.videos and Path(args.videos).is_file() else None  # .eaf files may lie beside videos
+    refuse_same_file(args.out, args.predictions, args.list, args.thresholds, video)
     labels = read_label_set(args.labels)
     if is_recognition(args.predictions):
         clips = read_recognition(args.predictions, labels)
@@ -38,17 +60,48 @@ def main() -> None:
         write_recognition(args.out, clips, args.format)
         print(f"{len(clips.clips)} clips as {args.format} in {args.out}")
         return
-    detections = read_predictions(args.predictions, labels).detections
+    if args.format not in (*DETECTION_FORMATS, *EVENT_FORMATS):
+        chosen = ", ".join([*DETECTION_FORMATS, *EVENT_FORMATS])
+        raise InputError("--format", f"{args.format!r}", f"for detections choose one of {chosen}")
+    videos = _chosen(args, labels)
     if args.list:
-        known = {item.video_id for item in read_annotations(args.list, labels)}
-        unknown = sorted({item.video_id for item in detections} - known)
-        if unknown:
-            raise InputError(args.predictions, f"{len(unknown)} videos are not in {args.list}", f"such as {unknown[0]}")
-        missing = len(known) - sum(len(item) > 0 for item in detections)
+        _check_list(videos, args.list, args.predictions, labels)
+    if args.format in EVENT_FORMATS:
+        write_events(args.out, videos, args.format, labels, args.tiers)
+    else:
+        write_detections(args.out, [events.detections() for events in videos], args.format, labels)
+    what = "actions" if all(events.scores is None for events in videos) else "detections"
+    print(f"{sum(map(len, videos))} {what} in {len(videos)} videos as {args.format} in {args.out}")
+
+
+def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Events]:
+    """What is to be written, with the files of the videos where they are named."""
+    if args.fps is not None and not 0 < args.fps < 1e6:
+        raise InputError("--fps", f"{args.fps:g} frames a second", "expected a positive number")
+    if args.best is not None and args.best < 1:
+        raise InputError("--best", f"{args.best} of a video", "expected 1 or more")
+    minimum = least_scores(labels, args.min_score, args.thresholds)
+    videos = read_events(args.predictions, labels, args.fps or 30.0)
+    for note in (note for events in videos for note in events.notes):
+        warn(note)
+    videos = [keep(events, minimum, args.best) for events in videos]
+    if args.videos:
+        videos, missing = link_videos(videos, args.videos)
         if missing:
-            print(f"warning: {missing} of {len(known)} videos have no detection")
-    write_detections(args.out, detections, args.format, labels)
-    print(f"{sum(map(len, detections))} detections in {len(detections)} videos as {args.format} in {args.out}")
+            warn(f"{len(missing)} of {len(videos)} videos are not in {args.videos}, such as {missing[0]}")
+    for events in videos:
+        events.fps = events.fps or args.fps
+    return videos
+
+
+def _check_list(videos: list[Events], path: str, predictions: str, labels: LabelSet) -> None:
+    known = {item.video_id for item in read_annotations(path, labels)}
+    unknown = sorted({events.video_id for events in videos} - known)
+    if unknown:
+        raise InputError(predictions, f"{len(unknown)} videos are not in {path}", f"such as {unknown[0]}")
+    missing = len(known) - sum(len(events) > 0 for events in videos)
+    if missing:
+        print(f"warning: {missing} of {len(known)} videos have no detection")
 
 
 if __name__ == "__main__":

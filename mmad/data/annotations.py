@@ -1,7 +1,8 @@
 """What is true and what was predicted: annotation files and predictions, read and checked at the border.
 
 Annotations: the MMA-52 CSV (with or without its fps column), ActivityNet JSON, the official baseline's `mmad.json`;
-MA-52 lists of clips. Predictions: JSON, the submission CSVs, or a zip that holds one. Numpy only.
+MA-52 lists of clips; and through mmad/data/formats.py what other programs write. Predictions: JSON, the submission
+CSVs, or a zip that holds one. Numpy only.
 
 Every reader takes `on_problem`: by default the first thing wrong is raised as an `InputError` that names the row or
 key; a caller that wants them all passes a function that keeps them, and the rows concerned are left out.
@@ -14,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.errors import InputError, refuse
+from mmad.errors import InputError, refuse, warn
 from mmad.files import check_id, read_json, read_lines, read_table, write_json
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+FOREIGN_SUFFIXES = (".eaf", ".vtt", ".txt", ".tsv")  # of files that hold no annotations of a form read here
 OnProblem = Callable[[InputError], None]
 
 
@@ -82,21 +84,49 @@ def _as_whole_number(value) -> int | None:
 def read_annotations(
     path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
 ) -> list[Annotation]:
-    """One `Annotation` a video, in the order of the file, by the kind that the file is.
+    """One `Annotation` a video, in the order of the file, by the kind that the file is; also of a folder of files.
 
-    fps: frames a second for the early-2024 MMA-52 CSV, which has no fps column.
+    fps: frames a second for files that do not say: the early-2024 MMA-52 CSV, which has no fps column, and others'.
+    Where a file does not say how long a video is, it ends with its last action.
     """
     path = Path(path)
-    if path.suffix.lower() in (".csv", ".zip"):
-        return _read_mma52_csv(path, labels, fps, on_problem)
-    content = read_json(path)
-    if isinstance(content, dict) and isinstance(content.get("database"), dict):
-        return _read_videos(path, content["database"], "annotations", _activitynet_action, labels, on_problem)
-    if isinstance(content, dict) and content and all(isinstance(v, dict) and "actions" in v for v in content.values()):
-        return _read_videos(path, content, "actions", _baseline_action, labels, on_problem)
-    raise InputError(
-        path, "no annotations in this JSON", 'expected ActivityNet\'s {"database": ...} or {video_id: {"actions": ...}}'
+    if path.suffix.lower() in (".csv", ".zip") and path.is_file():
+        header = read_table(path)[0]
+        if "start_frame" in header:
+            return _read_mma52_csv(path, labels, fps, on_problem)
+    elif path.suffix.lower() not in FOREIGN_SUFFIXES and not path.is_dir():
+        content = read_json(path)
+        if isinstance(content, dict) and isinstance(content.get("database"), dict):
+            return _read_videos(path, content["database"], "annotations", _activitynet_action, labels, on_problem)
+        if _is_baseline(content):
+            return _read_videos(path, content, "actions", _baseline_action, labels, on_problem)
+    return _read_foreign(path, labels, fps, on_problem)
+
+
+def _is_baseline(content) -> bool:
+    return (
+        isinstance(content, dict) and content and all(isinstance(v, dict) and "actions" in v for v in content.values())
     )
+
+
+def _read_foreign(path: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Annotation]:
+    """Of other programs, and our own plain table, which people correct in a spreadsheet."""
+    from mmad.data import formats  # built on this module
+
+    videos = formats.read_foreign(path, labels, fps, on_problem)
+    if videos is None and path.suffix.lower() in (".csv", ".zip"):
+        if "body_part" not in read_table(path)[0]:
+            return _read_mma52_csv(path, labels, fps, on_problem)  # which says what is missing
+        videos = [formats.from_detections(item) for item in _read_prediction_csv(path, labels)]
+    if videos is None:
+        expected = 'expected ActivityNet\'s {"database": ...} or {video_id: {"actions": ...}}'
+        raise InputError(path, "no annotations in this JSON", expected)
+    for note in (note for events in videos for note in events.notes):
+        warn(note)
+    unknown = sum(events.duration is None for events in videos)
+    if unknown:
+        warn(f"{path}: the length of {unknown} of {len(videos)} videos is not known; taken to end with the last action")
+    return [events.annotation() for events in videos]
 
 
 def select_subset(annotations: list[Annotation], subset: str, path: str | Path) -> list[Annotation]:
@@ -130,8 +160,8 @@ def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProb
             video_id = row[column["video_id"]].strip()
             check_id(video_id, where)
             frames = ("start_frame", "end_frame", "total_frames")
-            start, end, total = (_number(row[column[name]], where, name) for name in frames)
-            rate = _number(row[column["fps"]], where, "fps") if "fps" in column else fps
+            start, end, total = (finite_number(row[column[name]], where, name) for name in frames)
+            rate = finite_number(row[column["fps"]], where, "fps") if "fps" in column else fps
             label = label_id(row[column["class"]].strip(), labels, where)
             if rate <= 0 or total <= 0:
                 raise InputError(where, f"fps {rate:g}, total_frames {total:g}", "both must be positive")
@@ -168,7 +198,7 @@ def _read_videos(
             check_id(video_id, where)
             if not isinstance(video, dict) or "duration" not in video:
                 raise InputError(where, "no duration", "add its length in seconds")
-            duration = _number(video["duration"], where, "duration")
+            duration = finite_number(video["duration"], where, "duration")
             if duration <= 0:
                 raise InputError(where, f"duration {duration:g} s is not positive")
             actions = video.get(key, [])
@@ -210,7 +240,7 @@ def _baseline_action(item, where: str):
 def _segment(segment, where: str) -> tuple[float, float]:
     if not isinstance(segment, list) or len(segment) != 2:
         raise InputError(where, f"segment {segment!r}", "expected [start, end] in seconds")
-    start, end = (_number(value, where, "segment") for value in segment)
+    start, end = (finite_number(value, where, "segment") for value in segment)
     if end < start:
         raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)", "swap or delete it")
     return start, end
@@ -294,7 +324,7 @@ def _read_results_one_by_one(path: Path, video_id: str, items: list, labels: Lab
         label, segment = _activitynet_action(item, where)
         segments.append(_segment(segment, where))
         ids.append(label_id(label, labels, where))
-        scores.append(_score(item["score"], where))
+        scores.append(score_in_range(item["score"], where))
     return Detections(video_id, segments, ids, scores)
 
 
@@ -315,11 +345,20 @@ def write_predictions(
 PREDICTION_COLUMNS = ("video_id", "t_start", "t_end", "class", "score")
 
 
+def is_detection_table(header: list[str]) -> bool:
+    """Whether these are the columns of a submission of any year, or of a plain table of detections."""
+    return set(PREDICTION_COLUMNS) <= set(_prediction_names(header))
+
+
+def _prediction_names(header: list[str]) -> list[str]:
+    names = [name.strip().lower().replace("-", "_") for name in header]
+    return ["class" if name == "label" else name for name in names]
+
+
 def _read_prediction_csv(path: Path, labels: LabelSet) -> list[Detections]:
     """2024/25: `,video_id,t_start,t_end,class,score`; 2026: `ID,video-id,t-start,t-end,label,score`."""
     header, rows = read_table(path)
-    names = [name.strip().lower().replace("-", "_") for name in header]
-    names = ["class" if name == "label" else name for name in names]
+    names = _prediction_names(header)
     _require_columns(path, names, PREDICTION_COLUMNS)
     video, start, end, label, score = (names.index(name) for name in PREDICTION_COLUMNS)
     starts, ends = _column(path, rows, start, "t_start"), _column(path, rows, end, "t_end")
@@ -327,7 +366,7 @@ def _read_prediction_csv(path: Path, labels: LabelSet) -> list[Detections]:
     for line in np.flatnonzero(ends < starts)[:1]:
         raise InputError(f"{path}, line {line + 2}", f"t_end {ends[line]:g} is before t_start {starts[line]:g}")
     for line in np.flatnonzero(~((scores >= 0) & (scores <= 1)))[:1]:
-        _score(scores[line], f"{path}, line {line + 2}")
+        score_in_range(scores[line], f"{path}, line {line + 2}")
     known: dict[str, int] = {}
     ids = np.empty(len(rows), dtype=np.int64)
     rows_of: dict[str, list[int]] = {}
@@ -359,7 +398,7 @@ def _column(path: Path, rows: list[list[str]], index: int, name: str) -> np.ndar
             return values
     except ValueError:
         pass
-    return np.array([_number(row[index], f"{path}, line {line}", name) for line, row in enumerate(rows, start=2)])
+    return np.array([finite_number(row[index], f"{path}, line {line}", name) for line, row in enumerate(rows, start=2)])
 
 
 def _as_number(value) -> float | None:
@@ -371,15 +410,15 @@ def _as_number(value) -> float | None:
         return None
 
 
-def _number(value, where: str, name: str) -> float:
+def finite_number(value, where: str, name: str) -> float:
     number = _as_number(value)
     if number is None or not np.isfinite(number):
         raise InputError(where, f"{name} {value!r} is not a number")
     return number
 
 
-def _score(value, where: str) -> float:
-    score = _number(value, where, "score")
+def score_in_range(value, where: str) -> float:
+    score = finite_number(value, where, "score")
     if not 0 <= score <= 1:
         raise InputError(where, f"score {score:g} is outside 0..1", "apply a sigmoid, or divide by the largest")
     return score

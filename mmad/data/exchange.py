@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mmad.data.annotations import label_id
+from mmad.data.events import timecode
 from mmad.errors import InputError
 from mmad.files import atomic_path, read_table, write_text
 from mmad.labels import MMA52, LabelSet
@@ -47,10 +48,11 @@ def _numbered(detections: Iterable[Detections]) -> list[list]:
 
 
 def _plain(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
-    rows = [["video_id", "t_start", "t_end", "class", "score", "body_part"]]
+    rows = [["video_id", "t_start", "t_end", "class", "score", "body_part", "start_timecode", "end_timecode"]]
     for _, video_id, start, end, label, score in _numbered(detections):
         part = labels.parts[labels.part_of[label]]
-        rows.append([video_id, start, end, labels.actions[label], score, part])
+        times = [timecode(round(1000 * max(0.0, time))) for time in (start, end)]
+        rows.append([video_id, start, end, labels.actions[label], score, part, *times])
     return rows
 
 

@@ -29,7 +29,7 @@ HEADERS = {
     "mac2024": ",video_id,t_start,t_end,class,score",
     "mac2025": ",video_id,t_start,t_end,class,score",
     "mac2026": "ID,video-id,t-start,t-end,label,score",
-    "csv": "video_id,t_start,t_end,class,score,body_part",
+    "csv": "video_id,t_start,t_end,class,score,body_part,start_timecode,end_timecode",
     "mac2024-rec": "Id,pred_label_1,pred_label_2",
     "mac2025-rec": "vid,action_pred_1,action_pred_2,action_pred_3,action_pred_4,action_pred_5,"
     "body_pred_1,body_pred_2,body_pred_3,body_pred_4,body_pred_5",
@@ -126,4 +126,4 @@ def test_an_unknown_form_names_those_there_are(tmp_path):
 def test_plain_tables_name_actions_and_parts(tmp_path):
     write_detections(tmp_path / "out.csv", FOUND[:1], "csv")
     last = (tmp_path / "out.csv").read_text().splitlines()[-1]
-    assert last == f"v1,0.1,2.5,{MMA52.actions[9]},0.123456789,head"
+    assert last == f"v1,0.1,2.5,{MMA52.actions[9]},0.123456789,head,00:00:00.100,00:00:02.500"

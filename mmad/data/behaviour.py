@@ -1,0 +1,356 @@
+"""Formats of one file for many videos: BORIS, Label Studio, FiftyOne, ActivityNet. Standard library only.
+
+BORIS speaks seconds, whole milliseconds here. Label Studio and FiftyOne count frames from 1, the last one inside.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qs, unquote, urlparse
+
+from mmad.data.annotations import OnProblem, finite_number, label_id, score_in_range
+from mmad.data.events import Events, from_frames, from_rows, rate_of, to_frames
+from mmad.errors import InputError, refuse
+from mmad.files import check_id, read_json, read_table, write_json, write_text
+from mmad.labels import MMA52, LabelSet
+
+# --- BORIS: aggregated events, https://boris.unito.it ------------------------------------------------------------
+
+BORIS_COLUMNS = (
+    "Observation id",
+    "Observation date",
+    "Description",
+    "Observation type",
+    "Source",
+    "Time offset (s)",
+    "Coding duration",
+    "Media duration (s)",
+    "FPS (frame/s)",
+    "Subject",
+    "Observation duration by subject by observation",
+    "Behavior",
+    "Behavioral category",
+    "Behavior type",
+    "Start (s)",
+    "Stop (s)",
+    "Duration (s)",
+    "Media file name",
+    "Image index start",
+    "Image index stop",
+    "Image file path start",
+    "Image file path stop",
+    "Comment start",
+    "Comment stop",
+)
+# What older versions call the same; the first that is there counts.
+BORIS_NAMES = {
+    "id": ("observation id",),
+    "behavior": ("behavior",),
+    "start": ("start (s)", "start"),
+    "stop": ("stop (s)", "stop"),
+    "type": ("behavior type", "status"),
+    "duration": ("media duration (s)", "total length", "total duration"),
+    "fps": ("fps (frame/s)", "fps"),
+    "comment": ("comment start", "comment"),
+}
+
+
+def write_boris(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
+    """The table that BORIS 8 exports; an observation is a video, a category a body part, the score a comment."""
+    text = io.StringIO()
+    table = csv.DictWriter(text, BORIS_COLUMNS, restval="", lineterminator="\n")
+    table.writeheader()
+    for events in videos:
+        media = str(events.media) if events.media else events.video_id
+        for start, end, label, score in events.rows():
+            frames = ("NA", "NA") if events.fps is None else (round(start * events.fps), round(end * events.fps))
+            table.writerow(
+                {
+                    "Observation id": events.video_id,
+                    "Observation type": "Media file",
+                    "Source": f"player #1:{media}",
+                    "Time offset (s)": 0,
+                    "Coding duration": f"{events.length():.3f}",
+                    "Media duration (s)": "NA" if events.duration is None else f"{events.duration:.3f}",
+                    "FPS (frame/s)": "NA" if events.fps is None else f"{events.fps:g}",
+                    "Subject": "No focal subject",
+                    "Observation duration by subject by observation": f"{events.length():.3f}",
+                    "Behavior": labels.actions[label],
+                    "Behavioral category": labels.parts[labels.part_of[label]],
+                    "Behavior type": "STATE",
+                    "Start (s)": f"{start:.3f}",
+                    "Stop (s)": f"{end:.3f}",
+                    "Duration (s)": f"{end - start:.3f}",
+                    "Media file name": media,
+                    "Image index start": frames[0],
+                    "Image index stop": frames[1],
+                    "Comment start": "" if score is None else f"score {score:.4g}",
+                }
+            )
+    write_text(path, text.getvalue())
+
+
+def is_boris(header: list[str]) -> bool:
+    names = {name.strip().lower() for name in header}
+    return {"observation id", "behavior"} <= names
+
+
+def read_boris(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse) -> list[Events]:
+    """The STATE rows of aggregated events of any version, by the names of the columns. POINT rows are counted only."""
+    path = Path(path)
+    header, table = read_table(path, "\t" if path.suffix.lower() == ".tsv" else ",")
+    names = [name.strip().lower() for name in header]
+    at = {key: next((names.index(name) for name in known if name in names), None) for key, known in BORIS_NAMES.items()}
+    missing = [BORIS_NAMES[key][0] for key in ("id", "behavior", "start", "stop") if at[key] is None]
+    if missing:
+        raise InputError(f"{path}, line 1", f"no column {', '.join(missing)}", "export aggregated events from BORIS")
+    rows_of: dict[str, list] = {}
+    known: dict[str, dict] = {}
+    points = 0
+    for number, fields in enumerate(table, start=2):
+        where = f"{path}, line {number}"
+        row = {key: "" if i is None else fields[i].strip() for key, i in at.items()}
+        try:
+            rows = rows_of.setdefault(check_id(row["id"], where), [])
+            known.setdefault(row["id"], {"duration": _if_positive(row["duration"]), "fps": _if_positive(row["fps"])})
+            if row["type"].upper() == "POINT" or row["stop"].upper() in ("", "NA"):
+                points += 1
+                continue
+            start, stop = (finite_number(row[key], where, key) for key in ("start", "stop"))
+            if not 0 <= start <= stop:
+                raise InputError(where, f"start {start:g} s, stop {stop:g} s", "expected 0 <= start <= stop")
+            label = label_id(row["behavior"], labels, where)
+            noted = re.fullmatch(r"score\s+(\S+)", row["comment"])
+            rows.append((start, stop, label, score_in_range(noted[1], where) if noted else None))
+        except InputError as error:
+            on_problem(error)
+    videos = [from_rows(video_id, rows, **known[video_id]) for video_id, rows in rows_of.items()]
+    if points and videos:
+        videos[0].notes.append(f"{path}: {points} point events have no duration and are left out")
+    return videos
+
+
+def _if_positive(text) -> float | None:
+    try:
+        number = float(text)
+    except (TypeError, ValueError, OverflowError):  # "NA", "" or a list of several players
+        return None
+    return number if 0 < number < 1e9 else None
+
+
+# --- Label Studio: https://labelstud.io/tags/timelinelabels ------------------------------------------------------
+
+
+def write_label_studio(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
+    """Tasks to import; what has scores as predictions, what people said as annotations.
+
+    For a labeling interface with `<Video name="video" value="$video"/>` and
+    `<TimelineLabels name="videoLabels" toName="video">` with one `<Label value="..."/>` an action.
+    """
+    tasks = []
+    for events in videos:
+        rate = rate_of(events, "Label Studio")
+        result = []
+        for number, (start, end, label, score) in enumerate(events.rows()):
+            first, last = to_frames(start, end, rate)
+            item = {
+                "id": f"{len(tasks)}_{number}",
+                "from_name": "videoLabels",
+                "to_name": "video",
+                "type": "timelinelabels",
+                "value": {"ranges": [{"start": first, "end": last}], "timelinelabels": [labels.actions[label]]},
+            }
+            result.append(item if score is None else {**item, "score": score})
+        data = {"video": str(events.media or events.video_id), "video_id": events.video_id, "fps": rate}
+        data |= {} if events.duration is None else {"duration": events.duration}
+        if events.scores is None:
+            tasks.append({"data": data, "annotations": [{"result": result}]})
+        else:
+            tasks.append({"data": data, "predictions": [{"model_version": "mmad", "result": result}]})
+    write_json(path, tasks, indent=1)
+
+
+def is_label_studio(content) -> bool:
+    return (
+        isinstance(content, list)
+        and bool(content)
+        and all(isinstance(task, dict) and "data" in task for task in content)
+    )
+
+
+def read_label_studio(
+    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+) -> list[Events]:
+    """Timeline labels of an export ("JSON"): of each task the last annotation that stands, or else the last prediction.
+
+    fps: where the task's data does not say "fps".
+    """
+    path = Path(path)
+    content = read_json(path)
+    if not is_label_studio(content):
+        raise InputError(path, "is no Label Studio export", 'expected [{"data": ..., "annotations": [...]}]')
+    videos = []
+    for number, task in enumerate(content):
+        where = f"{path}, task {number}"
+        try:
+            videos.append(_label_studio_task(task, labels, fps, where, on_problem))
+        except InputError as error:
+            on_problem(error)
+    return videos
+
+
+def _label_studio_task(task: dict, labels: LabelSet, fps: float, where: str, on_problem: OnProblem) -> Events:
+    data = task["data"] if isinstance(task["data"], dict) else {}
+    known = {"duration": _if_positive(data.get("duration")), "fps": _if_positive(data.get("fps"))}
+    notes = [] if known["fps"] else [f"{where} names no fps: {fps:g} frames a second are assumed"]
+    standing = [item for item in _list_of(task, "annotations", where) if not item.get("was_cancelled")]
+    if len(standing) > 1:
+        notes.append(f"{where} has {len(standing)} annotations: the last one counts")
+    chosen = standing or _list_of(task, "predictions", where)
+    rows, passed = [], 0
+    for i, item in enumerate(_list_of(chosen[-1], "result", where) if chosen else []):
+        place = f"{where}, result {i}"
+        value = item.get("value")
+        if item.get("type") != "timelinelabels" or not isinstance(value, dict):
+            passed += 1
+            continue
+        try:
+            names = value.get("timelinelabels")
+            score = None if item.get("score") is None else score_in_range(item["score"], place)
+            for span in _list_of(value, "ranges", place):
+                segment = _frames(span.get("start"), span.get("end"), known["fps"] or fps, place)
+                for name in names if isinstance(names, list) else []:
+                    rows.append((*segment, label_id(name, labels, place), score))
+        except InputError as error:
+            on_problem(error)
+    if passed:
+        notes.append(f"{where}: {passed} results are no timeline labels and are left out")
+    return from_rows(_label_studio_name(data, where), rows, **known, notes=notes)
+
+
+def _label_studio_name(data: dict, where: str) -> str:
+    """The id we wrote, or the name of the video file that the task links."""
+    if isinstance(data.get("video_id"), str):
+        return check_id(data["video_id"], where)
+    link = data.get("video")
+    if not isinstance(link, str):
+        raise InputError(where, 'its data names no "video"')
+    try:
+        address = urlparse(link)
+    except ValueError:  # "http://[": an address that is none
+        raise InputError(where, f"video {link!r} is no address") from None
+    name = PurePosixPath(unquote(parse_qs(address.query).get("d", [address.path])[0])).stem
+    if "/upload/" in link:  # Label Studio puts eight digits before what was uploaded
+        name = re.sub(r"^[0-9a-f]{8}-", "", name)
+    return check_id(name, where)
+
+
+# --- FiftyOne: temporal detections, https://docs.voxel51.com ------------------------------------------------------
+
+
+def write_fiftyone(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
+    """labels.json of a FiftyOneTemporalDetectionDataset. Its key "videos" is ours, to know rates and lengths again."""
+    found, about = {}, {}
+    for events in videos:
+        rate = rate_of(events, "FiftyOne")
+        about[events.video_id] = {"fps": rate} | ({} if events.duration is None else {"duration": events.duration})
+        found[events.video_id] = [
+            {"label": label, "support": list(to_frames(start, end, rate))}
+            | ({} if score is None else {"confidence": score})
+            for start, end, label, score in events.rows()
+        ]
+    write_json(path, {"classes": list(labels.actions), "labels": found, "videos": about}, indent=1)
+
+
+def is_fiftyone(content) -> bool:
+    return isinstance(content, dict) and isinstance(content.get("labels"), dict)
+
+
+def read_fiftyone(
+    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+) -> list[Events]:
+    """labels.json with supports in frames or timestamps in s. fps: where "videos" does not say."""
+    path = Path(path)
+    content = read_json(path)
+    if not is_fiftyone(content):
+        raise InputError(path, "is no FiftyOne labels.json", 'expected {"classes": ..., "labels": {...}}')
+    classes = content.get("classes")
+    classes = classes if isinstance(classes, list) else []
+    about = content.get("videos")
+    videos = []
+    for video_id in content["labels"]:
+        where = f"{path}, video {video_id!r}"
+        try:
+            check_id(video_id, where)
+            mine = about.get(video_id) if isinstance(about, dict) else None
+            mine = mine if isinstance(mine, dict) else {}
+            known = {name: _if_positive(mine.get(name)) for name in ("duration", "fps")}
+            items = _list_of(content["labels"], video_id, where)
+        except InputError as error:
+            on_problem(error)
+            continue
+        rows = []
+        for i, item in enumerate(items):
+            try:
+                rows.append(_fiftyone_row(item, classes, labels, known["fps"] or fps, f"{where}, detection {i}"))
+            except InputError as error:
+                on_problem(error)
+        counted = known["fps"] is None and any("support" in item for item in items)
+        notes = [f"{where} names no fps: {fps:g} frames a second are assumed"] if counted else []
+        videos.append(from_rows(video_id, rows, **known, notes=notes))
+    return videos
+
+
+def _fiftyone_row(item: dict, classes: list, labels: LabelSet, fps: float, where: str):
+    label = item.get("label")
+    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
+        label = classes[label]
+    score = None if item.get("confidence") is None else score_in_range(item["confidence"], where)
+    span = item.get("support", item.get("timestamps"))
+    if not isinstance(span, list) or len(span) != 2:
+        raise InputError(where, "has neither support nor timestamps", 'expected "support": [first, last]')
+    if "support" in item:
+        return (*_frames(*span, fps, where), label_id(label, labels, where), score)
+    start, end = (finite_number(time, where, "timestamps") for time in span)
+    if not 0 <= start <= end:
+        raise InputError(where, f"timestamps {start:g} s .. {end:g} s", "expected 0 <= start <= end")
+    return (start, end, label_id(label, labels, where), score)
+
+
+# --- ActivityNet --------------------------------------------------------------------------------------------------
+
+
+def write_activitynet(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
+    """{"database": {video_id: {"duration", "annotations"}}}; `read_annotations` reads it, without the scores."""
+    database = {}
+    for events in videos:
+        about = {"duration": events.length()}
+        about |= {} if events.fps is None else {"fps": events.fps}
+        about |= {"subset": events.subset} if events.subset else {}
+        annotations = [
+            {"segment": [round(start, 6), round(end, 6)], "label": labels.actions[label]}
+            | ({} if score is None else {"score": score})
+            for start, end, label, score in events.rows()
+        ]
+        database[events.video_id] = {**about, "annotations": annotations}
+    write_json(path, {"version": "mmad-1", "database": database}, indent=1)
+
+
+# --- fields -------------------------------------------------------------------------------------------------------
+
+
+def _list_of(item: dict, key: str, where: str) -> list[dict]:
+    """A list of objects; empty where the key is missing or null."""
+    found = item.get(key) or []
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise InputError(where, f"{key!r} is not a list of objects")
+    return found
+
+
+def _frames(first, last, fps: float, where: str) -> tuple[float, float]:
+    first, last = (finite_number(value, where, "frame") for value in (first, last))
+    if not 1 <= first <= last:
+        raise InputError(where, f"frames {first:g} .. {last:g}", "frames count from 1, and the last comes last")
+    return from_frames(first, last, fps)

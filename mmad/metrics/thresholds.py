@@ -1,0 +1,102 @@
+"""From which score on a detection of each class is best believed, found on videos whose truth is known. Numpy only.
+
+Best is the highest event F1, 2 TP / (detections + truths), at one tIoU. Detections take truths in order of their score,
+as for mAP, so that what a higher threshold leaves is matched as it was.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmad.errors import InputError
+from mmad.labels import LabelSet
+from mmad.metrics.average_precision import match
+from mmad.records import Annotation, Detections
+
+
+@dataclass
+class Thresholds:
+    """K classes. values: (K,) scores from which on to believe. f1: (K,) reached with them, NaN without truth.
+
+    pooled: one score for all classes, and pooled_f1 with it over all events; it also stands in `values` for classes
+    without truth and for those of which nothing right was found.
+    """
+
+    names: list[str]
+    tiou: float
+    values: np.ndarray
+    f1: np.ndarray
+    num_truth: np.ndarray
+    pooled: float
+    pooled_f1: float
+
+
+def fit_thresholds(
+    annotations: list[Annotation], detections: list[Detections], labels: LabelSet, at_tiou: float = 0.5
+) -> Thresholds:
+    """Detections in videos that are not annotated are false alarms, as for mAP."""
+    if not 0 < at_tiou < 1:
+        raise InputError("--tiou", f"{at_tiou:g}", "expected a number between 0 and 1")
+    number_of = {item.video_id: i for i, item in enumerate(annotations)}
+    truth = [np.full(len(item.labels), number_of[item.video_id]) for item in annotations]
+    truth_video, truth_class = _joined(truth), _joined([item.labels for item in annotations])
+    truth_segments = np.concatenate([item.segments for item in annotations] or [np.empty((0, 2))])
+    video = _joined([np.full(len(item), number_of.get(item.video_id, -1)) for item in detections])
+    label = _joined([item.labels for item in detections])
+    segments = np.concatenate([item.segments for item in detections] or [np.empty((0, 2))])
+    scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
+
+    correct = np.zeros(len(scores), dtype=bool)
+    num_truth = np.bincount(truth_class, minlength=len(labels))
+    best = np.full((len(labels), 2), np.nan)  # score, F1
+    for k in range(len(labels)):
+        mine, true = np.flatnonzero(label == k), truth_class == k
+        mine = mine[np.argsort(-scores[mine], kind="stable")]
+        taken = match(video[mine], segments[mine], truth_video[true], truth_segments[true], np.array([at_tiou]))
+        correct[mine] = taken[0] >= 0
+        best[k] = best_cut(scores[mine], correct[mine], num_truth[k])
+    order = np.argsort(-scores, kind="stable")
+    pooled, pooled_f1 = best_cut(scores[order], correct[order], num_truth.sum())
+    useful = best[:, 1] > 0
+    f1 = np.where(num_truth > 0, best[:, 1], np.nan)
+    values = np.where(useful, best[:, 0], pooled)
+    return Thresholds(list(labels.actions), at_tiou, values, f1, num_truth, pooled, pooled_f1)
+
+
+def _joined(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([*arrays, np.empty(0)]).astype(np.int64)
+
+
+def best_cut(scores: np.ndarray, correct: np.ndarray, num_truth: int) -> tuple[float, float]:
+    """(score, F1) of the best threshold of (M,) detections, best first; of equally good ones the highest.
+
+    (1, 0) where there is nothing to find or nothing is found.
+    """
+    last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]  # equal scores are believed together
+    f1 = np.where(last, 2 * np.cumsum(correct) / (np.arange(1, len(scores) + 1) + num_truth), -1.0)
+    if not correct.any():
+        return 1.0, 0.0
+    at = int(f1.argmax())
+    return float(scores[at]), float(f1[at])
+
+
+def as_json(result: Thresholds) -> dict:
+    """What `mmad.data.thresholds.read_thresholds` reads."""
+    return {
+        "version": "mmad-1",
+        "tiou": result.tiou,
+        "pooled": result.pooled,
+        "pooled_f1": result.pooled_f1,
+        "thresholds": dict(zip(result.names, result.values.tolist())),
+        "f1": {name: float(f1) for name, f1 in zip(result.names, result.f1) if not np.isnan(f1)},
+    }
+
+
+def as_table(result: Thresholds) -> str:
+    lines = [f"{'action':<32}{'truths':>7}{'score':>9}{'F1':>8}"]
+    for k in np.flatnonzero(result.num_truth > 0):
+        note = "  (pooled score)" if result.f1[k] == 0 else ""
+        lines.append(f"{result.names[k]:<32}{result.num_truth[k]:>7}{result.values[k]:>9.4f}{result.f1[k]:>8.3f}{note}")
+    total = f"{result.num_truth.sum():>7}{result.pooled:>9.4f}{result.pooled_f1:>8.3f}"
+    lines.append(f"{'pooled: one score for all':<32}{total}")
+    return "\n".join(lines)

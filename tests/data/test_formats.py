@@ -1,0 +1,325 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmad.data.annotations import read_annotations, write_predictions
+from mmad.data.elan import write_eaf
+from mmad.data.events import Events, from_frames, timecode, to_frames
+from mmad.data.exchange import write_detections
+from mmad.data.formats import EVENT_FORMATS, PER_VIDEO_FORMATS, read_events, write_events
+from mmad.errors import InputError
+from mmad.labels import MMA52, LabelSet
+
+NODDING, BOWING, WAVING = (MMA52.index[name] for name in ("nodding", "bowing head", "waving"))
+FOUND = [
+    Events(
+        "day1/v1", [[0.2, 1.0], [0.4, 2.08], [3.0, 4.04]], [NODDING, NODDING, WAVING], [0.9, 0.25, 1.0], 10.04, 25.0
+    ),
+    Events("v2", [[0.0, 5.0]], [BOWING], [0.5], 5.0, 25.0),
+]
+SAID = [Events(item.video_id, item.segments, item.labels, None, item.duration, item.fps) for item in FOUND]
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    (folder / name).parent.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+def out_for(folder: Path, form: str) -> Path:
+    return folder / ("out" if form in PER_VIDEO_FORMATS else "out.csv" if form == "boris" else "out.json")
+
+
+@pytest.mark.parametrize("form", EVENT_FORMATS)
+def test_what_was_found_comes_back(tmp_path, form):
+    out = out_for(tmp_path, form)
+    write_events(out, FOUND, form)
+    back = read_events(out)
+    assert [item.video_id for item in back] == ["day1/v1", "v2"]
+    for item, original in zip(back, FOUND):
+        assert [row[2] for row in item.rows()] == [row[2] for row in original.rows()]
+        times = np.array([row[:2] for row in item.rows()])
+        assert np.allclose(times, [row[:2] for row in original.rows()], atol=1e-9)
+        if form != "activitynet":  # its scores are written and not read: it is for annotations
+            assert [row[3] for row in item.rows()] == [row[3] for row in original.rows()]
+        assert item.notes == []
+
+
+@pytest.mark.parametrize("form", EVENT_FORMATS)
+def test_what_people_said_comes_back_as_annotations(tmp_path, form):
+    out = out_for(tmp_path, form)
+    write_events(out, SAID, form)
+    knows_duration = form in ("elan", "webvtt", "boris", "labelstudio", "activitynet", "fiftyone")
+    back = read_annotations(out)
+    assert [item.duration for item in back] == ([10.04, 5.0] if knows_duration else [4.04, 5.0])
+    assert [item.labels.tolist() for item in back] == [[NODDING, NODDING, WAVING], [BOWING]]
+    if form != "activitynet":
+        assert all(item.scores is None for item in read_events(out))
+
+
+@pytest.mark.parametrize("form", EVENT_FORMATS)
+def test_odd_actions_and_none(tmp_path, form):
+    labels = LabelSet("own", ('<a> & "b"', "c (2)", "d, e"), ("all",), (0, 0, 0))
+    videos = [
+        Events("v", [[1, 2], [1, 2], [3, 3]], [0, 1, 2], [0.5, 0.5, 0.25], 9.0, 10.0),
+        Events("w", [], [], [], 4, 10),
+    ]
+    write_events(out_for(tmp_path, form), videos, form, labels)
+    back = {item.video_id: item for item in read_events(out_for(tmp_path, form), labels)}
+    assert back["v"].labels.tolist() == [0, 1, 2]
+    assert abs(back["v"].segments[2] - 3).max() <= (0.11 if form in ("labelstudio", "fiftyone") else 0.001)
+    assert "w" in back or form == "boris"  # a table of events cannot say that there are none
+    assert len(back.get("w", [])) == 0
+
+
+def test_frames_by_hand():
+    """At 10 frames a second, 0.2 s .. 0.5 s is shown by the frames 3, 4 and 5."""
+    assert to_frames(0.2, 0.5, 10) == (3, 5)
+    assert from_frames(3, 5, 10) == (0.2, 0.5)
+    assert to_frames(0.2, 0.2, 10) == (3, 3)
+    assert timecode(3_723_004) == "01:02:03.004"
+
+
+@pytest.mark.parametrize("form", ["labelstudio", "fiftyone"])
+def test_frames_need_a_rate(tmp_path, form):
+    with pytest.raises(InputError, match=r"v: .* counts frames, and its frame rate is not known; give --fps N"):
+        write_events(tmp_path / "out.json", [Events("v", [[0, 1]], [0])], form)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- as others write them ------------------------------------------------------------------------------------------
+
+BORIS_7 = """\
+Observation id,Observation date,Media file,Total length,FPS,Subject,Behavior,Behavioral category,Modifiers,\
+Behavior type,Start (s),Stop (s),Duration (s),Comment start,Comment stop
+v1,2020-01-02,v1.mp4,60.5,25.0,No focal subject,nodding,head,,STATE,1.000,2.500,1.500,,
+v1,2020-01-02,v1.mp4,60.5,25.0,No focal subject,waving,,,POINT,3.000,3.000,NA,,
+v2,2020-01-02,v2.mp4,NA,25.0,No focal subject,waving,,,STATE,0.000,4.000,4.000,sure,
+"""
+BORIS_9 = (
+    BORIS_7.replace("Total length", "Media duration (s)")
+    .replace("FPS,", "FPS (frame/s),")
+    .replace("Modifiers", "Modifier #1")
+)
+
+
+@pytest.mark.parametrize("text", [BORIS_7, BORIS_9], ids=["7", "9"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_boris_of_several_versions(tmp_path, text, suffix, capsys):
+    path = write(tmp_path, f"events{suffix}", text if suffix == ".csv" else text.replace(",", "\t"))
+    first, second = read_annotations(path)
+    assert (first.video_id, first.duration, first.fps) == ("v1", 60.5, 25.0)
+    assert (first.segments.tolist(), first.labels.tolist()) == ([[1.0, 2.5]], [NODDING])
+    assert (second.duration, second.labels.tolist()) == (4.0, [WAVING])
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: {path}: 1 point events have no duration and are left out",
+        f"warning: {path}: the length of 1 of 2 videos is not known; taken to end with the last action",
+    ]
+
+
+def test_label_studio_after_people_corrected_it(tmp_path):
+    def region(first, last, *names):
+        value = {"ranges": [{"start": first, "end": last}], "timelinelabels": list(names)}
+        return {"type": "timelinelabels", "value": value}
+
+    task = {
+        "id": 7,
+        "data": {"video": "/data/upload/1/0a1b2c3d-v1.mp4"},
+        "predictions": [{"result": [region(1, 100, "waving")]}],
+        "annotations": [
+            {"result": [region(1, 9, "waving")]},
+            {"result": [region(1, 25, "nodding", "waving"), {"type": "choices", "value": {"choices": ["ok"]}}]},
+            {"was_cancelled": True, "result": []},
+        ],
+    }
+    [events] = read_events(write(tmp_path, "export.json", json.dumps([task])), fps=25)
+    assert events.video_id == "v1"
+    assert events.rows() == [(0.0, 1.0, NODDING, None), (0.0, 1.0, WAVING, None)]
+    assert [note.partition(": ")[2] or note.partition(" has ")[2] for note in events.notes] == [
+        "25 frames a second are assumed",
+        "the last one counts",
+        "1 results are no timeline labels and are left out",
+    ]
+    task["data"] = {"video": "http://x/data/local-files/?d=videos/v%201.mp4"}
+    assert read_events(write(tmp_path, "export.json", json.dumps([task])))[0].video_id == "v 1"
+
+
+def test_fiftyone_with_names_and_timestamps(tmp_path):
+    items = [{"label": "nodding", "timestamps": [0.5, 1.5]}, {"label": "waving", "support": [1, 30], "confidence": 0.5}]
+    path = write(tmp_path, "labels.json", json.dumps({"classes": None, "labels": {"v1": items, "v2": None}}))
+    first, second = read_events(path)
+    assert first.rows() == [(0.0, 1.0, WAVING, 0.5), (0.5, 1.5, NODDING, 1.0)]
+    assert first.notes == [f"{path}, video 'v1' names no fps: 30 frames a second are assumed"]
+    assert (len(second), second.notes) == (0, [])
+
+
+def test_a_via_project_of_two_videos(tmp_path):
+    segment = {"flg": 0, "xy": []}
+    project = {
+        "attribute": {
+            "1": {"aname": "what", "anchor_id": "FILE1_Z2_XY0", "type": 2, "options": {"a": "nodding", "b": "waving"}},
+            "2": {"aname": "remark", "anchor_id": "FILE1_Z2_XY0", "type": 1, "options": {}},
+        },
+        "file": {"1": {"fname": "v1.mp4"}, "2": {"fname": "day/v2.mp4"}},
+        "view": {"1": {"fid_list": ["1"]}, "2": {"fid_list": ["2"]}},
+        "metadata": {
+            "x": {**segment, "vid": "1", "z": [0.5, 1.25], "av": {"1": "a,b", "2": "?"}},
+            "y": {**segment, "vid": "2", "z": [0, 2], "av": {"2": "bowing head"}},
+            "z": {**segment, "vid": "1", "z": [3], "av": {"1": "a"}},
+            "w": {**segment, "vid": "1", "z": [3, 4], "av": {"2": "unsure"}},
+        },
+    }
+    first, second = read_events(write(tmp_path, "project.json", json.dumps(project)))
+    assert (first.video_id, first.rows()) == ("v1", [(0.5, 1.25, NODDING, None), (0.5, 1.25, WAVING, None)])
+    assert (second.video_id, second.labels.tolist()) == ("v2", [BOWING])
+    assert first.notes == [f"{tmp_path / 'project.json'}: 2 entries are no action in time and are left out"]
+
+
+def test_webvtt_as_an_editor_leaves_it(tmp_path):
+    text = (
+        "\ufeffWEBVTT - corrected\nLanguage: en\n\nSTYLE\n::cue { color: red }\n\nfirst\n"
+        "00:01.000 --> 00:02.500 line:0\n"
+        "nodding (0.5)\nwaving\n\n01:00:00.000 --> 01:00:01.000\nbowing head\n"
+    )
+    [events] = read_events(write(tmp_path, "v.1.vtt", text))
+    assert events.video_id == "v.1"
+    assert events.rows() == [
+        (1.0, 2.5, NODDING, 0.5),
+        (1.0, 2.5, WAVING, 1.0),
+        (3600.0, 3601.0, BOWING, 1.0),
+    ]
+
+
+def test_audacity_passes_over_frequencies(tmp_path):
+    [events] = read_events(write(tmp_path, "v.txt", "0.5\t1.25\tnodding\n\\\t100.0\t200.0\n"))
+    assert events.rows() == [(0.5, 1.25, NODDING, None)]
+
+
+def test_bids_with_other_columns(tmp_path):
+    text = "onset\tduration\tresponse\ttrial_type\n1.5\t0.5\tx\tnodding\n2\tn/a\ty\tcue\n"
+    [events] = read_events(write(tmp_path, "sub-01_events.tsv", text))
+    assert (events.video_id, events.rows()) == ("sub-01", [(1.5, 2.0, NODDING, None)])
+    assert "1 events without a duration" in events.notes[0]
+
+
+def test_our_plain_table_comes_back_from_a_spreadsheet(tmp_path):
+    write_detections(tmp_path / "out.csv", [item.detections() for item in FOUND], "csv")
+    back = read_annotations(tmp_path / "out.csv")
+    assert [(item.video_id, item.duration, len(item.labels)) for item in back] == [("day1/v1", 4.04, 3), ("v2", 5.0, 1)]
+    write_detections(tmp_path / "submission.csv", [item.detections() for item in FOUND], "mac2026")
+    with pytest.raises(InputError, match="no column video_id"):  # a submission is no truth
+        read_annotations(tmp_path / "submission.csv")
+    assert len(read_events(tmp_path / "submission.csv")) == 2
+
+
+def test_predictions_and_annotations_are_events_too(tmp_path):
+    write_predictions(tmp_path / "p.json", [item.detections() for item in FOUND])
+    assert read_events(tmp_path / "p.json")[0].scores.tolist() == [1.0, 0.9, 0.25]
+    header = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
+    [events] = read_events(write(tmp_path, "a.csv", f"{header}0,v,0,30,9,300,30\n"))
+    assert (events.duration, events.fps, events.scores) == (10.0, 30.0, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("v.vtt", "nodding", "is no WebVTT file"),
+        ("v.vtt", "WEBVTT\n\n1 --> 2\nnodding", "line 3: '1 --> 2' is no timing"),
+        ("v.vtt", "WEBVTT\n\n00:02.000 --> 00:01.000\nnodding", "line 4: ends before it starts"),
+        ("v.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nnoding (0.5)", "line 4: unknown label 'noding'; did you mean"),
+        ("v.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nnodding (1.5)", "line 4: score 1.5 is outside"),
+        ("v.txt", "1 2 nodding", "line 1: 1 fields; expected start<TAB>end<TAB>label"),
+        ("v.txt", "1\tnan\tnodding", "line 1: end 'nan' is not a number"),
+        ("v.txt", "-1\t2\tnodding", "before the video"),
+        ("v.tsv", "onset\ttrial_type\n", "no column duration"),
+        ("v.tsv", "onset\tduration\ttrial_type\n1\t-1\tnodding", "ends before it starts"),
+        (
+            "b.csv",
+            "Observation id,Behavior,Time\nv,nodding,1\n",
+            "no column start \\(s\\), stop \\(s\\); export aggregated",
+        ),
+        ("b.csv", "Observation id,Behavior,Start (s),Stop (s)\n../v,nodding,1,2\n", "no name for a file"),
+        ("b.csv", "Observation id,Behavior,Start (s),Stop (s)\nv,nodding,3,2\n", "expected 0 <= start <= stop"),
+        ("l.json", '[{"data": 3, "annotations": [{"result": []}]}]', 'names no "video"'),
+        ("l.json", '[{"data": {"video": "v.mp4"}, "annotations": 3}]', "'annotations' is not a list"),
+        (
+            "l.json",
+            '[{"data": {"video": "v.mp4"}, "annotations": [{"result": [{"type": "timelinelabels", "value": {"ranges": '
+            '[{"start": 0, "end": 3}], "timelinelabels": ["nodding"]}}]}]}]',
+            "frames 0 .. 3; frames count from 1",
+        ),
+        ("f.json", '{"labels": {"v": [{"label": 3}]}}', "neither support nor timestamps"),
+        ("f.json", '{"labels": {"v": 3}}', "'v' is not a list"),
+        ("f.json", '{"labels": {"v": [{"label": [], "support": [1, 2]}]}}', "unknown label"),
+        ("f.json", '{"labels": {"v": [{"label": "nodding", "timestamps": [2, 1]}]}}', "expected 0 <= start <= end"),
+        ("p.json", '{"metadata": {"x": 3}, "view": {}, "file": {}}', "belongs to no view"),
+        ("p.json", '{"metadata": {}, "view": {"1": {}, "2": {}}, "file": {}}', "names no file"),
+        (
+            "p.json",
+            '{"metadata": {"x": {"vid": "1", "z": ["a", 1], "av": {}}}, "view": {"1": 0}, "file": {}}',
+            "z 'a' is not a number",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, name, text, said):
+    with pytest.raises(InputError, match=said):
+        read_events(write(tmp_path, name, text))
+
+
+# --- folders -------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_as_elan_leaves_it(tmp_path):
+    write_events(tmp_path, FOUND, "elan")
+    for name in ("v2.pfsx", "._v2.eaf", ".hidden/v3.eaf", "notes.txt", "v2.mp4"):
+        write(tmp_path, name, "")
+    (tmp_path / "v2.eaf").rename(tmp_path / "v2.EAF")
+    assert [item.video_id for item in read_annotations(tmp_path)] == ["day1/v1", "v2"]
+
+
+def test_files_that_are_there_are_not_written_over(tmp_path):
+    for form in PER_VIDEO_FORMATS:
+        write_events(tmp_path / form, FOUND[1:], form)
+        with pytest.raises(InputError, match="is there already, perhaps with corrections"):
+            write_events(tmp_path / form, FOUND, form)
+        assert len(read_events(tmp_path / form)) == 1
+
+
+def test_folders_that_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no annotations in this folder; expected one file a video: \.eaf"):
+        read_events(tmp_path)
+    write(tmp_path, "predictions.json", '{"results": {}}')
+    with pytest.raises(InputError, match="is of no format that is read from folders"):
+        read_annotations(tmp_path)
+    write_events(tmp_path, FOUND, "elan")
+    write(tmp_path, "v3.vtt", "WEBVTT")
+    with pytest.raises(InputError, match=r"holds files of several kinds: \.eaf, \.vtt"):
+        read_events(tmp_path)
+
+
+def test_a_video_that_is_there_twice(tmp_path):
+    write(tmp_path, "a.csv", BORIS_7)
+    write(tmp_path, "b.csv", BORIS_7)
+    with pytest.raises(InputError, match="video 'v1' is in another file too"):
+        read_events(tmp_path)
+
+
+def test_what_is_wrong_in_a_folder_can_be_collected(tmp_path):
+    write_events(tmp_path, FOUND, "elan")
+    write(tmp_path, "broken.eaf", "<ANNOTATION")
+    found = []
+    assert len(read_annotations(tmp_path, on_problem=found.append)) == 2
+    assert "broken.eaf: not XML" in str(found[0])
+
+
+def test_an_id_that_leaves_the_folder_writes_nothing(tmp_path):
+    with pytest.raises(InputError, match="no name for a file"):
+        write_events(tmp_path / "out", [*FOUND, Events("../x", [[0, 1]], [0])], "elan")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_without_an_action_and_without_a_length(tmp_path):
+    write_eaf(tmp_path / "v.eaf", Events("v", [], []))
+    assert read_annotations(tmp_path)[0].duration == 0.001

@@ -1,0 +1,87 @@
+"""tools/ethogram.py, eval/agreement.py and eval/thresholds.py through the command line."""
+
+import csv
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HEADER = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    """Truth: 2 s of nodding in a minute. Predictions: the same, and a false one of a lower score."""
+    monkeypatch.chdir(tmp_path)
+    Path("truth.csv").write_text(HEADER + "0,v1,0,50,9,1500,25\n")
+    items = [
+        {"segment": [0.0, 2.0], "label": "nodding", "score": 0.9},
+        {"segment": [10.0, 12.0], "label": "nodding", "score": 0.4},
+    ]
+    Path("predictions.json").write_text(json.dumps({"results": {"v1": items, "v2": items[1:]}}))
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def typed(script: str, *arguments):
+        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+        done = capsys.readouterr()
+        assert left.value.code == 0, done.err
+        return done
+
+    return typed
+
+
+def rows_of(path: str) -> list[dict]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_an_ethogram_of_annotations(run, here):
+    done = run("tools/ethogram.py", "truth.csv", "--out", "out")
+    assert "nodding" in done.out
+    assert done.err == ""
+    rows = [row for row in rows_of("out/ethogram_videos.csv") if row["count"] != "0"]
+    figures = {
+        "count": "1",
+        "total_s": "2.000",
+        "mean_s": "2.000",
+        "share_of_time": "0.033333",
+        "rate_per_minute": "1.0000",
+    }
+    assert rows == [
+        {"video_id": "v1", "level": "action", "name": "nodding", **figures},
+        {"video_id": "v1", "level": "body part", "name": "head", **figures},
+    ]
+    assert next(row for row in rows_of("out/ethogram.csv") if row["count"] != "0") == {
+        "level": "action",
+        "name": "nodding",
+        **figures,
+    }
+
+
+def test_thresholds_then_ethogram_and_agreement_of_predictions(run, here):
+    out = run("eval/thresholds.py", "predictions.json", "--ground-truth", "truth.csv", "--out", "thresholds.json").out
+    assert out.splitlines()[1].split() == ["nodding", "1", "0.9000", "1.000"]
+    chosen = ("--thresholds", "thresholds.json")
+    done = run("tools/ethogram.py", "predictions.json", "--out", "out", *chosen)
+    assert "2 of 2 videos have no known length" in done.err
+    assert sum(int(row["count"]) for row in rows_of("out/ethogram.csv")) == 2  # an action and its body part
+    done = run("eval/agreement.py", "truth.csv", "predictions.json", *chosen, "--json", "agreement.json")
+    assert "warning: 1 videos of predictions.json are not in the other" in done.err
+    figures = json.loads(Path("agreement.json").read_text())
+    assert figures["pooled"] == {"kappa": 1.0, "precision": 1.0, "recall": 1.0, "f1": 1.0}
+    done = run("eval/agreement.py", "truth.csv", "predictions.json", "--min-score", 0)
+    assert done.out.splitlines()[1].split()[:4] == ["nodding", "1", "2", "1"]
+
+
+def test_two_raters_in_elan(run, here):
+    for rater in ("anna", "ben"):
+        run("tools/export.py", "truth.csv", "--format", "elan", "--out", rater)
+    assert run("eval/agreement.py", "anna", "ben").out.splitlines()[-2].split()[-4:] == ["1.000"] * 4

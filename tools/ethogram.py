@@ -1,0 +1,61 @@
+"""Ethogram: count, total and mean duration, share of time and rate of every action and body part, a video and in all.
+
+python tools/ethogram.py corrected/ --out ethogram/
+python tools/ethogram.py predictions.json --out ethogram/ --thresholds thresholds.json [--videos videos/]
+
+Leaves ethogram.csv (all videos as one) and ethogram_videos.csv (a row for each video and name) in --out.
+"""
+
+import argparse
+import csv
+import io
+from pathlib import Path
+
+from mmad.data.annotations import read_label_set
+from mmad.data.formats import link_videos, read_actions
+from mmad.data.thresholds import least_scores
+from mmad.errors import InputError, run_command, warn
+from mmad.files import refuse_same_file, write_text
+from mmad.metrics.ethogram import COLUMNS, as_rows, as_table, ethogram
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("input", help="annotations or predictions of any form: a file, or a folder of one a video")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
+    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for lengths that are not known")
+    args = parser.parse_args()
+
+    out = Path(args.out)
+    labels = read_label_set(args.labels)
+    refuse_same_file(out / "ethogram.csv", args.input, args.thresholds)
+    refuse_same_file(out / "ethogram_videos.csv", args.input, args.thresholds)
+    videos = read_actions(args.input, labels, least_scores(labels, args.min_score, args.thresholds))
+    if not videos:
+        raise InputError(args.input, "no video in it")
+    if args.videos:
+        videos, _ = link_videos(videos, args.videos)
+    for note in (note for events in videos for note in events.notes):
+        warn(note)
+    unknown = sum(events.duration is None for events in videos)
+    if unknown:
+        warn(f"{unknown} of {len(videos)} videos have no known length: they end with their last action; give --videos")
+    tables = ethogram([events.annotation() for events in videos], labels)
+    _write_csv(out / "ethogram_videos.csv", ("video_id", *COLUMNS), [row for table in tables for row in as_rows(table)])
+    whole = [row[1:] for table in tables for row in as_rows(table.together())]
+    _write_csv(out / "ethogram.csv", COLUMNS, whole)
+    print("\n\n".join(as_table(table) for table in tables))
+    print(f"\n{len(videos)} videos, {tables[0].durations.sum() / 60:.1f} minutes; {out / 'ethogram_videos.csv'}")
+
+
+def _write_csv(path: Path, header: tuple[str, ...], rows: list[list]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_text(path, text.getvalue())
+
+
+if __name__ == "__main__":
+    run_command(main)

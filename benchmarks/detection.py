@@ -201,7 +201,7 @@ def measure(row: str, folder: str, run: Path, seed: str) -> None:
         "solved": model[0].evidence.weight.numel(),
         "training": training,
         "inference": seen[-1][0],
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
     }
     write_json(run / "measured.json", figures)
 

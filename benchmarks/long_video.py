@@ -113,12 +113,12 @@ def detect(video: Path, detector: Path, out: Path) -> tuple[float, float]:
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
     while process.poll() is None:
         for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                peak = max(peak, int(line.split()[1]))
+            if line.startswith("VmHWM"):  # the largest so far
+                peak = int(line.split()[1])
         time.sleep(0.1)
     if process.returncode:
         sys.exit(f"{' '.join(map(str, command))} ended with exit code {process.returncode}")
-    return time.perf_counter() - began, peak / 1e6
+    return time.perf_counter() - began, peak * 1024 / 1e9
 
 
 def seams(detector: Path, out: Path, video_id: str) -> str:

@@ -45,10 +45,10 @@ def main() -> None:
         runs = [run_process(command) for _ in range(args.runs)]
         print(
             f"eval/map.py from {path.stat().st_size / 1e6:.0f} MB of JSON, action and body part: "
-            f"{statistics.median(run.wall for run in runs):.2f} s, {max(run.peak for run in runs):.0f} MB"
+            f"{statistics.median(seconds for seconds, _ in runs):.2f} s, {max(peak for _, peak in runs):.0f} MB"
         )
     runs = [run_process([sys.executable, ROOT / "eval" / "map.py", "--help"]) for _ in range(args.runs)]
-    print(f"eval/map.py --help: {statistics.median(run.wall for run in runs):.2f} s")
+    print(f"eval/map.py --help: {statistics.median(seconds for seconds, _ in runs):.2f} s")
 
     print("predictions, CPU s, microseconds a prediction")
     for times in (1, 3, 10):

@@ -83,7 +83,7 @@ def measure(side: str, folder: str) -> None:
             optimizer.step()
         seconds = time.process_time() - began
     learned = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    print(learned / 1e6, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, seconds)
+    print(learned / 1e6, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, seconds)
 
 
 def peer(channels: int, num_classes: int, width: int = 256):

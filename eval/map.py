@@ -1,6 +1,6 @@
 """Detection mAP of a predictions file, as the official challenge computes it.
 
-python eval/map.py predictions.json [--ground-truth val.csv] [--subset val] [--json report.json] [--diagnose [0.5]]
+python eval/map.py predictions.json [--ground-truth val.csv] [--subset val] [--json report.json] [--diagnose]
 """
 
 import argparse
@@ -22,10 +22,11 @@ def main() -> None:
     parser.add_argument("--subset", default="val", help="of a file that holds several (default: val)")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
-    parser.add_argument("--diagnose", nargs="?", type=float, const=0.5, metavar="TIOU", help="also why mAP is lost")
+    parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
+    parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
     args = parser.parse_args()
-    if args.diagnose is not None and not 0 < args.diagnose < 1:
-        raise InputError("--diagnose", f"{args.diagnose:g} is no tIoU", "give one between 0 and 1, such as 0.5")
+    if not 0 < args.tiou < 1:
+        raise InputError("--tiou", f"{args.tiou:g} is no tIoU", "give one between 0 and 1, such as 0.5")
 
     labels = read_label_set(args.labels)
     predictions = read_predictions(args.predictions, labels)
@@ -49,8 +50,8 @@ def main() -> None:
     actions = evaluate(annotations, predictions.detections, labels)
     parts = evaluate_parts(annotations, predictions.detections, labels)
     print(as_table(actions, parts))
-    if args.diagnose is not None:
-        print("\n" + as_text(diagnose(annotations, predictions.detections, labels, args.diagnose)))
+    if args.diagnose:
+        print("\n" + as_text(diagnose(annotations, predictions.detections, labels, args.tiou)))
     if args.json:
         write_json(args.json, as_json(actions, parts), indent=1)
 

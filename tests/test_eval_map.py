@@ -75,8 +75,8 @@ def test_why_map_is_lost(folder):
     assert {name: counts[name] for name in ("true", "boundary", "wrong class")} == dict(
         zip(("true", "boundary", "wrong class"), "111")
     )
-    assert "mAP at tIoU 0.3: " in run(folder / "predictions.json", "--diagnose", "0.3").stdout
-    check_refused(run(folder / "predictions.json", "--diagnose", "50"), ["--diagnose: 50 is no tIoU"])
+    assert "mAP at tIoU 0.3: " in run("--diagnose", folder / "predictions.json", "--tiou", "0.3").stdout
+    check_refused(run(folder / "predictions.json", "--tiou", "50"), ["--tiou: 50 is no tIoU"])
 
 
 def test_ground_truth_named_in_the_predictions(folder):

@@ -3,7 +3,7 @@
 python tools/ethogram.py corrected/ --out ethogram/
 python tools/ethogram.py predictions.json --out ethogram/ --thresholds thresholds.json [--videos videos/]
 
-Leaves ethogram.csv (all videos as one) and ethogram_videos.csv (a row for each video and name) in --out.
+Leaves in --out ethogram.csv and ethogram.png, of all videos as one, and ethogram_videos.csv, a row a video and name.
 """
 
 import argparse
@@ -11,12 +11,16 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
+
 from mmad.data.annotations import read_label_set
 from mmad.data.formats import link_videos, read_actions
 from mmad.data.thresholds import least_scores
 from mmad.errors import InputError, run_command, warn
 from mmad.files import refuse_same_file, write_text
-from mmad.metrics.ethogram import COLUMNS, as_rows, as_table, ethogram
+from mmad.labels import LabelSet
+from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
+from mmad.report.figures import draw_ethogram
 
 
 def main() -> None:
@@ -47,8 +51,17 @@ def main() -> None:
     _write_csv(out / "ethogram_videos.csv", ("video_id", *COLUMNS), [row for table in tables for row in as_rows(table)])
     whole = [row[1:] for table in tables for row in as_rows(table.together())]
     _write_csv(out / "ethogram.csv", COLUMNS, whole)
+    all_actions = tables[0].together()
+    draw_ethogram(out / "ethogram.png", ethogram_rows(all_actions, labels), labels.parts)
     print("\n\n".join(as_table(table) for table in tables))
     print(f"\n{len(videos)} videos, {tables[0].durations.sum() / 60:.1f} minutes; {out / 'ethogram_videos.csv'}")
+
+
+def ethogram_rows(table: Ethogram, labels: LabelSet) -> list[tuple]:
+    """What the figure shows of the first video: the actions that happen."""
+    columns = (table.counts, table.totals, table.mean_s(), table.rate_per_minute())
+    happened = np.flatnonzero(table.counts[0])
+    return [(table.names[k], labels.part_of[k], *(column[0, k].item() for column in columns)) for k in happened]
 
 
 def _write_csv(path: Path, header: tuple[str, ...], rows: list[list]) -> None:

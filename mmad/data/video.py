@@ -20,6 +20,7 @@ from mmad.errors import InputError
 
 BT709 = 1  # FFmpeg's number of the colour space of HD video
 READERS = ("auto", "pyav", "decord")
+SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ def stream(
     with _open(info.path) as container:
         video = _video_stream(container, info.path)
         video.thread_type = "AUTO"
-        for position, (frame, failed) in enumerate(_decode(container, video, _unwanted(info, wanted))):
+        unwanted = _unwanted(info, wanted) if video.codec_context.name in SKIPPING else frozenset()
+        for position, (frame, failed) in enumerate(_decode(container, video, unwanted)):
             stamp = frame.pts if info.timed and frame.pts is not None else info.timestamps[min(position, last)]
             if failed and shown < last and stamp > info.timestamps[shown + 1]:
                 break  # decoded by another thread from the frame that could not be
@@ -160,6 +162,15 @@ def stream(
                 return
     if shown < last or (wanted is None and info.expected_frames > info.num_frames):
         raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
+
+
+def start_in_player(info: VideoInfo) -> float:
+    """s that a player's clock shows at the first shown frame: it begins with the file, be it with sound only."""
+    with _open(info.path) as container:
+        begins = container.start_time
+    if not info.timed or begins is None:
+        return 0.0
+    return max(float(info.timestamps[0]) * info.time_base - begins / 1e6, 0.0)
 
 
 def _promised_frames(video, hidden: int) -> int:

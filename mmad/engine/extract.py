@@ -88,7 +88,7 @@ class Extractor:
             "stride": config.stride,
             "fps": config.fps,
             **({"window": config.window, "frames": self.frames} if config.mode == "clip" else {}),
-            "resized_by": "decoder" if config.resize_in_decoder else "torch",
+            "resized_by": "decoder" if config.resize_in_decoder else "torch, in bytes",
             "precision": config.precision,
             "preprocess": json.loads(json.dumps(asdict(self.preprocess))),
         }
@@ -361,7 +361,7 @@ def find_videos(paths: list[str], out: str | Path | None = None) -> list[tuple[s
 
     out: the folder of a report; the videos that were brought or made for it are no new ones.
     """
-    own = {Path(out).resolve() / name for name in ("report", "overlays")} if out else set()
+    own = {Path(out).resolve() / name for name in ("report/media", "overlays")} if out else set()
     videos: dict[str, Path] = {}
     for name in paths:
         path = Path(name)
@@ -369,7 +369,10 @@ def find_videos(paths: list[str], out: str | Path | None = None) -> list[tuple[s
             raise InputError(path, "no such file or folder")
         if path.is_dir():
             files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-            files = [file for file in files if own.isdisjoint(file.resolve().parents)]
+            others = [file for file in files if own.isdisjoint(file.resolve().parents)]
+            if len(others) < len(files):
+                print(f"{len(files) - len(others)} videos of an earlier report in {out} are left out")
+            files = others
             if not files:
                 raise InputError(path, "no videos in this folder", f"looked for {', '.join(VIDEO_SUFFIXES)}")
         else:
@@ -421,7 +424,7 @@ def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: st
             nonlocal steps
             steps += more
             bar.set_postfix_str(f"{steps / (time.perf_counter() - began):.1f} steps/s", refresh=False)
-            bar.update(share)
+            bar.update(min(share, bar.total - bar.n))  # shares are rounded
 
         for whole, item in enumerate(extractor.extract(todo, count), start=1):
             if item.track is not None:

@@ -23,7 +23,7 @@ from mmad.ops.curves import Curves, side_by_side
 from mmad.ops.segments import clip, suppress, vote
 from mmad.records import Detections, FeatureTrack
 
-PAIRS = 8192  # candidates whose boundaries are refined at once: some 10 MB
+PAIRS = 8192  # candidates whose boundaries are refined at once: bounds memory, some 100 MB
 
 
 @torch.inference_mode()
@@ -107,7 +107,10 @@ class Pipeline:
 def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig, dict]:
     """(detector in eval mode, its labels, its configuration, the checkpoint's "features": where they came from)."""
     content = read_checkpoint(path, "detector")
-    config = from_dict(DetectionConfig, content["config"], str(path))
+    try:
+        config = from_dict(DetectionConfig, content["config"], str(path))
+    except InputError as error:
+        raise InputError(path, f"was made by another version of mmad ({error.problem})", "train it again") from None
     labels = labels_of(content, path)
     features = content.get("features")
     try:

@@ -169,8 +169,9 @@ class PrecisionCurves:
     part_ap: np.ndarray
 
     def mean(self) -> np.ndarray:
-        """(R,) mean over the classes with truth."""
-        return self.classes[~np.isnan(self.classes[:, 0])].mean(axis=0)
+        """(R,) mean over the classes with truth; NaN where none has."""
+        judged = self.classes[~np.isnan(self.classes[:, 0])]
+        return judged.mean(axis=0) if len(judged) else np.full(len(self.recalls), np.nan)
 
 
 def precision_curves(

@@ -149,7 +149,8 @@ def _missed(annotations: list[Annotation], hit: list[np.ndarray], num_classes: i
     missed = ~np.concatenate(hit or [np.empty(0, dtype=bool)])
     segments = np.concatenate([item.segments for item in annotations] or [np.empty((0, 2))])
     labels = np.concatenate([item.labels for item in annotations] or [np.empty(0, dtype=np.int64)])
-    crowd = np.concatenate([(tiou(item.segments, item.segments) > 0).sum(axis=1) - 1 for item in annotations] or [[]])
+    crowd = np.concatenate([(tiou(item.segments, item.segments) > 0).sum(axis=1) for item in annotations] or [[]])
+    crowd = np.maximum(crowd - 1, 0)  # without itself, which a point does not overlap
     frequency = np.bincount(labels, minlength=num_classes)[labels]
     by = {
         "length": (segments[:, 1] - segments[:, 0], LENGTHS),
@@ -180,9 +181,9 @@ def as_text(diagnosis: Diagnosis) -> str:
     total = max(sum(diagnosis.counts.values()), 1)
     lines = [f"mAP at tIoU {diagnosis.threshold:g}: {100 * diagnosis.mean_ap:.2f}", "", "detections"]
     for name, count in diagnosis.counts.items():
-        gain = f"mended: +{100 * diagnosis.gains[name]:.2f} mAP" if name in diagnosis.gains else ""
+        gain = f"mended: {in_percent(diagnosis.gains[name])} mAP" if name in diagnosis.gains else ""
         lines.append(f"  {name:<26}{count:>9} {100 * count / total:>6.1f} %   {gain}".rstrip())
-    lines.append(f"  {'missed actions':<43}   found: +{100 * diagnosis.gains['missed']:.2f} mAP")
+    lines.append(f"  {'missed actions':<43}   found: {in_percent(diagnosis.gains['missed'])} mAP")
     lines += ["", "ceilings"]
     lines += [f"  perfect {name:<18}{100 * value:>9.2f} mAP" for name, value in diagnosis.ceilings.items()]
     for by, groups in diagnosis.missed.items():
@@ -193,3 +194,8 @@ def as_text(diagnosis: Diagnosis) -> str:
     lines += ["", "scores: mean, share that is true, detections"]
     lines += [f"  {score:>6.3f} {100 * share:>8.1f} % {count:>9}" for score, share, count in diagnosis.calibration]
     return "\n".join(lines)
+
+
+def in_percent(gain: float) -> str:
+    """With its sign; nothing is +0.00."""
+    return f"{max(100 * gain, 0.0) if abs(gain) < 5e-5 else 100 * gain:+.2f}"

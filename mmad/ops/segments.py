@@ -54,7 +54,7 @@ def suppress(
     most: int = 200,
 ) -> tuple[Tensor, Tensor]:
     """Non-maximum suppression per class; with one label for all, over all classes. Returns indices of the kept (at most
-    `most`) and their scores, best first.
+    `most`) and their scores in float64, best first, both on the CPU.
 
     segments (M, 2), scores (M,), labels (M,) class ids. kind: "soft" lowers the score of a neighbour of a better one of
     its class by exp(-IoU^2 / sigma) (Bodla et al., ICCV 2017); "hard" removes neighbours with IoU above `iou`; "none"
@@ -68,7 +68,7 @@ def suppress(
     if kind == "none":
         kept = np.argsort(-values, kind="stable")[:most]
         kept = kept[(values[kept] > 0) & (values[kept] >= min_score)]
-        return torch.from_numpy(kept).to(scores.device), torch.from_numpy(values[kept]).to(scores.device)
+        return torch.from_numpy(kept), torch.from_numpy(values[kept])
     order = np.argsort(classes, kind="stable")
     of_class = np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if len(order) else []
     groups = [_Group(mine, *pairs[mine].T.copy(), values[mine]) for mine in of_class]
@@ -76,7 +76,7 @@ def suppress(
     kept, kept_scores = [], []
     while len(kept) < most and len(best):
         k = int(best.argmax())
-        if best[k] <= 0 or best[k] < min_score:
+        if not (best[k] > 0 and best[k] >= min_score):
             break
         kept_scores.append(best[k])
         index, overlap = groups[k].take_best()
@@ -86,10 +86,7 @@ def suppress(
         else:
             groups[k].left[overlap > iou] = 0
         best[k] = groups[k].best()
-    return (
-        torch.tensor(kept, dtype=torch.int64, device=scores.device),
-        torch.tensor(kept_scores, dtype=torch.float64, device=scores.device),
-    )
+    return torch.tensor(kept, dtype=torch.int64), torch.tensor(kept_scores, dtype=torch.float64)
 
 
 class _Group:

@@ -13,12 +13,12 @@ from urllib.parse import quote
 import numpy as np
 
 from mmad.data.clips import segment_frames
-from mmad.data.video import probe, read_frames
+from mmad.data.video import probe, read_frames, start_in_player
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, write_text
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
-from mmad.metrics.diagnosis import Diagnosis, diagnose
+from mmad.metrics.diagnosis import Diagnosis, diagnose, in_percent
 from mmad.records import Annotation, Detections
 from mmad.report.timeline import draw_timeline, part_colour
 
@@ -59,7 +59,8 @@ def write_report(
         media = bring_media(videos[name], out / "report" / "media", name) if name in videos else None
         page = path_for_id(out / "report", name, ".html")
         to_top = "../" * (1 + name.count("/"))
-        write_text(page, viewer_page(item, durations[name], labels, truth.get(name), media, to_top))
+        shift, frame = clock_of(videos[name]) if name in videos else (0.0, 0.04)
+        write_text(page, viewer_page(item, durations[name], labels, truth.get(name), media, to_top, shift, frame))
     write_text(out / "report.html", index_page(found, durations, labels, truth))
     return out / "report.html"
 
@@ -73,6 +74,15 @@ def key_frames(video: Path, count: int = 8, height: int = 216) -> np.ndarray | N
         return None
     step = max(round(frames.shape[1] / height), 1)
     return frames[:, ::step, ::step]
+
+
+def clock_of(video: Path) -> tuple[float, float]:
+    """s that a player shows at the first frame, and s that a frame lasts."""
+    try:
+        info = probe(video)
+        return start_in_player(info), info.frame_duration
+    except InputError:
+        return 0.0, 0.04
 
 
 def bring_media(video: Path, folder: Path, video_id: str) -> str:
@@ -97,14 +107,19 @@ def viewer_page(
     truth: Annotation | None = None,
     media: str | None = None,
     to_top: str = "../",
+    shift: float = 0.0,
+    frame: float = 0.04,
 ) -> str:
-    """media: the video's path from the report's folder. to_top: from this page to the folder above that."""
+    """media: the video's path from the report's folder. to_top: from this page to the folder above that. shift: s that
+    a player shows at the first frame. frame: s that a frame lasts."""
     name, assets = escape(item.video_id), f"{to_top}report/"
     shown = max(round(duration / 60 * SHOWN_A_MINUTE), 12)
     least = float(item.scores[min(shown, len(item)) - 1]) if len(item) else 0.0
     data = {
         "id": item.video_id,
         "duration": duration,
+        "shift": shift,
+        "frame": frame,
         "actions": labels.actions,
         "parts": labels.parts,
         "parts_of": labels.part_of,
@@ -251,7 +266,7 @@ def why_section(diagnosis: Diagnosis) -> str:
 
 
 def _gain(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:+.1f}"
+    return "" if value is None else in_percent(value)
 
 
 def _table(heads, rows) -> str:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, trimmed, turned, write_audio, write_video
+from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, picture, trimmed, turned, write_audio, write_video
 
 from mmad.data import video
 from mmad.data.video import BrokenVideo, choose_reader, probe, read_frames, stream
@@ -133,6 +133,21 @@ def test_frames_that_nobody_needs_are_not_decoded(tmp_path, monkeypatch, between
         assert all(np.array_equal(found[index], every[index]) for index in chosen)
         if suffix in ("mp4", "mkv") and between:
             assert len(decoded) <= 36
+
+
+def test_decoders_that_skip_too_much_are_not_told_to_skip(tmp_path):
+    """AV1's reads only once what it may leave out, and then leaves out what was asked for as well."""
+    if "libsvtav1" not in av.codecs_available:
+        pytest.skip("this build of FFmpeg cannot write AV1")
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        track = container.add_stream("libsvtav1", rate=25, options={"preset": "12"})
+        track.width, track.height, track.pix_fmt = 64, 64, "yuv420p"
+        for index in range(48):
+            container.mux(track.encode(av.VideoFrame.from_ndarray(picture(index, (64, 64)), format="rgb24")))
+        container.mux(track.encode(None))
+    chosen = list(range(1, 48, 4))
+    assert [index_of(frame) for _, frame in stream(path, chosen)] == chosen
 
 
 @pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])

@@ -409,4 +409,8 @@ def test_the_sidecar_says_how_the_features_were_made(tmp_path):
     settings = content["settings"]
     assert content["source"].startswith(f"manet_r18/{settings['weights']}/clip-")
     assert (settings["stride"], settings["window"], settings["frames"]) == (4, 16, 8)
-    assert (settings["resized_by"], settings["precision"], settings["preprocess"]["crop"]) == ("torch", "float32", 32)
+    assert (settings["resized_by"], settings["precision"], settings["preprocess"]["crop"]) == (
+        "torch, in bytes",
+        "float32",
+        32,
+    )

@@ -92,8 +92,8 @@ def test_both_wrong_is_background():
 
 
 def test_the_same_place_counts_for_the_right_class_first():
-    """(2, 5) overlaps point (2, 8) by half, and bow (3, 5) by two thirds."""
-    diagnosis = diagnose(TRUTH, changed("b", [(2, 4.5, POINT, 0.95)]), LABELS)
+    """(2, 5) overlaps point (2, 8) by just under half, and bow (3, 5) by two thirds."""
+    diagnosis = diagnose(TRUTH, changed("b", [(2, 5, POINT, 0.95)]), LABELS)
     assert diagnosis.counts["boundary"] == 1
 
 

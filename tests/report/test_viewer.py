@@ -119,6 +119,43 @@ def test_a_click_on_a_bar_jumps_there_and_loops(viewer):
     viewer.wait_for_function("document.getElementById('player').currentTime > 3")  # no loop any more
 
 
+def test_an_action_that_ends_with_the_video_loops_too(open_page, tmp_path):
+    write_video(tmp_path / "v.mp4", 50, size=(96, 64))
+    write_report(
+        tmp_path, [detections([(1.2, 2.0, NOD, 0.5)], "v")], {"v": 2.0}, MMA52, videos={"v": tmp_path / "v.mp4"}
+    )
+    page = open_page(tmp_path / "report" / "v.html")
+    page.wait_for_function("document.getElementById('player').readyState >= 2")
+    page.keyboard.press("n")
+    page.evaluate("window.went = 0; document.getElementById('player').addEventListener('ended', () => window.went++)")
+    page.wait_for_function("window.went >= 2")
+
+
+def test_the_player_is_on_the_clock_of_the_detections(open_page, tmp_path):
+    """The picture begins half a second after the sound, where players begin to count."""
+    write_video(tmp_path / "v.mp4", 50, size=(96, 64), times=[0.5 + i / 25 for i in range(50)], audio=True)
+    write_report(
+        tmp_path, [detections([(1.0, 1.5, NOD, 0.5)], "v")], {"v": 2.0}, MMA52, videos={"v": tmp_path / "v.mp4"}
+    )
+    page = open_page(tmp_path / "report" / "v.html")
+    page.wait_for_function("document.getElementById('player').readyState >= 2")
+    page.keyboard.press("l")
+    page.evaluate("document.getElementById('player').play = () => Promise.resolve()")
+    page.keyboard.press("n")
+    assert player_at(page) == pytest.approx(1.5, abs=0.02) and playhead(page) == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_hidden_detection_is_let_go_and_beyond_the_last_there_is_none(viewer):
+    viewer.evaluate("document.getElementById('player').currentTime = 3.9")
+    viewer.wait_for_function("!document.getElementById('player').seeking")
+    viewer.keyboard.press("n")
+    assert viewer.text_content("#said") == ""
+    viewer.keyboard.press("p")
+    assert viewer.text_content("#said").startswith("nodding, 3.00")
+    viewer.fill("#least", "0.5")
+    assert viewer.text_content("#said") == ""
+
+
 def test_a_click_beside_the_bars_seeks(viewer):
     viewer.click("#lanes", position=point_on(viewer, 0, 3.5))
     assert player_at(viewer) == pytest.approx(3.5, abs=0.05)

@@ -44,6 +44,7 @@
     const wanted = (item) => state.parts.has(item.part) &&
       data.actions[item.action].toLowerCase().includes(state.words);
     shown = every.filter((item) => item.score >= state.least && wanted(item));
+    if (state.chosen && !shown.includes(state.chosen)) letGo();
     const present = new Set(shown.map((item) => item.action));
     for (const item of truth ?? []) if (wanted(item)) present.add(item.action);
     actions = [...present].sort((a, b) => data.parts_of[a] - data.parts_of[b] || a - b);
@@ -69,7 +70,8 @@
 
   // --- the timeline --------------------------------------------------------------------------------------------
 
-  const clock = (seconds, digits = 2) => {
+  const clock = (exactly, digits = 2) => {
+    const seconds = Number(exactly.toFixed(digits));
     const whole = Math.floor(seconds / 60);
     const rest = (seconds - 60 * whole).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
     return whole >= 60 ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}:${rest}` : `${whole}:${rest}`;
@@ -162,7 +164,8 @@
     for (const item of shown) {
       pen.globalAlpha = 0.2 + 0.6 * (item.score / top);
       pen.fillStyle = data.colours[item.part];
-      pen.fillRect(x(item.start), 2 + 3 * item.part, Math.max(x(item.end - item.start), 1), 3);
+      const tall = 22 / data.parts.length;
+      pen.fillRect(x(item.start), 2 + tall * item.part, Math.max(x(item.end - item.start), 1), tall);
     }
     pen.globalAlpha = 1;
     pen.strokeStyle = style.getPropertyValue("--accent");
@@ -192,11 +195,13 @@
   // --- the player ----------------------------------------------------------------------------------------------
 
   const playable = () => player !== null && player.readyState > 0;
-  const now = () => (playable() ? player.currentTime : state.clock);
+  // The player counts from the start of the file, detections from the first frame.
+  const now = () => (playable() ? player.currentTime - data.shift : state.clock);
+  const setPlayer = (seconds) => { player.currentTime = seconds + data.shift; };
 
   function seek(seconds) {
     state.clock = Math.min(Math.max(seconds, 0), data.duration);
-    if (playable()) player.currentTime = state.clock;
+    if (playable()) setPlayer(state.clock);
     movePlayhead();
   }
 
@@ -232,7 +237,7 @@
     if (playable() && !player.paused) {
       if (state.chosen && state.looping) {
         const [from, to] = loopOf(state.chosen);
-        if (player.currentTime >= to || player.currentTime < from - 0.5) player.currentTime = from;
+        if (now() >= to || now() < from - 0.5) setPlayer(from);
       }
       const span = state.to - state.from;
       if (now() > state.to || now() < state.from) show(now() - 0.1 * span, now() + 0.9 * span);
@@ -248,12 +253,16 @@
     const next = at >= 0 ? at + direction
       : direction > 0 ? inTime.findIndex((item) => item.start >= now())
       : inTime.findLastIndex((item) => item.start <= now());
-    choose(inTime[Math.min(Math.max(next, 0), inTime.length - 1)]);
+    if (inTime[next]) choose(inTime[next]); // beyond the last there is none
+  }
+
+  function letGo() {
+    state.chosen = null;
+    element("said").textContent = "";
   }
 
   function release() {
-    state.chosen = null;
-    element("said").textContent = "";
+    letGo();
     for (const row of element("rows").rows) row.setAttribute("aria-selected", "false");
     draw();
   }
@@ -306,7 +315,7 @@
   }
 
   function asCsv() {
-    const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+    const quoted = (value) => (/[",\r\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
     const head = ["video_id", "t_start", "t_end", "class", "score", "body_part", ...(truth ? ["status"] : [])];
     const rows = shown.map((item) => [data.id, item.start, item.end, data.actions[item.action], item.score,
       data.parts[item.part], ...(truth ? [item.status] : [])]);
@@ -348,8 +357,8 @@
     play: () => playable() && (player.paused ? player.play().catch(() => {}) : player.pause()),
     back: () => seek(now() - 1),
     on: () => seek(now() + 1),
-    frame_back: () => seek(now() - 0.04),
-    frame_on: () => seek(now() + 0.04),
+    frame_back: () => seek(now() - data.frame),
+    frame_on: () => seek(now() + data.frame),
     next: () => step(1),
     previous: () => step(-1),
     loop: () => {
@@ -378,7 +387,9 @@
   });
 
   let drag = null;
+  lanes.addEventListener("pointercancel", () => { drag = null; }); // a swipe that scrolls the page
   lanes.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     drag = { x: event.offsetX, from: state.from, to: state.to, moved: false };
     lanes.setPointerCapture(event.pointerId);
   });
@@ -418,7 +429,13 @@
   overview.addEventListener("pointerdown", lookAt);
   overview.addEventListener("pointermove", lookAt);
 
-  for (const name of ["seeked", "timeupdate", "loadedmetadata"]) player?.addEventListener(name, movePlayhead);
+  for (const name of ["seeked", "timeupdate"]) player?.addEventListener(name, movePlayhead);
+  player?.addEventListener("loadedmetadata", () => seek(state.clock)); // where somebody clicked before it was there
+  player?.addEventListener("ended", () => {
+    if (!state.chosen || !state.looping) return;
+    setPlayer(loopOf(state.chosen)[0]);
+    player.play().catch(() => {});
+  });
   player?.addEventListener("error", () => { element("unplayable").hidden = false; player.hidden = true; }, true);
   if (player?.error) { element("unplayable").hidden = false; player.hidden = true; } // it failed before we listened
   new ResizeObserver(draw).observe(lanes.parentElement);

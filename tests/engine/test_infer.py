@@ -207,6 +207,7 @@ DAMAGE = {
     "channels below zero": lambda c: c["features"].update(channels=-1),
     "width beyond memory": lambda c: c["config"]["detector"].update(width=10**9),
     "part of no kind": lambda c: c["labels"].update(part_of=[0.5] * 52),
+    "another version": lambda c: c["config"]["loss"].update(edge=1.0),
     "no step": lambda c: c["features"].pop("step"),
     "step of nothing": lambda c: c["features"].update(step=0.0),
     "no model": lambda c: c.update(model={}),

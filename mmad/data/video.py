@@ -20,6 +20,7 @@ from mmad.errors import InputError
 
 BT709 = 1  # FFmpeg's number of the colour space of HD video
 READERS = ("auto", "pyav", "decord")
+WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
 
 
@@ -162,6 +163,28 @@ def stream(
                 return
     if shown < last or (wanted is None and info.expected_frames > info.num_frames):
         raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
+
+
+def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None = None) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB of a few ascending frames of a video that may be long: jumps to the key frame before each.
+
+    size: (height, width) to resize to inside the decoder. Raises `InputError` where one of them cannot be read.
+    """
+    if not info.timed or info.num_frames < WORTH_JUMPING * len(indices):
+        return np.stack([frame for _, frame in stream(info, indices, size)])
+    frames = []
+    with _open(info.path) as container:
+        video = _video_stream(container, info.path)
+        video.thread_type = "AUTO"
+        for index in indices:
+            stamp = int(info.timestamps[index])
+            container.seek(stamp, stream=video)
+            shown = (frame for frame, _ in _decode(container, video) if frame.pts is not None and frame.pts >= stamp)
+            frame = next(shown, None)
+            if frame is None:
+                raise InputError(info.path, f"frame {index} cannot be read")
+            frames.append(_upright(frame, info.rotation, size))
+    return np.stack(frames)
 
 
 def start_in_player(info: VideoInfo) -> float:

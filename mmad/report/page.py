@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 
 from mmad.data.clips import segment_frames
-from mmad.data.video import probe, read_frames, start_in_player
+from mmad.data.video import glance, probe, start_in_player
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, write_text
 from mmad.labels import LabelSet
@@ -69,11 +69,9 @@ def key_frames(video: Path, count: int = 8, height: int = 216) -> np.ndarray | N
     """(count, H, W, 3) uint8, the middles of equal parts of a video; None where it cannot be read that far."""
     try:
         info = probe(video)
-        frames = read_frames(info, segment_frames(info.num_frames, count))
+        return glance(info, segment_frames(info.num_frames, count), (height, round(info.width * height / info.height)))
     except InputError:
         return None
-    step = max(round(frames.shape[1] / height), 1)
-    return frames[:, ::step, ::step]
 
 
 def clock_of(video: Path) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pytest
 from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, picture, trimmed, turned, write_audio, write_video
 
 from mmad.data import video
-from mmad.data.video import BrokenVideo, choose_reader, probe, read_frames, stream
+from mmad.data.video import BrokenVideo, choose_reader, glance, probe, read_frames, stream
 from mmad.errors import InputError
 
 needs_decord = pytest.mark.skipif(importlib.util.find_spec("decord") is None, reason="decord is not installed")
@@ -133,6 +133,18 @@ def test_frames_that_nobody_needs_are_not_decoded(tmp_path, monkeypatch, between
         assert all(np.array_equal(found[index], every[index]) for index in chosen)
         if suffix in ("mp4", "mkv") and between:
             assert len(decoded) <= 36
+
+
+@pytest.mark.parametrize("frames", [12, 200])
+@pytest.mark.parametrize("between", [0, 2])
+def test_a_glance_jumps_and_sees_the_same(tmp_path, monkeypatch, frames, between):
+    info = probe(write_video(tmp_path / "a.mp4", frames, between=between))
+    chosen = [frames // 8, frames // 2, frames - 1]
+    monkeypatch.setattr(video, "WORTH_JUMPING", 30)
+    assert said(glance(info, chosen)) == chosen
+    assert glance(info, chosen, (24, 32)).shape == (3, 24, 32, 3)
+    turned_info = probe(turned(tmp_path / "b.mp4", info.path, CLOCKWISE))
+    assert glance(turned_info, chosen).shape == (3, 64, 48, 3)
 
 
 def test_decoders_that_skip_too_much_are_not_told_to_skip(tmp_path):

@@ -26,9 +26,12 @@ class SqueezeExcite(nn.Module):
         self.reduce = nn.Linear(channels, channels // reduction, bias=False)
         self.expand = nn.Linear(channels // reduction, channels, bias=False)
 
+    def gate(self, x: Tensor) -> Tensor:
+        """(T, C, H, W) -> (T, C, 1, 1) in (0, 1)"""
+        return torch.sigmoid(self.expand(torch.relu(self.reduce(x.mean(dim=(2, 3))))))[:, :, None, None]
+
     def forward(self, x: Tensor) -> Tensor:
-        gate = torch.sigmoid(self.expand(torch.relu(self.reduce(x.mean(dim=(2, 3))))))
-        return x * gate[:, :, None, None]
+        return x * self.gate(x)
 
 
 def shift_clips(x: Tensor, num_frames: int) -> Tensor:
@@ -208,36 +211,41 @@ class FrameStream:
 
 
 class StreamShift:
-    """The temporal shift of one block, which remembers two frames between chunks.
+    """The temporal shift of one block, which remembers between chunks the frame whose successor is not here yet.
 
-    held: (1, C, H, W) the input of the frame whose successor is not here yet, and `held_starts` (1,) whether it begins
-    a video. excited: (2, C, H, W) what the shift takes channels from: the frame before `held`, and `held`, gated.
+    held (1, C, H, W): its input. held_gate (1, C, 1, 1): its gate. held_starts (1,): whether it begins a video.
+    before (1, C / 8, H, W): what the frame before it lends, gated.
     """
 
     def __init__(self):
         self.held: Tensor | None = None  # until the reel begins, and after its end
+        self.held_gate: Tensor | None = None
         self.held_starts: Tensor | None = None
-        self.excited: Tensor | None = None
+        self.before: Tensor | None = None
 
-    def __call__(self, x: Tensor, excite: nn.Module, starts: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, x: Tensor, excite: SqueezeExcite, starts: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
         """x (T, C, H, W), starts (T,) -> the inputs whose successors are known, the same shifted, and their starts."""
+        gate, fold = excite.gate(x), x.shape[1] // SHIFT_DIVISOR
+        ahead, back = slice(fold), slice(fold, 2 * fold)
         if self.held is None:
-            self.held, self.held_starts, self.excited = x[:0], starts[:0], torch.zeros_like(x[:1])
-        excited = torch.cat([self.excited, excite(x)])  # in front, one frame more than x
-        x, starts = torch.cat([self.held, x]), torch.cat([self.held_starts, starts])
-        if last:
-            excited = torch.cat([excited, torch.zeros_like(excited[:1])])
+            self.held, self.held_gate, self.held_starts = x[:0], gate[:0], starts[:0]
+            self.before = torch.zeros_like(x[:1, back])
+        x = torch.cat([self.held, x])
+        gate, starts = torch.cat([self.held_gate, gate]), torch.cat([self.held_starts, starts])
+        goes_on = ~starts.view(-1, 1, 1, 1)  # the video of the frame before
         count = len(x) if last else len(x) - 1
-        ends = torch.cat([starts[1:], starts.new_ones(1)])  # the last of them is used only if nothing follows
 
-        fold = x.shape[1] // SHIFT_DIVISOR
-        following = excited[2 : 2 + count, :fold] * ~ends[:count].view(-1, 1, 1, 1)
-        previous = excited[:count, fold : 2 * fold] * ~starts[:count].view(-1, 1, 1, 1)
-        shifted = torch.cat([following, previous, excited[1 : 1 + count, 2 * fold :]], dim=1)
+        shifted = x[:count] * gate[:count]
+        lent = torch.cat([self.before, shifted[:, back]])  # by the frame before each, and one more
+        borrowed = x[1:, ahead] * gate[1:, ahead] * goes_on[1:]  # from the frame after each that has one
+        shifted[:, ahead] = 0
+        shifted[: len(borrowed), ahead] = borrowed
+        shifted[:, back] = lent[:count] * goes_on[:count]
         if last:
-            self.held = self.held_starts = self.excited = None
+            self.held = self.held_gate = self.held_starts = self.before = None
         else:
-            self.held, self.held_starts, self.excited = x[count:], starts[count:], excited[count:]
+            self.held, self.held_gate, self.held_starts = x[count:], gate[count:], starts[count:]
+            self.before = lent[count:]
         return x[:count], shifted, starts[:count]
 
 

@@ -61,7 +61,7 @@ def test_a_detector_rebuilds_itself(tmp_path):
     config = DetectionConfig(detector=DetectorConfig(width=8, centring=7))
     model = build_detector(config.detector, 5, LABELS).eval()
     model.evidence.weight.normal_(), model.length.uniform_(2, 9)
-    features = {"source": "made up", "channels": 5, "settings": {}}
+    features = {"source": "made up", "channels": 5, "settings": {}, "step": 0.1}
     save_checkpoint(tmp_path / "best.pt", "detector", to_dict(config), LABELS, model, features=features)
     again, labels, settings, known = load_detector(tmp_path / "best.pt")
     assert labels == LABELS and known == features and settings.detector.width == 8 and not again.training

@@ -24,7 +24,14 @@ NOD, WAVE, TURN = MMA52.index["nodding"], MMA52.index["waving"], MMA52.index["tu
 def chromium():
     with sync_api.sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        try:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        except sync_api.Error as error:
+            pytest.skip(f"{CHROMIUM} does not start: {str(error).splitlines()[0]}")
+        page = browser.new_page()
+        if not page.evaluate("""document.createElement("video").canPlayType('video/mp4; codecs="avc1.42E01E"')"""):
+            pytest.skip(f"{CHROMIUM} plays no H.264")
+        page.close()
         yield browser
         browser.close()
 

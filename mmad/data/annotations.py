@@ -91,9 +91,9 @@ def read_annotations(
     """
     path = Path(path)
     if path.suffix.lower() in (".csv", ".zip") and path.is_file():
-        header = read_table(path)[0]
-        if "start_frame" in header:
-            return _read_mma52_csv(path, labels, fps, on_problem)
+        table = read_table(path)
+        if "start_frame" in table[0]:
+            return _read_mma52_csv(path, table, labels, fps, on_problem)
     elif path.suffix.lower() not in FOREIGN_SUFFIXES and not path.is_dir():
         content = read_json(path)
         if isinstance(content, dict) and isinstance(content.get("database"), dict):
@@ -115,8 +115,9 @@ def _read_foreign(path: Path, labels: LabelSet, fps: float, on_problem: OnProble
 
     videos = formats.read_foreign(path, labels, fps, on_problem)
     if videos is None and path.suffix.lower() in (".csv", ".zip"):
-        if "body_part" not in read_table(path)[0]:
-            return _read_mma52_csv(path, labels, fps, on_problem)  # which says what is missing
+        table = read_table(path)
+        if "body_part" not in table[0]:
+            return _read_mma52_csv(path, table, labels, fps, on_problem)  # which says what is missing
         videos = [formats.from_detections(item) for item in _read_prediction_csv(path, labels)]
     if videos is None:
         expected = 'expected ActivityNet\'s {"database": ...} or {video_id: {"actions": ...}}'
@@ -149,8 +150,11 @@ def is_placeholder(annotations: list[Annotation]) -> bool:
 MMA52_COLUMNS = ("video_id", "start_frame", "end_frame", "class", "total_frames")
 
 
-def _read_mma52_csv(path: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Annotation]:
-    header, rows = read_table(path)
+def _read_mma52_csv(
+    path: Path, table: tuple[list[str], list[list[str]]], labels: LabelSet, fps: float, on_problem: OnProblem
+) -> list[Annotation]:
+    """table: header and rows of the file."""
+    header, rows = table
     _require_columns(path, header, MMA52_COLUMNS)
     column = {name: header.index(name) for name in header}
     videos: dict[str, dict] = {}

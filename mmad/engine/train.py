@@ -58,9 +58,8 @@ def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: 
     best = max((row for row in history if "score" in row), key=lambda row: row["score"], default=None)
     with SummaryWriter(output / "tensorboard", purge_step=len(history)) as board:
         for epoch in range(len(history), config.epochs):
-            torch.manual_seed(
-                seed * 1_000_003 + epoch
-            )  # dropout, samples of classes and steps; the data's own comes with the batches
+            # Dropout, samples of classes and steps; the data's own randomness comes with the batches.
+            torch.manual_seed(seed * 1_000_003 + epoch)
             row = {"epoch": epoch + 1, **train_one_epoch(task, model, optimizer, average, config, epoch, device)}
             judged = average.model if average else model
             if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:

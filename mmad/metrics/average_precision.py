@@ -50,8 +50,8 @@ def _evaluate(
 ) -> ApReport:
     """class_of: (labels,) the class that each label counts as."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
-    truth_video, truth_segments, truth_class = _concatenate(annotations, number_of, class_of)
-    found_video, found_segments, found_class = _concatenate(detections, number_of, class_of)
+    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, class_of)
+    found_video, found_segments, found_class = concatenate(detections, number_of, class_of)
     order = _best_first(detections)  # then within each class
     order = order[np.argsort(found_class[order], kind="stable")]
     truth_order = np.argsort(truth_class, kind="stable")
@@ -78,7 +78,7 @@ def _best_first(detections: list[Detections]) -> np.ndarray:
     return np.argsort(np.concatenate([item.scores for item in detections] or [np.empty(0)]), kind="stable")[::-1]
 
 
-def _concatenate(items, number_of: dict[str, int], class_of: np.ndarray):
+def concatenate(items, number_of: dict[str, int], class_of: np.ndarray):
     """(video numbers (M,), segments (M, 2), classes (M,)) of many records; -1 is a video that is not annotated."""
     videos = np.repeat([number_of.get(item.video_id, -1) for item in items], [len(item.labels) for item in items])
     segments = np.concatenate([item.segments for item in items] or [np.empty((0, 2))])
@@ -184,8 +184,8 @@ def precision_curves(
     """The curves whose areas `evaluate` gives, at one tIoU; classes without truth are left out."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     everything = np.arange(len(labels))
-    truth_video, truth_segments, truth_class = _concatenate(annotations, number_of, everything)
-    found_video, found_segments, found_class = _concatenate(detections, number_of, everything)
+    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, everything)
+    found_video, found_segments, found_class = concatenate(detections, number_of, everything)
     order = _best_first(detections)
     num_truth = np.bincount(truth_class, minlength=len(labels))
     correct = np.zeros(len(order), dtype=bool)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.labels import LabelSet
-from mmad.metrics.average_precision import match
+from mmad.metrics.average_precision import concatenate, match
 from mmad.records import Annotation, Detections
 
 
@@ -38,12 +38,9 @@ def fit_thresholds(
     if not 0 < at_tiou < 1:
         raise InputError("--tiou", f"{at_tiou:g}", "expected a number between 0 and 1")
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
-    truth = [np.full(len(item.labels), number_of[item.video_id]) for item in annotations]
-    truth_video, truth_class = _joined(truth), _joined([item.labels for item in annotations])
-    truth_segments = np.concatenate([item.segments for item in annotations] or [np.empty((0, 2))])
-    video = _joined([np.full(len(item), number_of.get(item.video_id, -1)) for item in detections])
-    label = _joined([item.labels for item in detections])
-    segments = np.concatenate([item.segments for item in detections] or [np.empty((0, 2))])
+    every_class = np.arange(len(labels))
+    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, every_class)
+    video, segments, label = concatenate(detections, number_of, every_class)
     scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
 
     correct = np.zeros(len(scores), dtype=bool)
@@ -61,10 +58,6 @@ def fit_thresholds(
     f1 = np.where(num_truth > 0, best[:, 1], np.nan)
     values = np.where(useful, best[:, 0], pooled)
     return Thresholds(list(labels.actions), at_tiou, values, f1, num_truth, pooled, pooled_f1)
-
-
-def _joined(arrays: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([*arrays, np.empty(0)]).astype(np.int64)
 
 
 def best_cut(scores: np.ndarray, correct: np.ndarray, num_truth: int) -> tuple[float, float]:

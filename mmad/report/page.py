@@ -13,7 +13,7 @@ from urllib.parse import quote
 import numpy as np
 
 from mmad.data.clips import segment_frames
-from mmad.data.video import glance, probe, start_in_player
+from mmad.data.video import VideoInfo, glance, probe, start_in_player
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, write_text
 from mmad.labels import LabelSet
@@ -53,34 +53,32 @@ def write_report(
         write_text(out / "report" / name, (ASSETS / name).read_text(encoding="utf-8"))
     for item in found:
         name = item.video_id
-        frames = key_frames(videos[name]) if name in videos else None
+        info = probe_if_readable(videos[name]) if name in videos else None
+        frames = key_frames(info) if info else None
         picture = path_for_id(out / "timelines", name, ".png")
         draw_timeline(picture, item, durations[name], labels, truth.get(name), frames)
         media = bring_media(videos[name], out / "report" / "media", name) if name in videos else None
         page = path_for_id(out / "report", name, ".html")
         to_top = "../" * (1 + name.count("/"))
-        shift, frame = clock_of(videos[name]) if name in videos else (0.0, 0.04)
+        shift, frame = (start_in_player(info), info.frame_duration) if info else (0.0, 0.04)
         write_text(page, viewer_page(item, durations[name], labels, truth.get(name), media, to_top, shift, frame))
     write_text(out / "report.html", index_page(found, durations, labels, truth))
     return out / "report.html"
 
 
-def key_frames(video: Path, count: int = 8, height: int = 216) -> np.ndarray | None:
-    """(count, H, W, 3) uint8, the middles of equal parts of a video; None where it cannot be read that far."""
+def probe_if_readable(video: Path) -> VideoInfo | None:
     try:
-        info = probe(video)
-        return glance(info, segment_frames(info.num_frames, count), (height, round(info.width * height / info.height)))
+        return probe(video)
     except InputError:
         return None
 
 
-def clock_of(video: Path) -> tuple[float, float]:
-    """s that a player shows at the first frame, and s that a frame lasts."""
+def key_frames(info: VideoInfo, count: int = 8, height: int = 216) -> np.ndarray | None:
+    """(count, H, W, 3) uint8, the middles of equal parts of a video; None where it cannot be read that far."""
     try:
-        info = probe(video)
-        return start_in_player(info), info.frame_duration
+        return glance(info, segment_frames(info.num_frames, count), (height, round(info.width * height / info.height)))
     except InputError:
-        return 0.0, 0.04
+        return None
 
 
 def bring_media(video: Path, folder: Path, video_id: str) -> str:

@@ -91,18 +91,23 @@ def test_stream_yields_chosen_frames(tmp_path):
     assert list(stream(path, [])) == []
 
 
-def test_stream_decodes_no_further_than_the_consumer_asks(tmp_path, monkeypatch):
-    decoded = []
-    real = video._decode
+@pytest.fixture
+def decoded(monkeypatch) -> list:
+    """What has been decoded so far."""
+    items, real = [], video._decode
 
     def counting(*given):
         for item in real(*given):
-            decoded.append(item)
+            items.append(item)
             yield item
 
-    path = write_video(tmp_path / "a.mp4", 40)
-    info = probe(path)
     monkeypatch.setattr(video, "_decode", counting)
+    return items
+
+
+def test_stream_decodes_no_further_than_the_consumer_asks(tmp_path, decoded):
+    info = probe(write_video(tmp_path / "a.mp4", 40))
+    decoded.clear()
     frames = stream(info)
     for _ in range(3):
         next(frames)
@@ -112,20 +117,11 @@ def test_stream_decodes_no_further_than_the_consumer_asks(tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 @pytest.mark.parametrize("between", [0, 1, 3])
-def test_frames_that_nobody_needs_are_not_decoded(tmp_path, monkeypatch, between, suffix):
+def test_frames_that_nobody_needs_are_not_decoded(tmp_path, decoded, between, suffix):
     """Every frame by itself is the same as among all; B frames in between are left out."""
-    decoded = []
-    real = video._decode
-
-    def counting(*given):
-        for item in real(*given):
-            decoded.append(item)
-            yield item
-
     info = probe(write_video(tmp_path / f"a.{suffix}", 48, between=between))
     every = dict(stream(info))
     assert said(every.values()) == list(range(48))
-    monkeypatch.setattr(video, "_decode", counting)
     for chosen in ([*range(2, 48, 4)], [*range(1, 48, 3)], [0, 47], [5, 6, 7, 30]):
         decoded.clear()
         found = dict(stream(info, chosen))

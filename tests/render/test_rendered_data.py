@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,10 @@ def test_a_stopped_run_goes_on(made):
 def test_interrupting_ends_soon_and_leaves_nothing_half_written(tmp_path):
     """Dozens of videos are planned; after Ctrl-C only those under way are finished."""
     command = [sys.executable, MAKE, tmp_path, "--videos", "80", "--clips", "0", "--size", "40x48", "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever started us in the background ignores it
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears
+    ) as process:
         while not list(tmp_path.glob("*/*.mp4")) and process.poll() is None:
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)

@@ -1,9 +1,12 @@
 """Feature files: ID.npy, (T, C) float32, and ID.json beside it, written last: where the values came from, and when.
 
+While a long video is under way its rows stand in ID.begun, so that a run that was stopped goes on behind them.
+
 Arrays of other tools without the sidecar are read too: .npy, .npz or .pt, (T, C) or (C, T).
 """
 
 import json
+import os
 import zlib
 from pathlib import Path
 from zipfile import BadZipFile
@@ -35,6 +38,46 @@ def save_track(folder: str | Path, track: FeatureTrack) -> None:
         **track.details,
     }
     write_json(sidecar, content, indent=1)
+    path_for_id(folder, track.video_id, ".begun").unlink(missing_ok=True)
+
+
+class GrowingTrack:
+    """The rows of a video that are computed so far: ID.begun, a line of JSON and float32 values behind it.
+
+    identity: of what they are the features, as JSON has it. count: whole rows that an earlier run left of just that.
+    """
+
+    def __init__(self, folder: str | Path, video_id: str, identity: dict):
+        self.path, self.identity = path_for_id(folder, video_id, ".begun"), identity
+        self.count = self._count() if self.path.exists() else 0
+
+    def _head(self, channels: int) -> bytes:
+        return json.dumps({**self.identity, "channels": channels}).encode() + b"\n"
+
+    def _count(self) -> int:
+        with open(self.path, "rb") as handle:
+            head = handle.readline()
+        try:
+            channels = int(json.loads(head)["channels"])
+        except (ValueError, KeyError, TypeError):
+            return 0
+        ours = channels > 0 and head == self._head(channels)
+        return (self.path.stat().st_size - len(head)) // (4 * channels) if ours else 0
+
+    def begin(self, channels: int) -> np.ndarray:
+        """The (count, C) rows that are there; the file ends behind them then."""
+        head, values = self._head(channels), self.count * channels
+        if self.count:
+            os.truncate(self.path, len(head) + 4 * values)
+        else:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_bytes(head)
+        return np.fromfile(self.path, np.float32, values, offset=len(head)).reshape(self.count, channels)
+
+    def append(self, rows: np.ndarray) -> None:
+        """Add (N, C) rows."""
+        with open(self.path, "ab") as handle:
+            handle.write(np.ascontiguousarray(rows, dtype=np.float32))
 
 
 def load_track(folder: str | Path, video_id: str) -> FeatureTrack:

@@ -21,6 +21,7 @@ from mmad.errors import InputError
 BT709 = 1  # FFmpeg's number of the colour space of HD video
 READERS = ("auto", "pyav", "decord")
 WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
+RUN_UP = 300  # frames that are decoded before the first wanted one after a jump
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
 
 
@@ -135,7 +136,8 @@ def stream(
     """Yield (frame index, (H, W, 3) uint8 RGB) in order, in bounded memory however slow the consumer is.
 
     indices: ascending; only these are converted to RGB, and of the others only those decoded on which they depend (of
-    the MA-52 clips, with every fourth frame asked for, half). Default: all.
+    the MA-52 clips, with every fourth frame asked for, half); what lies long before the first is jumped over. Default:
+    all.
     size: (height, width) of the upright picture to resize to inside the decoder, bilinear. Default: full size.
     Raises `BrokenVideo` after the last good frame if the file ends early. Reads with PyAV.
     """
@@ -146,15 +148,19 @@ def stream(
         wrong = last if last >= info.num_frames else min(wanted)
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
+    begin = min(wanted or [0]) - RUN_UP  # where decoding has to begin
+    jumps = info.timed and begin > 0 and _lands_before(info, begin)
     with _open(info.path) as container:
         video = _video_stream(container, info.path)
         video.thread_type = "AUTO"
         unwanted = _unwanted(info, wanted) if video.codec_context.name in SKIPPING else frozenset()
+        if jumps:
+            container.seek(int(info.timestamps[begin]), stream=video)
         for position, (frame, failed) in enumerate(_decode(container, video, unwanted)):
             stamp = frame.pts if info.timed and frame.pts is not None else info.timestamps[min(position, last)]
             if failed and shown < last and stamp > info.timestamps[shown + 1]:
                 break  # decoded by another thread from the frame that could not be
-            # Before the first shown frame (edit list) this loop does nothing; after a lost frame it runs twice.
+            # Before the first shown frame (edit list) this loop does nothing; after a lost frame or a jump it runs on.
             while shown < last and stamp >= info.timestamps[shown + 1]:
                 shown += 1
                 if wanted is None or shown in wanted:
@@ -289,6 +295,16 @@ def _video_stream(container, path: Path):
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise InputError(path, f"has no video track (it holds: {kinds})")
     return streams[0]
+
+
+def _lands_before(info: VideoInfo, index: int) -> bool:
+    """Whether a jump to this frame lands at it or before it: not in every kind of file."""
+    with _open(info.path) as container, contextlib.suppress(av.error.FFmpegError):
+        video = _video_stream(container, info.path)
+        container.seek(int(info.timestamps[index]), stream=video)
+        first = next(_decode(container, video), None)
+        return first is not None and first[0].pts is not None and first[0].pts <= info.timestamps[index]
+    return False
 
 
 def _unwanted(info: VideoInfo, wanted: set[int] | None) -> frozenset[int]:

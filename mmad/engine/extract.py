@@ -22,7 +22,7 @@ from tqdm import tqdm
 from mmad.config import ExtractConfig
 from mmad.data import clips
 from mmad.data.annotations import VIDEO_SUFFIXES
-from mmad.data.features import is_done, save_track
+from mmad.data.features import GrowingTrack, is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError
@@ -32,17 +32,24 @@ from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack, TimeGrid
 
 PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
+WORTH_KEEPING = 500  # steps of a video whose features are kept while it is under way
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory however slow it is
 
 
 @dataclass
 class Plan:
-    """Which frames of one video are needed, and the times of its steps."""
+    """Which frames of one video are needed, and the times of its steps.
+
+    frames: (steps,) or (steps, frames of a clip) indices into the video, ascending over the steps. kept: what an
+    earlier run made of it and this one adds to; None for short videos. first: the step to begin at.
+    """
 
     video_id: str
     info: VideoInfo
     grid: TimeGrid
-    frames: np.ndarray  # (steps,) or (steps, frames of a clip): indices into the video, ascending over the steps
+    frames: np.ndarray
+    kept: GrowingTrack | None = None
+    first: int = 0
 
 
 @dataclass
@@ -109,12 +116,27 @@ class Extractor:
         frames = wanted if info.constant_rate and fps == info.fps else info.nearest_frames(wanted / fps)
         return Plan(video_id, info, clips.step_grid(config.stride, fps), np.minimum(frames, info.num_frames - 1))
 
+    def go_on(self, plan: Plan, folder: str | Path) -> Plan:
+        """The same plan; of a long video it begins behind what an earlier run left in the folder."""
+        if len(plan.frames) < WORTH_KEEPING:
+            return plan
+        read = hashlib.sha256(plan.frames.tobytes() + plan.info.timestamps.tobytes()).hexdigest()
+        identity = {"source": self.source, "bytes": plan.info.path.stat().st_size, "frames": read}
+        kept = GrowingTrack(folder, plan.video_id, identity)
+        reach = FrameStream(self.network).reach if self.config.mode == "dense" else 0
+        first = min(max(kept.count - reach, 0), len(plan.frames) - 1)
+        return replace(plan, kept=kept, first=first)
+
     def extract(
-        self, videos: Iterable[tuple[str, Path]], on_progress: Callable[[int, float], None] | None = None
+        self,
+        videos: Iterable[tuple[str, Path]],
+        on_progress: Callable[[int, float], None] | None = None,
+        folder: str | Path | None = None,
     ) -> Iterator[Extracted]:
         """Yield an `Extracted` for each (video id, path), in order.
 
-        on_progress: told how many more steps were computed, and how many videos they make (fractions of 1).
+        on_progress: told how many more steps were computed (0: by an earlier run), and how many videos they make
+        (fractions of 1). folder: where long videos are kept while they are under way.
         """
         network = _Reel(self) if self.config.mode == "dense" else _Clips(self)
         results = _Results(self)
@@ -129,12 +151,14 @@ class Extractor:
             for gathered in (inputs, starts, shares):
                 gathered.clear()
 
-        with closing(_in_background(lambda: self._read(videos))) as messages:
+        with closing(_in_background(lambda: self._read(videos, folder))) as messages:
             first = False
             for kind, content in messages:
                 if kind == "begin":
                     results.begin(content)
                     first = True
+                    if isinstance(content, Plan) and content.first and on_progress is not None:
+                        on_progress(0, content.first / len(content.frames))
                 elif kind == "input":
                     inputs.append(content)
                     starts.append(first)
@@ -150,12 +174,13 @@ class Extractor:
             results.add(network.finish())
             yield from results.ready()
 
-    def _read(self, videos: Iterable[tuple[str, Path]]) -> Iterator[tuple]:
+    def _read(self, videos: Iterable[tuple[str, Path]], folder: str | Path | None) -> Iterator[tuple]:
         """In the background thread, for each video: ("begin", plan or id), ("input", pixels) ..., ("end", problem)."""
         for video_id, path in videos:
             problem = None
             try:
                 plan = self.plan(Path(path), video_id)
+                plan = self.go_on(plan, folder) if folder is not None else plan
             except InputError as error:
                 yield "begin", video_id
                 yield "end", error
@@ -176,8 +201,8 @@ class Extractor:
         steps = plan.frames.reshape(len(plan.frames), -1)
         size = self.preprocess.resized(plan.info.height, plan.info.width) if self.config.resize_in_decoder else None
         held: dict[int, Tensor] = {}
-        step = 0
-        for index, frame in stream(plan.info, np.unique(steps), size):
+        step = plan.first
+        for index, frame in stream(plan.info, np.unique(steps[step:]), size):
             held[index] = clips.prepare_frames(frame[None], self.preprocess)[0]
             while step < len(steps) and steps[step].max() <= index:
                 chosen = torch.stack([held[int(i)] for i in steps[step]])
@@ -235,16 +260,30 @@ class _Clips:
 class _Pending:
     """A video whose features are being computed.
 
-    values: (steps, C), filled from the front. begun, filled: how many steps went into the network, and came out.
+    values: (steps, C), filled from the front. begun, filled: up to which step they went into the network, and came out.
     ended: whether no more will go in.
     """
 
     plan: Plan | str  # the id alone where the video could not be opened
-    values: np.ndarray | None = None
     begun: int = 0
     filled: int = 0
+    values: np.ndarray | None = None
     ended: bool = False
     problem: InputError | None = None
+
+    def add(self, rows: np.ndarray) -> None:
+        """The next rows, (N, C). Those of an earlier run stay: the network did not see what comes before its first."""
+        kept = self.plan.kept
+        known = kept.count if kept else 0
+        if self.values is None:
+            self.values = np.empty((len(self.plan.frames), rows.shape[1]), dtype=np.float32)
+            if kept:
+                self.values[:known] = kept.begin(rows.shape[1])
+        new = rows[max(known - self.filled, 0) :]
+        self.filled += len(rows)
+        self.values[self.filled - len(new) : self.filled] = new
+        if kept and len(new):
+            kept.append(new)
 
 
 class _Results:
@@ -255,7 +294,8 @@ class _Results:
         self.pending: list[_Pending] = []
 
     def begin(self, plan: Plan | str) -> None:
-        self.pending.append(_Pending(plan))
+        first = plan.first if isinstance(plan, Plan) else 0
+        self.pending.append(_Pending(plan, first, first))
 
     def end(self, problem: InputError | None) -> None:
         self.pending[-1].ended, self.pending[-1].problem = True, problem
@@ -269,11 +309,9 @@ class _Results:
         rows = features.float().cpu().numpy()
         for video in self.pending:
             mine = rows[: video.begun - video.filled]
+            rows = rows[len(mine) :]
             if len(mine):
-                if video.values is None:
-                    video.values = np.empty((len(video.plan.frames), rows.shape[1]), dtype=np.float32)
-                video.values[video.filled : video.filled + len(mine)] = mine
-                video.filled, rows = video.filled + len(mine), rows[len(mine) :]
+                video.add(mine)
 
     def ready(self) -> Iterator[Extracted]:
         """The videos, in order, whose rows are all there."""
@@ -423,10 +461,13 @@ def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: st
         def count(more: int, share: float) -> None:
             nonlocal steps
             steps += more
+            if not more:  # of an earlier run, and nothing to judge the rate by
+                bar.write(f"{100 * share:.0f} % of a video was done by an earlier run")
+                bar.initial = bar.last_print_n = bar.n = bar.n + share
             bar.set_postfix_str(f"{steps / (time.perf_counter() - began):.1f} steps/s", refresh=False)
             bar.update(min(share, bar.total - bar.n))  # shares are rounded
 
-        for whole, item in enumerate(extractor.extract(todo, count), start=1):
+        for whole, item in enumerate(extractor.extract(todo, count, out), start=1):
             if item.track is not None:
                 save_track(out, item.track)
             if item.problem is not None:

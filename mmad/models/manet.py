@@ -185,6 +185,7 @@ class FrameStream:
     def __init__(self, network: FrameNet):
         self.network = network
         self.shifts = [StreamShift() if block.excite is not None else None for block in network.blocks()]
+        self.reach = sum(shift is not None for shift in self.shifts)  # frames on each side that a feature depends on
 
     def push(self, frames: Tensor, starts: Tensor) -> Tensor:
         """frames (T, 3, H, W), starts (T,) bool -> the (T', C) features that are complete now, in order."""

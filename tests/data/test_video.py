@@ -131,6 +131,21 @@ def test_frames_that_nobody_needs_are_not_decoded(tmp_path, decoded, between, su
             assert len(decoded) <= 36
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+@pytest.mark.parametrize("between", [0, 2])
+def test_what_lies_long_before_is_jumped_over(tmp_path, monkeypatch, decoded, between, suffix):
+    info = probe(write_video(tmp_path / f"a.{suffix}", 200, between=between))
+    every = dict(stream(info))
+    monkeypatch.setattr(video, "RUN_UP", 30)
+    for chosen in ([29, 150], [30, 31], [131], [*range(160, 200, 4)], [199]):
+        decoded.clear()
+        found = dict(stream(info, chosen))
+        assert list(found) == chosen
+        assert all(np.array_equal(found[index], every[index]) for index in chosen)
+        if suffix in ("mp4", "mkv"):
+            assert len(decoded) <= 1 + 30 + 10 + chosen[-1] - chosen[0] + 20  # as many threads hold some frames ahead
+
+
 @pytest.mark.parametrize("frames", [12, 200])
 @pytest.mark.parametrize("between", [0, 2])
 def test_a_glance_jumps_and_sees_the_same(tmp_path, monkeypatch, frames, between):

@@ -15,8 +15,9 @@ from made_videos import cut_off, write_audio, write_video
 
 from mmad import models
 from mmad.config import BackboneConfig, ExtractConfig, RecognitionConfig, to_dict
+from mmad.data import video
 from mmad.data.clips import centre_frames, normalise, prepare_frames
-from mmad.data.features import load_track
+from mmad.data.features import GrowingTrack, load_track
 from mmad.data.video import read_frames
 from mmad.engine import extract
 from mmad.engine.checkpoint import save_checkpoint
@@ -289,6 +290,96 @@ def test_shards_share_the_videos_out():
 def test_nonsense_shards_are_refused(shard):
     with pytest.raises(InputError, match=f"--shard {shard}: is not I/N"):
         take_shard(list("ab"), shard)
+
+
+# --- long videos ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def all_are_long(monkeypatch):
+    monkeypatch.setattr(extract, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(video, "RUN_UP", 12)
+
+
+def interrupted(videos, out, pieces: int = 4, **settings) -> None:
+    """A run that is stopped once so many pieces of a video are kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        real, count = GrowingTrack.append, iter(range(pieces - 1))
+
+        def append(self, rows):
+            real(self, rows)
+            if next(count, None) is None:
+                raise KeyboardInterrupt
+
+        patch.setattr(GrowingTrack, "append", append)
+        with pytest.raises(KeyboardInterrupt):
+            run_folder(videos, out, **settings)
+
+
+@pytest.fixture
+def steps_read(monkeypatch) -> list:
+    """The steps whose pixels are prepared, in order."""
+    steps, real = [], Extractor._inputs
+
+    def counting(self, plan):
+        for number, pixels in enumerate(real(self, plan)):
+            steps.append(plan.first + number)
+            yield pixels
+
+    monkeypatch.setattr(Extractor, "_inputs", counting)
+    return steps
+
+
+@pytest.mark.parametrize("mode, suffix", [("dense", "mp4"), ("dense", "ts"), ("dense", "avi"), ("clip", "mp4")])
+def test_a_long_video_goes_on_where_it_was_stopped(tmp_path, all_are_long, steps_read, mode, suffix):
+    settings = {"mode": mode, "stride": 1, "batch": 8, **({"frames": 2, "window": 2} if mode == "clip" else {})}
+    videos = [("a", write_video(tmp_path / f"a.{suffix}", 60)), ("b", write_video(tmp_path / "b.mp4", 20, first=60))]
+    (tmp_path / "whole").mkdir()
+    run_folder(videos, tmp_path / "whole", **settings)
+    interrupted(videos, out := tmp_path / "out", **settings)
+    kept = out / "a.begun"
+    kept.write_bytes(kept.read_bytes() + b"half a row")
+    assert [file.name for file in out.iterdir()] == ["a.begun"]
+
+    steps_read.clear()
+    assert run_folder(videos, out, **settings) == []
+    again = 4 * 8 - 8 if mode == "dense" else 4 * 4  # 8 blocks: a feature depends on 8 frames before it
+    assert steps_read == [*range(again, 60), *range(20)]
+    for name in "ab":
+        assert_equal(load_track(out, name).values, load_track(tmp_path / "whole", name).values)
+    assert sorted(file.name for file in out.iterdir()) == ["a.json", "a.npy", "b.json", "b.npy"]
+
+
+def test_a_video_stopped_at_its_last_step_is_finished(tmp_path, all_are_long):
+    videos, settings = [("a", write_video(tmp_path / "a.mp4", 20))], {"stride": 1, "batch": 8}
+    for mode in ("dense", "clip"):
+        interrupted(videos, tmp_path / mode, 3 if mode == "dense" else 20, mode=mode, **settings)
+        assert run_folder(videos, tmp_path / mode, mode=mode, **settings) == []
+        run_folder(videos, tmp_path / f"whole {mode}", mode=mode, **settings)
+        assert_equal(load_track(tmp_path / mode, "a").values, load_track(tmp_path / f"whole {mode}", "a").values)
+
+
+@pytest.mark.parametrize("change", ["settings", "video", "nonsense", "no channels"])
+def test_what_was_begun_of_something_else_does_not_count(tmp_path, all_are_long, steps_read, change):
+    settings = {"stride": 1, "batch": 8}
+    path, out = write_video(tmp_path / "a.mp4", 60), tmp_path / "out"
+    interrupted([("a", path)], out, **settings)
+    if change == "settings":
+        settings["stride"] = 2
+    elif change == "video":
+        write_video(path, 60, first=7)
+    else:
+        (out / "a.begun").write_bytes({"nonsense": b"\xff\x00", "no channels": b'{"channels": 0}\n1234'}[change])
+    steps_read.clear()
+    assert run_folder([("a", path)], out, **settings) == []
+    assert steps_read == list(range(60 // settings["stride"]))
+    run_folder([("a", path)], tmp_path / "whole", **settings)
+    assert_equal(load_track(out, "a").values, load_track(tmp_path / "whole", "a").values)
+
+
+def test_short_videos_are_not_kept_while_they_are_under_way(tmp_path, monkeypatch):
+    monkeypatch.setattr(GrowingTrack, "append", lambda *given: pytest.fail("a short video was kept"))
+    assert run_folder([("a", write_video(tmp_path / "a.mp4", 20))], tmp_path / "out", stride=1) == []
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------

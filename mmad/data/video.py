@@ -95,14 +95,15 @@ def probe(path: str | Path) -> VideoInfo:
     path = Path(path)
     with _open(path) as container:
         video = _video_stream(container, path)
-        timestamps, hidden, decoded_until = [], 0, None
+        timestamps, hidden, decoded_until, frame = [], 0, None, None
         timed = container.format.name != "avi"  # has times of decoding only; with B frames those are others
         try:
             for packet in container.demux(video):
-                if not packet.size:
-                    continue
                 if packet.is_corrupt:  # the file ends inside it
                     break
+                frame = frame or _first_frame(packet)
+                if not packet.size:
+                    continue
                 decoded_until = packet.dts
                 if packet.is_discard:
                     hidden += 1
@@ -112,8 +113,8 @@ def probe(path: str | Path) -> VideoInfo:
             pass  # cut off: the frames up to here count, `stream` will say how many
         time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
         promised = _promised_frames(video, hidden)
-    with _open(path) as container:
-        frame = _first_frame(container, path)
+    if frame is None:
+        raise InputError(path, "no frame could be decoded", "is the file complete?")
     frame_duration = 1 / float(rate) if rate else 0.04
     if None in timestamps:  # raw streams
         timed = False
@@ -338,11 +339,11 @@ def _decode(container, video, unwanted: frozenset[int] = frozenset()) -> Iterato
             yield frame, True
 
 
-def _first_frame(container, path: Path) -> av.VideoFrame:
-    try:
-        return next(_decode(container, _video_stream(container, path)))[0]
-    except StopIteration:
-        raise InputError(path, "no frame could be decoded", "is the file complete?") from None
+def _first_frame(packet: av.Packet) -> av.VideoFrame | None:
+    """The first frame that comes out of a decoder with this packet; None where none does."""
+    with contextlib.suppress(av.error.FFmpegError):
+        return next(iter(packet.decode()), None)
+    return None
 
 
 def _upright(frame: av.VideoFrame, rotation: int, size: tuple[int, int] | None) -> np.ndarray:

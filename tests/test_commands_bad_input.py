@@ -493,6 +493,7 @@ BAD_FILES = {
     "text_events.tsv": "onset\tduration\ttrial_type\nx\t1\tnodding\n",
     "boris.csv": "Observation id,Behavior,Start (s),Stop (s)\nv1,nodding,1\n",
     "studio.json": '[{"data": {}}]',
+    "studio_min.json": '[{"annotator": 1, "annotation_id": 2, "video": ".."}]',
     "fiftyone.json": '{"labels": {"../v1": []}}',
     "via.json": '{"metadata": {"x": {"vid": []}}, "view": {}, "file": {}}',
 }

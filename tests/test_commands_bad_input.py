@@ -495,6 +495,7 @@ BAD_FILES = {
     "studio.json": '[{"data": {}}]',
     "studio_min.json": '[{"annotator": 1, "annotation_id": 2, "video": ".."}]',
     "fiftyone.json": '{"labels": {"../v1": []}}',
+    "samples.json": '{"samples": [{"filepath": "data/../../v1.mp4"}]}',
     "via.json": '{"metadata": {"x": {"vid": []}}, "view": {}, "file": {}}',
 }
 

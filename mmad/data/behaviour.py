@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlparse
 
 from mmad.data.annotations import VIDEO_SUFFIXES, OnProblem, finite_number, label_id, score_in_range
-from mmad.data.events import Events, from_frames, from_rows, rate_of, to_frames
+from mmad.data.events import Events, Row, from_frames, from_rows, rate_of, to_frames
 from mmad.errors import InputError, refuse
 from mmad.files import check_id, read_json, read_table, write_json, write_text
 from mmad.labels import MMA52, LabelSet
@@ -300,6 +300,8 @@ def _label_studio_name(data: dict, where: str) -> str:
 
 # --- FiftyOne: temporal detections, https://docs.voxel51.com ------------------------------------------------------
 
+FIFTYONE_SAMPLES = "samples.json"
+
 
 def write_fiftyone(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
     """labels.json of a FiftyOneTemporalDetectionDataset. Its key "videos" is ours, to know rates and lengths again."""
@@ -316,15 +318,32 @@ def write_fiftyone(path: str | Path, videos: Sequence[Events], labels: LabelSet 
 
 
 def is_fiftyone(content) -> bool:
-    return isinstance(content, dict) and isinstance(content.get("labels"), dict)
+    """Whether this is the labels.json of temporal detections, or the samples.json of a whole data set."""
+    return isinstance(content, dict) and (isinstance(content.get("labels"), dict) or _are_samples(content))
+
+
+def is_fiftyone_folder(folder: Path) -> bool:
+    """Whether a folder is a FiftyOneDataset: samples.json beside metadata.json, frames.json and the videos in data/."""
+    path = folder / FIFTYONE_SAMPLES
+    return path.is_file() and _are_samples(read_json(path))
+
+
+def _are_samples(content) -> bool:
+    samples = content.get("samples") if isinstance(content, dict) else None
+    return isinstance(samples, list) and bool(samples) and _have(samples, "filepath")
 
 
 def read_fiftyone(
     path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
 ) -> list[Events]:
-    """labels.json with supports in frames or timestamps in s. fps: where "videos" does not say."""
-    path = Path(path)
+    """labels.json with supports in frames or timestamps in s, or a FiftyOneDataset: its folder or its samples.json.
+
+    fps: where neither "videos" of the former nor the metadata of the latter say.
+    """
+    path = Path(path) / FIFTYONE_SAMPLES if Path(path).is_dir() else Path(path)
     content = read_json(path)
+    if _are_samples(content):
+        return _fiftyone_samples(path, content["samples"], labels, fps, on_problem)
     if not is_fiftyone(content):
         raise InputError(path, "is no FiftyOne labels.json", 'expected {"classes": ..., "labels": {...}}')
     classes = content.get("classes")
@@ -342,19 +361,90 @@ def read_fiftyone(
         except InputError as error:
             on_problem(error)
             continue
-        rows = []
-        for i, item in enumerate(items):
-            try:
-                rows.append(_fiftyone_row(item, classes, labels, known["fps"] or fps, f"{where}, detection {i}"))
-            except InputError as error:
-                on_problem(error)
+        rows = _fiftyone_rows(items, classes, labels, known["fps"] or fps, where, on_problem)
         counted = known["fps"] is None and any("support" in item for item in items)
         notes = [f"{where} names no fps: {fps:g} frames a second are assumed"] if counted else []
         videos.append(from_rows(video_id, rows, **known, notes=notes))
     return videos
 
 
-def _fiftyone_row(item: dict, classes: list, labels: LabelSet, fps: float, where: str):
+def _fiftyone_samples(
+    path: Path, samples: list[dict], labels: LabelSet, fps: float, on_problem: OnProblem
+) -> list[Events]:
+    """One field of temporal detections. FiftyOne knows the rate of a video once `compute_metadata()` was called."""
+    found: dict[str, tuple[str, dict, dict[str, list]]] = {}  # video: where it stands, its metadata, its fields
+    for number, sample in enumerate(samples):
+        where = f"{path}, sample {number}"
+        try:
+            video_id = _fiftyone_name(sample["filepath"], where)
+            if video_id in found:
+                remedy = "export it with export_media=True, which gives each a name of its own"
+                raise InputError(where, f"video {video_id!r} is in another sample too", remedy)
+            metadata = sample.get("metadata") if isinstance(sample.get("metadata"), dict) else {}
+            found[video_id] = (where, metadata, _temporal_fields(sample, where))
+        except InputError as error:
+            on_problem(error)
+    names = _said_first([fields for _, _, fields in found.values()])
+    if found and not names:
+        raise InputError(path, "no sample has a field of temporal detections", "is it the data set that holds them?")
+    videos, unknown = [], 0
+    for video_id, (where, metadata, fields) in found.items():
+        known = {"duration": _if_positive(metadata.get("duration")), "fps": _if_positive(metadata.get("frame_rate"))}
+        items = fields.get(names[0], [])
+        rows = _fiftyone_rows(items, [], labels, known["fps"] or fps, where, on_problem)
+        unknown += known["fps"] is None and bool(items)
+        videos.append(from_rows(video_id, rows, **known))
+    if len(names) > 1:
+        videos[0].notes.append(f"{path}: its field {names[0]!r} is read, left out: {', '.join(names[1:])}")
+    if unknown:
+        problem = f"{unknown} of {len(videos)} videos have no frame_rate in their metadata"
+        videos[0].notes.append(f"{path}: {problem}: {fps:g} frames a second are assumed")
+    return videos
+
+
+def _temporal_fields(sample: dict, where: str) -> dict[str, list[dict]]:
+    """{field: its detections} of the fields that hold temporal detections, or a single one."""
+    fields = {}
+    for name, value in sample.items():
+        kind = value.get("_cls") if isinstance(value, dict) else None
+        if kind == "TemporalDetection":
+            fields[name] = [value]
+        elif kind == "TemporalDetections":
+            fields[name] = _list_of(value, "detections", f"{where}, {name}")
+    return fields
+
+
+def _said_first(samples: list[dict[str, list[dict]]]) -> list[str]:
+    """The fields of all samples: first what people said, which has no confidences, and of this "ground_truth"."""
+    scored: dict[str, bool] = {}
+    for name, items in (field for fields in samples for field in fields.items()):
+        scored[name] = scored.get(name, False) or any(item.get("confidence") is not None for item in items)
+    return sorted(scored, key=lambda name: (scored[name], name != "ground_truth"))
+
+
+def _fiftyone_name(filepath, where: str) -> str:
+    """The path of a video below data/, without suffix; of one that was not exported along, its name alone."""
+    place = PurePosixPath(str(filepath).replace("\\", "/"))
+    if not isinstance(filepath, str) or not place.name:
+        raise InputError(where, f"filepath {filepath!r} names no file")
+    elsewhere = place.is_absolute() or ":" in filepath
+    name = place.name if elsewhere else place.as_posix().removeprefix("data/")
+    return check_id(name[: len(name) - len(place.suffix)], where)
+
+
+def _fiftyone_rows(
+    items: list[dict], classes: list, labels: LabelSet, fps: float, where: str, on_problem: OnProblem
+) -> list[Row]:
+    rows = []
+    for i, item in enumerate(items):
+        try:
+            rows.append(_fiftyone_row(item, classes, labels, fps, f"{where}, detection {i}"))
+        except InputError as error:
+            on_problem(error)
+    return rows
+
+
+def _fiftyone_row(item: dict, classes: list, labels: LabelSet, fps: float, where: str) -> Row:
     label = item.get("label")
     if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
         label = classes[label]

@@ -215,6 +215,88 @@ def test_fiftyone_with_names_and_timestamps(tmp_path):
     assert (len(second), second.notes) == (0, [])
 
 
+def temporal(*items: tuple) -> dict:
+    """A field as FiftyOne stores it. items: (label, first frame, last frame, confidence or None)."""
+    found = [
+        {"_id": {"$oid": "0"}, "_cls": "TemporalDetection", "tags": [], "label": label, "support": [first, last]}
+        | ({} if confidence is None else {"confidence": confidence})
+        for label, first, last, confidence in items
+    ]
+    return {"_cls": "TemporalDetections", "detections": found}
+
+
+def sample(filepath: str, fps: float | None = 25.0, **fields) -> dict:
+    metadata = {"_cls": "VideoMetadata", "frame_rate": fps, "total_frame_count": 250, "duration": 10.04}
+    known = {"filepath": filepath, "tags": [], "_media_type": "video", "metadata": metadata if fps else None}
+    return {"_id": {"$oid": "1"}, **known, **fields}
+
+
+def fiftyone_export(folder: Path, *samples: dict) -> Path:
+    """The folder of a FiftyOneDataset."""
+    write(folder, "metadata.json", json.dumps({"name": "d", "media_type": "video", "sample_fields": []}))
+    write(folder, "frames.json", json.dumps({"frames": [{"frame_number": 1, "_sample_id": {"$oid": "1"}}]}))
+    write(folder, "data/v1.mp4", "")
+    return write(folder, "samples.json", json.dumps({"samples": samples})).parent
+
+
+def test_a_fiftyone_data_set(tmp_path):
+    said = {"ground_truth": temporal(("waving", 26, 50, None), ("nodding", 1, 25, None))}
+    folder = fiftyone_export(tmp_path, sample("data/v1.mp4", **said), sample("data/day2/v.2.mp4", ground_truth=None))
+    for path in (folder, folder / "samples.json"):
+        first, second = read_events(path)
+        assert (first.video_id, first.fps, first.duration, first.notes) == ("v1", 25.0, 10.04, [])
+        assert first.rows() == [(0.0, 1.0, NODDING, None), (1.0, 2.0, WAVING, None)]
+        assert (second.video_id, len(second), second.duration) == ("day2/v.2", 0, 10.04)
+        assert [item.duration for item in read_annotations(path)] == [10.04, 10.04]
+
+
+def test_a_fiftyone_data_set_with_predictions_and_without_rates(tmp_path):
+    """What people said is read, also where it comes last; the two things to know are one note each."""
+    fields = {
+        "predictions": temporal(("waving", 1, 10, 0.75)),
+        "event": {"_cls": "TemporalDetection", "label": "bowing head", "support": [1, 5]},
+        "boxes": {"_cls": "Detections", "detections": [{"label": "waving", "confidence": 0.5}]},
+    }
+    samples = [
+        sample("data/v1.mp4", None, **fields),
+        sample("data/v2.mp4", None, ground_truth=temporal(("nodding", 11, 20, None))),
+    ]
+    path = fiftyone_export(tmp_path, *samples) / "samples.json"
+    first, second = read_events(path, fps=10)
+    assert (len(first), second.rows()) == (0, [(1.0, 2.0, NODDING, None)])
+    assert first.notes + second.notes == [
+        f"{path}: its field 'ground_truth' is read, left out: event, predictions",
+        f"{path}: 1 of 2 videos have no frame_rate in their metadata: 10 frames a second are assumed",
+    ]
+    del samples[1]["ground_truth"]
+    assert read_events(fiftyone_export(tmp_path, *samples), fps=10)[0].rows() == [(0.0, 0.5, BOWING, None)]
+    del samples[0]["event"]
+    assert read_events(fiftyone_export(tmp_path, *samples), fps=10)[0].rows() == [(0.0, 1.0, WAVING, 0.75)]
+
+
+@pytest.mark.parametrize(
+    ("filepath", "video_id"),
+    [
+        ("data/v1.mp4", "v1"),
+        ("data\\day 1\\v1.mp4", "day 1/v1"),
+        ("day1/v1.avi", "day1/v1"),
+        ("/home/anna/data/v1.mp4", "v1"),
+        ("C:\\videos\\v1.mp4", "v1"),
+        ("s3://bucket/day1/v1.mp4", "v1"),
+        ("data/no suffix", "no suffix"),
+    ],
+)
+def test_how_videos_of_fiftyone_are_called(tmp_path, filepath, video_id):
+    said = temporal(("nodding", 1, 25, None))
+    assert read_events(fiftyone_export(tmp_path, sample(filepath, said=said)))[0].video_id == video_id
+
+
+def test_a_folder_of_others_may_have_a_video_called_samples(tmp_path):
+    for name in ("samples", "metadata"):
+        write_events(tmp_path, [Events(name, [[0, 1]], [NODDING])], "via")
+    assert [item.video_id for item in read_events(tmp_path)] == ["metadata", "samples"]
+
+
 def test_a_via_project_of_two_videos(tmp_path):
     segment = {"flg": 0, "xy": []}
     project = {
@@ -336,6 +418,21 @@ def test_predictions_and_annotations_are_events_too(tmp_path):
         ("f.json", '{"labels": {"v": 3}}', "'v' is not a list"),
         ("f.json", '{"labels": {"v": [{"label": [], "support": [1, 2]}]}}', "unknown label"),
         ("f.json", '{"labels": {"v": [{"label": "nodding", "timestamps": [2, 1]}]}}', "expected 0 <= start <= end"),
+        ("s.json", '{"samples": [{"filepath": "data/v.mp4"}]}', "no sample has a field of temporal detections"),
+        ("s.json", '{"samples": [{"filepath": "data/../../v.mp4"}]}', "sample 0: .* no name for a file"),
+        ("s.json", '{"samples": [{"filepath": null}]}', "filepath None names no file"),
+        ("s.json", '{"samples": [{"filepath": "/a/v.mp4"}, {"filepath": "/b/v.mp4"}]}', "'v' is in another sample too"),
+        ("s.json", '{"samples": [{"filepath": "v.mp4"}, 3]}', "no annotations in this JSON"),
+        (
+            "s.json",
+            '{"samples": [{"filepath": "v.mp4", "x": {"_cls": "TemporalDetections", "detections": [3]}}]}',
+            "sample 0, x: 'detections' is not a list of objects",
+        ),
+        (
+            "s.json",
+            '{"samples": [{"filepath": "v.mp4", "x": {"_cls": "TemporalDetection", "label": 9, "support": [0, 1]}}]}',
+            "sample 0, detection 0: frames 0 .. 1; frames count from 1",
+        ),
         ("p.json", '{"metadata": {"x": 3}, "view": {}, "file": {}}', "belongs to no view"),
         ("p.json", '{"metadata": {}, "view": {"1": {}, "2": {}}, "file": {}}', "names no file"),
         (

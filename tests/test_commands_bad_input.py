@@ -271,6 +271,14 @@ def test_training_goes_on_only_from_what_it_saved(train, data):
     assert (data / "out" / "best.pt").read_bytes() == best
 
 
+def test_training_goes_on_only_with_the_data_it_began_with(train, data):
+    assert train().code == 0
+    before = (data / "out" / "last.pt").read_bytes()
+    (data / "train.csv").write_text((data / "train.csv").read_text().replace(",10,60,", ",10,61,", 1))
+    check_refused(train(), "last.pt: was trained with other annotations of data.train; choose another output=DIR")
+    assert (data / "out" / "last.pt").read_bytes() == before
+
+
 # --- videos and checkpoints -----------------------------------------------------------------------------------------
 
 

@@ -271,6 +271,14 @@ def test_training_goes_on_only_from_what_it_saved(train, data):
     assert (data / "out" / "best.pt").read_bytes() == best
 
 
+def test_training_goes_on_only_with_the_data_it_began_with(train, data):
+    assert train().code == 0
+    before = (data / "out" / "last.pt").read_bytes()
+    (data / "train.csv").write_text((data / "train.csv").read_text().replace(",10,60,", ",10,61,", 1))
+    check_refused(train(), "last.pt: was trained with other annotations of data.train; choose another output=DIR")
+    assert (data / "out" / "last.pt").read_bytes() == before
+
+
 # --- videos and checkpoints -----------------------------------------------------------------------------------------
 
 
@@ -493,7 +501,9 @@ BAD_FILES = {
     "text_events.tsv": "onset\tduration\ttrial_type\nx\t1\tnodding\n",
     "boris.csv": "Observation id,Behavior,Start (s),Stop (s)\nv1,nodding,1\n",
     "studio.json": '[{"data": {}}]',
+    "studio_min.json": '[{"annotator": 1, "annotation_id": 2, "video": ".."}]',
     "fiftyone.json": '{"labels": {"../v1": []}}',
+    "samples.json": '{"samples": [{"filepath": "data/../../v1.mp4"}]}',
     "via.json": '{"metadata": {"x": {"vid": []}}, "view": {}, "file": {}}',
 }
 

@@ -3,7 +3,15 @@ import pytest
 
 from mmad.errors import InputError
 from mmad.labels import MMA52
-from mmad.records import Annotation, ApReport, Detections, FeatureTrack, TimeGrid
+from mmad.records import (
+    Annotation,
+    ApReport,
+    Detections,
+    FeatureTrack,
+    TimeGrid,
+    annotations_digest,
+    content_digest,
+)
 
 NAN = float("nan")
 
@@ -117,3 +125,27 @@ def test_report_averages_classes_with_truth_only():
     assert report.average() == pytest.approx(0.55)
     assert report.average_at() == pytest.approx((0.8 + 0.6 + 0.1) / 3)
     assert report.average_at((0.3,)) == pytest.approx(0.7)
+
+
+# --- digests ----------------------------------------------------------------------------------------------------
+
+
+def test_a_digest_changes_with_every_part_its_shape_and_the_order():
+    contents = [[], ["a", "b"], ["b", "a"], ["ab"], [0], [0.0], [1], [np.zeros(2)], [np.zeros((1, 2))], [np.zeros(3)]]
+    assert len({content_digest(parts) for parts in contents}) == len(contents)
+    assert content_digest(["a", 1.5, np.arange(6)[::2]]) == content_digest(iter(["a", 1.5, np.array([0, 2, 4])]))
+
+
+def test_annotations_are_known_by_what_they_say():
+    said = Annotation("v", 9.0, [[1, 2], [3, 4]], [5, 6])
+    others = [
+        Annotation("w", 9.0, [[1, 2], [3, 4]], [5, 6]),
+        Annotation("v", 9.5, [[1, 2], [3, 4]], [5, 6]),
+        Annotation("v", 9.0, [[1, 2], [3, 4.01]], [5, 6]),
+        Annotation("v", 9.0, [[1, 2], [3, 4]], [5, 7]),
+        Annotation("v", 9.0, [[1, 2]], [5]),
+    ]
+    digests = {annotations_digest(items) for items in ([], [said], [said, said], *([item] for item in others))}
+    assert len(digests) == 3 + len(others)
+    same = Annotation("v", 9.0, [[1, 2], [3, 4]], [5, 6], "train", 30.0)
+    assert annotations_digest([same]) == annotations_digest([said])

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlparse
 
-from mmad.data.annotations import OnProblem, finite_number, label_id, score_in_range
-from mmad.data.events import Events, from_frames, from_rows, rate_of, to_frames
+from mmad.data.annotations import VIDEO_SUFFIXES, OnProblem, finite_number, label_id, score_in_range
+from mmad.data.events import Events, Row, from_frames, from_rows, rate_of, to_frames
 from mmad.errors import InputError, refuse
 from mmad.files import check_id, read_json, read_table, write_json, write_text
 from mmad.labels import MMA52, LabelSet
@@ -146,8 +146,8 @@ def _if_positive(text) -> float | None:
 def write_label_studio(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
     """Tasks to import; what has scores as predictions, what people said as annotations.
 
-    For a labeling interface with `<Video name="video" value="$video"/>` and
-    `<TimelineLabels name="videoLabels" toName="video">` with one `<Label value="..."/>` an action.
+    For a labeling interface with `<Video name="video" value="$video" frameRate="$fps"/>` (without the last it counts 24
+    frames a second) and `<TimelineLabels name="videoLabels" toName="video">` with one `<Label value="..."/>` an action.
     """
     tasks = []
     for events in videos:
@@ -173,17 +173,24 @@ def write_label_studio(path: str | Path, videos: Sequence[Events], labels: Label
 
 
 def is_label_studio(content) -> bool:
-    return (
-        isinstance(content, list)
-        and bool(content)
-        and all(isinstance(task, dict) and "data" in task for task in content)
-    )
+    """Whether these are the tasks of an export as JSON, or the rows of one as JSON-MIN."""
+    return isinstance(content, list) and bool(content) and (_are_rows(content) or _have(content, "data"))
+
+
+def _are_rows(content: list) -> bool:
+    """JSON-MIN has the data of a task, what its tags say and who said it side by side in one object."""
+    return _have(content, "annotator", "annotation_id")
+
+
+def _have(content: list, *keys: str) -> bool:
+    return all(isinstance(item, dict) and all(key in item for key in keys) for item in content)
 
 
 def read_label_studio(
     path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
 ) -> list[Events]:
-    """Timeline labels of an export ("JSON"): of each task the last annotation that stands, or else the last prediction.
+    """What an export as JSON or JSON-MIN says of stretches of time: timeline labels, in frames, and labels of the
+    sound track, in seconds. Of each task the newest annotation that stands counts, or else the last prediction.
 
     fps: where the task's data does not say "fps".
     """
@@ -192,7 +199,8 @@ def read_label_studio(
     if not is_label_studio(content):
         raise InputError(path, "is no Label Studio export", 'expected [{"data": ..., "annotations": [...]}]')
     videos = []
-    for number, task in enumerate(content):
+    tasks = _tasks_of_rows(content) if _are_rows(content) else dict(enumerate(content))
+    for number, task in tasks.items():
         where = f"{path}, task {number}"
         try:
             videos.append(_label_studio_task(task, labels, fps, where, on_problem))
@@ -201,41 +209,84 @@ def read_label_studio(
     return videos
 
 
+def _tasks_of_rows(rows: list[dict]) -> dict[int, dict]:
+    """{number of its first row: task as in JSON}. A row of JSON-MIN is one annotation; the newest of a task come first.
+
+    Its keys are named as the tags of the labeling interface are, so any list of objects may be what a tag says.
+    """
+    tasks: dict[int, dict] = {}
+    first_row: dict[str, int] = {}
+    for number, row in enumerate(rows):
+        first = number if row.get("id") is None else first_row.setdefault(repr(row["id"]), number)
+        values = [item for value in row.values() if isinstance(value, list) for item in value if isinstance(item, dict)]
+        annotation = {"created_at": row.get("created_at"), "result": [{"value": value} for value in values]}
+        tasks.setdefault(first, {"data": row, "annotations": []})["annotations"].insert(0, annotation)
+    return tasks
+
+
 def _label_studio_task(task: dict, labels: LabelSet, fps: float, where: str, on_problem: OnProblem) -> Events:
     data = task["data"] if isinstance(task["data"], dict) else {}
     known = {"duration": _if_positive(data.get("duration")), "fps": _if_positive(data.get("fps"))}
-    notes = [] if known["fps"] else [f"{where} names no fps: {fps:g} frames a second are assumed"]
+    notes = []
     standing = [item for item in _list_of(task, "annotations", where) if not item.get("was_cancelled")]
+    standing.sort(key=lambda item: str(item.get("created_at") or ""))
     if len(standing) > 1:
-        notes.append(f"{where} has {len(standing)} annotations: the last one counts")
-    chosen = standing or _list_of(task, "predictions", where)
-    rows, passed = [], 0
+        notes.append(f"{where} has {len(standing)} annotations: the newest counts")
+    chosen = standing or _predictions(task, where, notes)
+    rows, passed, counted = [], 0, False
     for i, item in enumerate(_list_of(chosen[-1], "result", where) if chosen else []):
         place = f"{where}, result {i}"
-        value = item.get("value")
-        if item.get("type") != "timelinelabels" or not isinstance(value, dict):
-            passed += 1
-            continue
+        value = item.get("value") if isinstance(item.get("value"), dict) else {}
         try:
-            names = value.get("timelinelabels")
+            segments, names = _label_studio_region(value, known["fps"] or fps, place)
             score = None if item.get("score") is None else score_in_range(item["score"], place)
-            for span in _list_of(value, "ranges", place):
-                segment = _frames(span.get("start"), span.get("end"), known["fps"] or fps, place)
-                for name in names if isinstance(names, list) else []:
-                    rows.append((*segment, label_id(name, labels, place), score))
+            rows += [(*segment, label_id(name, labels, place), score) for segment in segments for name in names]
         except InputError as error:
             on_problem(error)
+            continue
+        passed += not names
+        counted |= "ranges" in value
+    if counted and not known["fps"]:
+        usual = "Label Studio counts 24 where its <Video> has no frameRate"
+        notes.append(f"{where} names no fps: {fps:g} frames a second are assumed; {usual}")
     if passed:
-        notes.append(f"{where}: {passed} results are no timeline labels and are left out")
+        notes.append(f"{where}: {passed} results are no labels of a stretch of time and are left out")
     return from_rows(_label_studio_name(data, where), rows, **known, notes=notes)
 
 
+def _predictions(task: dict, where: str, notes: list[str]) -> list[dict]:
+    """Snapshots of a project hold no more than the ids of predictions, if not told otherwise."""
+    found = task.get("predictions")
+    if isinstance(found, list) and found and all(isinstance(item, int) for item in found):
+        notes.append(f"{where} names its predictions by their ids only: they are left out")
+        return []
+    return _list_of(task, "predictions", where)
+
+
+def _label_studio_region(value: dict, fps: float, where: str) -> tuple[list[tuple[float, float]], list]:
+    """(segments in s, names) of the value of a result; of one that is no stretch of time, such as a box, none."""
+    names = value.get("timelinelabels")
+    if isinstance(names, list):
+        ranges = _list_of(value, "ranges", where)
+        return [_frames(span.get("start"), span.get("end"), fps, where) for span in ranges], names
+    names = value.get("labels")
+    if isinstance(names, list) and "start" in value and "text" not in value:  # with a text it counts characters
+        return [_seconds(value["start"], value.get("end"), where, "time")], names
+    return [], []
+
+
+LINK_TO_VIDEO = re.compile(rf".+({'|'.join(map(re.escape, VIDEO_SUFFIXES))})(\?.*)?", re.IGNORECASE)
+
+
 def _label_studio_name(data: dict, where: str) -> str:
-    """The id we wrote, or the name of the video file that the task links."""
+    """The id we wrote, or the name of the video file that the task links as "video" or, say, "video_url"."""
     if isinstance(data.get("video_id"), str):
         return check_id(data["video_id"], where)
     link = data.get("video")
     if not isinstance(link, str):
+        texts = (text for text in data.values() if isinstance(text, str))
+        link = next((text for text in texts if LINK_TO_VIDEO.fullmatch(text)), None)
+    if link is None:
         raise InputError(where, 'its data names no "video"')
     try:
         address = urlparse(link)
@@ -248,6 +299,8 @@ def _label_studio_name(data: dict, where: str) -> str:
 
 
 # --- FiftyOne: temporal detections, https://docs.voxel51.com ------------------------------------------------------
+
+FIFTYONE_SAMPLES = "samples.json"
 
 
 def write_fiftyone(path: str | Path, videos: Sequence[Events], labels: LabelSet = MMA52) -> None:
@@ -265,15 +318,32 @@ def write_fiftyone(path: str | Path, videos: Sequence[Events], labels: LabelSet 
 
 
 def is_fiftyone(content) -> bool:
-    return isinstance(content, dict) and isinstance(content.get("labels"), dict)
+    """Whether this is the labels.json of temporal detections, or the samples.json of a whole data set."""
+    return isinstance(content, dict) and (isinstance(content.get("labels"), dict) or _are_samples(content))
+
+
+def is_fiftyone_folder(folder: Path) -> bool:
+    """Whether a folder is a FiftyOneDataset: samples.json beside metadata.json, frames.json and the videos in data/."""
+    path = folder / FIFTYONE_SAMPLES
+    return path.is_file() and _are_samples(read_json(path))
+
+
+def _are_samples(content) -> bool:
+    samples = content.get("samples") if isinstance(content, dict) else None
+    return isinstance(samples, list) and bool(samples) and _have(samples, "filepath")
 
 
 def read_fiftyone(
     path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
 ) -> list[Events]:
-    """labels.json with supports in frames or timestamps in s. fps: where "videos" does not say."""
-    path = Path(path)
+    """labels.json with supports in frames or timestamps in s, or a FiftyOneDataset: its folder or its samples.json.
+
+    fps: where neither "videos" of the former nor the metadata of the latter say.
+    """
+    path = Path(path) / FIFTYONE_SAMPLES if Path(path).is_dir() else Path(path)
     content = read_json(path)
+    if _are_samples(content):
+        return _fiftyone_samples(path, content["samples"], labels, fps, on_problem)
     if not is_fiftyone(content):
         raise InputError(path, "is no FiftyOne labels.json", 'expected {"classes": ..., "labels": {...}}')
     classes = content.get("classes")
@@ -291,19 +361,90 @@ def read_fiftyone(
         except InputError as error:
             on_problem(error)
             continue
-        rows = []
-        for i, item in enumerate(items):
-            try:
-                rows.append(_fiftyone_row(item, classes, labels, known["fps"] or fps, f"{where}, detection {i}"))
-            except InputError as error:
-                on_problem(error)
+        rows = _fiftyone_rows(items, classes, labels, known["fps"] or fps, where, on_problem)
         counted = known["fps"] is None and any("support" in item for item in items)
         notes = [f"{where} names no fps: {fps:g} frames a second are assumed"] if counted else []
         videos.append(from_rows(video_id, rows, **known, notes=notes))
     return videos
 
 
-def _fiftyone_row(item: dict, classes: list, labels: LabelSet, fps: float, where: str):
+def _fiftyone_samples(
+    path: Path, samples: list[dict], labels: LabelSet, fps: float, on_problem: OnProblem
+) -> list[Events]:
+    """One field of temporal detections. FiftyOne knows the rate of a video once `compute_metadata()` was called."""
+    found: dict[str, tuple[str, dict, dict[str, list]]] = {}  # video: where it stands, its metadata, its fields
+    for number, sample in enumerate(samples):
+        where = f"{path}, sample {number}"
+        try:
+            video_id = _fiftyone_name(sample["filepath"], where)
+            if video_id in found:
+                remedy = "export it with export_media=True, which gives each a name of its own"
+                raise InputError(where, f"video {video_id!r} is in another sample too", remedy)
+            metadata = sample.get("metadata") if isinstance(sample.get("metadata"), dict) else {}
+            found[video_id] = (where, metadata, _temporal_fields(sample, where))
+        except InputError as error:
+            on_problem(error)
+    names = _said_first([fields for _, _, fields in found.values()])
+    if found and not names:
+        raise InputError(path, "no sample has a field of temporal detections", "is it the data set that holds them?")
+    videos, unknown = [], 0
+    for video_id, (where, metadata, fields) in found.items():
+        known = {"duration": _if_positive(metadata.get("duration")), "fps": _if_positive(metadata.get("frame_rate"))}
+        items = fields.get(names[0], [])
+        rows = _fiftyone_rows(items, [], labels, known["fps"] or fps, where, on_problem)
+        unknown += known["fps"] is None and bool(items)
+        videos.append(from_rows(video_id, rows, **known))
+    if len(names) > 1:
+        videos[0].notes.append(f"{path}: its field {names[0]!r} is read, left out: {', '.join(names[1:])}")
+    if unknown:
+        problem = f"{unknown} of {len(videos)} videos have no frame_rate in their metadata"
+        videos[0].notes.append(f"{path}: {problem}: {fps:g} frames a second are assumed")
+    return videos
+
+
+def _temporal_fields(sample: dict, where: str) -> dict[str, list[dict]]:
+    """{field: its detections} of the fields that hold temporal detections, or a single one."""
+    fields = {}
+    for name, value in sample.items():
+        kind = value.get("_cls") if isinstance(value, dict) else None
+        if kind == "TemporalDetection":
+            fields[name] = [value]
+        elif kind == "TemporalDetections":
+            fields[name] = _list_of(value, "detections", f"{where}, {name}")
+    return fields
+
+
+def _said_first(samples: list[dict[str, list[dict]]]) -> list[str]:
+    """The fields of all samples: first what people said, which has no confidences, and of this "ground_truth"."""
+    scored: dict[str, bool] = {}
+    for name, items in (field for fields in samples for field in fields.items()):
+        scored[name] = scored.get(name, False) or any(item.get("confidence") is not None for item in items)
+    return sorted(scored, key=lambda name: (scored[name], name != "ground_truth"))
+
+
+def _fiftyone_name(filepath, where: str) -> str:
+    """The path of a video below data/, without suffix; of one that was not exported along, its name alone."""
+    place = PurePosixPath(str(filepath).replace("\\", "/"))
+    if not isinstance(filepath, str) or not place.name:
+        raise InputError(where, f"filepath {filepath!r} names no file")
+    elsewhere = place.is_absolute() or ":" in filepath
+    name = place.name if elsewhere else place.as_posix().removeprefix("data/")
+    return check_id(name[: len(name) - len(place.suffix)], where)
+
+
+def _fiftyone_rows(
+    items: list[dict], classes: list, labels: LabelSet, fps: float, where: str, on_problem: OnProblem
+) -> list[Row]:
+    rows = []
+    for i, item in enumerate(items):
+        try:
+            rows.append(_fiftyone_row(item, classes, labels, fps, f"{where}, detection {i}"))
+        except InputError as error:
+            on_problem(error)
+    return rows
+
+
+def _fiftyone_row(item: dict, classes: list, labels: LabelSet, fps: float, where: str) -> Row:
     label = item.get("label")
     if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
         label = classes[label]
@@ -313,10 +454,7 @@ def _fiftyone_row(item: dict, classes: list, labels: LabelSet, fps: float, where
         raise InputError(where, "has neither support nor timestamps", 'expected "support": [first, last]')
     if "support" in item:
         return (*_frames(*span, fps, where), label_id(label, labels, where), score)
-    start, end = (finite_number(time, where, "timestamps") for time in span)
-    if not 0 <= start <= end:
-        raise InputError(where, f"timestamps {start:g} s .. {end:g} s", "expected 0 <= start <= end")
-    return (start, end, label_id(label, labels, where), score)
+    return (*_seconds(*span, where, "timestamps"), label_id(label, labels, where), score)
 
 
 # --- ActivityNet --------------------------------------------------------------------------------------------------
@@ -347,6 +485,13 @@ def _list_of(item: dict, key: str, where: str) -> list[dict]:
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise InputError(where, f"{key!r} is not a list of objects")
     return found
+
+
+def _seconds(start, end, where: str, name: str) -> tuple[float, float]:
+    start, end = (finite_number(value, where, name) for value in (start, end))
+    if not 0 <= start <= end:
+        raise InputError(where, f"{name} {start:g} s .. {end:g} s", "expected 0 <= start <= end")
+    return start, end
 
 
 def _frames(first, last, fps: float, where: str) -> tuple[float, float]:

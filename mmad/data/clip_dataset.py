@@ -17,7 +17,7 @@ from mmad.data.clips import Preprocess, centre_crop, resize_frames, segment_fram
 from mmad.data.video import VideoInfo, probe, read_frames
 from mmad.errors import InputError
 from mmad.files import path_for_id
-from mmad.records import Annotation
+from mmad.records import Annotation, annotations_digest, content_digest
 
 
 @dataclass
@@ -43,6 +43,10 @@ class ClipSource(Dataset):
     epoch = 0  # to be set before each pass
 
     def read(self, index: int) -> tuple[Tensor, int | Tensor]:
+        raise NotImplementedError
+
+    def digests(self) -> dict[str, str]:
+        """{what: digest} of what a training learns from; of the videos only their names."""
         raise NotImplementedError
 
     def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor] | InputError:
@@ -86,6 +90,9 @@ class ClipDataset(ClipSource):
     def __len__(self) -> int:
         return len(self.clips)
 
+    def digests(self) -> dict[str, str]:
+        return {"clips": content_digest(part for clip in self.clips for part in clip)}
+
     @property
     def classes(self) -> np.ndarray:
         """(N,) what balanced sampling balances."""
@@ -118,7 +125,7 @@ class WindowDataset(ClipSource):
         seed: int = 0,
     ):
         self.config, self.preprocess, self.num_classes = config, preprocess, num_classes
-        self.training, self.seed = training, seed
+        self.training, self.seed, self.annotations = training, seed, list(annotations)
         self.items: list[tuple[Annotation, int]] = []  # a video and which of its actions, or of its windows
         self.paths = {item.video_id: find_video(Path(folder), item.video_id, subset) for item in annotations}
         for item in annotations:
@@ -130,6 +137,9 @@ class WindowDataset(ClipSource):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def digests(self) -> dict[str, str]:
+        return {"annotations": annotations_digest(self.annotations)}
 
     @property
     def classes(self) -> np.ndarray:

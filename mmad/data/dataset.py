@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from mmad.config import FeaturesConfig
 from mmad.data.features import find_track
 from mmad.errors import InputError
-from mmad.records import Annotation, TimeGrid
+from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest, content_digest
 
 
 @dataclass
@@ -71,6 +71,10 @@ class FeatureDataset(Dataset):
     def __len__(self) -> int:
         return len(self.annotations)
 
+    def digests(self) -> dict[str, str]:
+        """{what: digest} of what a training learns from."""
+        return {"annotations": annotations_digest(self.annotations), "features": tracks_digest(self.tracks)}
+
     def __getitem__(self, index: int) -> Sample:
         annotation, track = self.annotations[index], self.tracks[index]
         segments, labels = track.grid.to_index(annotation.segments), annotation.labels
@@ -125,6 +129,15 @@ def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[in
     order = np.argsort(np.asarray(lengths) * np.exp(generator.normal(0, 0.1, len(lengths))))
     batches = [order[first : first + batch].tolist() for first in range(0, len(order), batch)]
     return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def tracks_digest(tracks: Sequence[FeatureTrack]) -> str:
+    """Of where the features come from, their times and some rows of each video: to read them all takes too long."""
+    parts = []
+    for track in tracks:
+        some = track.values[:: max(1, len(track.values) // 8)]
+        parts += [track.source, track.grid.start, track.grid.step, len(track.values), some]
+    return content_digest(parts)
 
 
 def _one_source(tracks: list) -> str:

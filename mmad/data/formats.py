@@ -10,6 +10,7 @@ from mmad.data.annotations import OnProblem, is_detection_table, read_annotation
 from mmad.data.behaviour import (
     is_boris,
     is_fiftyone,
+    is_fiftyone_folder,
     is_label_studio,
     read_boris,
     read_fiftyone,
@@ -85,9 +86,9 @@ OURS = ("annotations", "predictions")
 
 
 def kind_of(path: Path) -> str:
-    """Which of `READERS` a file is for, by suffix, header or keys; "annotations" where nothing else fits."""
+    """Which of `READERS` a file or folder is for, by suffix, header or keys; "annotations" where nothing else fits."""
     if path.is_dir():
-        return "folder"
+        return "fiftyone" if is_fiftyone_folder(path) else "folder"
     suffix = path.suffix.lower()
     if suffix in (".eaf", ".vtt", ".txt"):
         return {".eaf": "elan", ".vtt": "webvtt", ".txt": "audacity"}[suffix]

@@ -16,7 +16,7 @@ from mmad.engine.checkpoint import load_into, read_checkpoint
 from mmad.engine.evidence import fit_evidence
 from mmad.engine.extract import choose_device
 from mmad.engine.infer import detect_track
-from mmad.engine.train import Task, fit
+from mmad.engine.train import Task, data_digests, fit
 from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.labels import LabelSet
@@ -47,6 +47,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     torch.manual_seed(config.seed)
     model = build_detector(config.detector, train_set.channels, labels)
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
+    data = data_digests(train_set, val_set, labels)  # of the features, before evidence takes their place
     evidence = fit_evidence(model, train_set, config.detector)
     train_set.tracks = [replace(track, values=values) for track, values in zip(train_set.tracks, evidence)]
     lengths = [len(values) for values in evidence]
@@ -74,7 +75,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
     }
     losses = partial(detector_losses, config=config)
-    task = Task("detector", model, labels, config, {"features": features}, batches, losses, judge)
+    task = Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     content = read_checkpoint(output / "best.pt", "detector")

@@ -18,7 +18,7 @@ from mmad.data.exchange import ClipPredictions, write_recognition
 from mmad.data.label_vectors import label_vectors
 from mmad.engine.checkpoint import load_backbone, load_into, load_recognizer, read_checkpoint
 from mmad.engine.extract import choose_device, in_precision
-from mmad.engine.train import Task, fit
+from mmad.engine.train import Task, data_digests, fit
 from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.labels import LabelSet
@@ -59,7 +59,8 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
         return {"score": figures[score]} | ({"action_top1": figures["action_top1"]} if score == "f1_mean" else {})
 
     losses = clip_losses(config, labels, preprocess, vectors, device)
-    task = Task("recognizer", model, labels, config, {}, batches, losses, judge)
+    data = data_digests(train_set, val_set, labels)
+    task = Task("recognizer", model, labels, config, {}, data, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")

@@ -22,6 +22,7 @@ from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
 from mmad.errors import InputError
 from mmad.files import write_text
 from mmad.labels import LabelSet
+from mmad.records import content_digest
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Task:
     """What is trained: everything in which recognition and detection differ.
 
     kind: "recognizer" or "detector". config: of the whole run. more: what else its checkpoints hold.
+    data: digests of what it learns from and is judged by, as `data_digests` makes them.
     batches: epoch -> the epoch's batches, the same ones at every call. losses: (model, batch) -> {name: scalar}, whose
     sum is minimised. evaluate: model -> {name: number} with "score", higher is better.
     """
@@ -38,6 +40,7 @@ class Task:
     labels: LabelSet
     config: object
     more: dict
+    data: dict[str, str]
     batches: Callable[[int], Iterable]
     losses: Callable[[nn.Module, object], dict[str, Tensor]]
     evaluate: Callable[[nn.Module], dict[str, float]]
@@ -46,7 +49,7 @@ class Task:
 def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: torch.device) -> dict[str, float]:
     """Train into the folder `output`: config.yaml, last.pt, best.pt, metrics.jsonl, tensorboard/. Returns the best row.
 
-    If `output` holds a last.pt of the same settings, goes on from there.
+    If `output` holds a last.pt of the same settings and data, goes on from there.
     """
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,7 @@ def train_one_epoch(
 
 def _save_last(task: Task, model, optimizer, average, history: list[dict], output: Path) -> None:
     """metrics.jsonl and last.pt; the history travels in last.pt, so that the two cannot disagree after a stop."""
-    state = {"optimizer": optimizer.state_dict(), "history": json.dumps(history), **task.more}
+    state = {"optimizer": optimizer.state_dict(), "history": json.dumps(history), "data": task.data, **task.more}
     if average is not None:
         state |= {"average": average.model.state_dict(), "average_updates": average.updates}
     save_checkpoint(output / "last.pt", task.kind, to_dict(task.config), task.labels, model, **state)
@@ -138,6 +141,7 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
     changed = [key for key in now if then.get(key) != now[key]]
     if changed:
         raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR, or delete it")
+    _refuse_other_data(task, content, path)
     load_into(model, content["model"], path)
     try:
         history = json.loads(content["history"])
@@ -151,6 +155,25 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
         raise InputError(path, f"training cannot go on from it ({error!r})", "choose another output=DIR") from None
     print(f"going on from {path} after epoch {len(history)}")
     return history
+
+
+def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
+    """{what of which setting: digest}. Each set has `digests()`, {what: digest}."""
+    names = content_digest([*labels.actions, *labels.parts, *labels.part_of])
+    sets = {"data.train": train_set, "data.val": val_set}
+    found = {f"{what} of {key}": digest for key, data in sets.items() for what, digest in data.digests().items()}
+    return {"names of data.labels": names, **found}
+
+
+def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
+    """Half a training on one data set and half on another has figures that mean nothing."""
+    remedy = "choose another output=DIR, or delete it"
+    then = content.get("data")
+    if not isinstance(then, dict):
+        raise InputError(path, "does not say on what data it was trained", remedy)
+    changed = [what for what, digest in task.data.items() if then.get(what) != digest]
+    if changed:
+        raise InputError(path, f"was trained with other {changed[0]}", remedy)
 
 
 def _flat(values: dict, prefix: str = "") -> dict:

@@ -137,13 +137,73 @@ def test_label_studio_after_people_corrected_it(tmp_path):
     [events] = read_events(write(tmp_path, "export.json", json.dumps([task])), fps=25)
     assert events.video_id == "v1"
     assert events.rows() == [(0.0, 1.0, NODDING, None), (0.0, 1.0, WAVING, None)]
-    assert [note.partition(": ")[2] or note.partition(" has ")[2] for note in events.notes] == [
+    assert [note.partition(": ")[2].partition(";")[0] for note in events.notes] == [
+        "the newest counts",
         "25 frames a second are assumed",
-        "the last one counts",
-        "1 results are no timeline labels and are left out",
+        "1 results are no labels of a stretch of time and are left out",
     ]
     task["data"] = {"video": "http://x/data/local-files/?d=videos/v%201.mp4"}
     assert read_events(write(tmp_path, "export.json", json.dumps([task])))[0].video_id == "v 1"
+
+
+# What Label Studio 1.2x leaves in a project with TimelineLabels, Labels on the sound track, VideoRectangle, Choices.
+TIMELINE = {"ranges": [{"start": 1, "end": 50}], "timelinelabels": ["nodding"]}
+SOUND = {"start": 3.25, "end": 4.5, "channel": 0, "labels": ["waving"]}
+BOX = {"framesCount": 100, "duration": 4.0, "sequence": [{"frame": 1, "enabled": True, "x": 1}], "labels": ["nodding"]}
+WORDS = {"start": 0, "end": 7, "text": "nodding", "labels": ["nodding"]}
+
+
+def studio_export(folder: Path, minimal: bool) -> Path:
+    """Two tasks: one that two people annotated, the newest annotation first in the file, and one that nobody did."""
+    said = {"name": {"created_at": "2026-03-02T10:00:00Z", "result": [TIMELINE, SOUND, BOX, WORDS]}}
+    said["before"] = {"created_at": "2026-03-01T10:00:00Z", "result": [{**TIMELINE, "timelinelabels": ["waving"]}]}
+    data = [{"video_url": "/data/upload/1/0a1b2c3d-v1.mp4", "fps": 25}, {"video_url": "s3://videos/v2.MP4?x=1"}]
+    about = {"updated_at": "2026-03-02T10:00:00Z", "lead_time": 3.5}
+    if minimal:
+        rows = [
+            {
+                **{**data[0], "id": 7, "timeline": [value for value in item["result"] if "ranges" in value]},
+                **{"sound": [value for value in item["result"] if "ranges" not in value], "quality": "good"},
+                **{"annotator": 1, "annotation_id": 12, "created_at": item["created_at"], **about},
+            }
+            for item in said.values()
+        ]
+        rows.append({**data[1], "id": 8, "annotator": None, "annotation_id": None, "created_at": None, **about})
+        return write(folder, "min.json", json.dumps(rows))
+    kinds = ("timelinelabels", "labels", "videorectangle", "labels")
+    annotations = [
+        {**item, "result": [{"type": kind, "value": value} for kind, value in zip(kinds, item["result"])]}
+        for item in said.values()
+    ]
+    tasks = [{"id": 7, "data": data[0], "annotations": annotations, "predictions": [3]}]
+    tasks.append({"id": 8, "data": data[1], "annotations": [], "predictions": [4]})  # a snapshot's: ids only
+    return write(folder, "all.json", json.dumps(tasks))
+
+
+@pytest.mark.parametrize("minimal", [False, True], ids=["JSON", "JSON-MIN"])
+def test_label_studio_as_it_exports_itself(tmp_path, minimal):
+    path = studio_export(tmp_path, minimal)
+    first, second = read_events(path)
+    assert (first.video_id, first.fps) == ("v1", 25)
+    assert first.rows() == [(0.0, 2.0, NODDING, None), (3.25, 4.5, WAVING, None)]
+    assert first.notes == [
+        f"{path}, task 0 has 2 annotations: the newest counts",
+        f"{path}, task 0: 2 results are no labels of a stretch of time and are left out",
+    ]
+    assert (second.video_id, len(second)) == ("v2", 0)
+    assert second.notes == (
+        [] if minimal else [f"{path}, task 1 names its predictions by their ids only: they are left out"]
+    )
+
+
+def test_rows_of_json_min_without_a_time_count_as_label_studio_sorts_them(tmp_path):
+    about = {"video": "v1.mp4", "id": 7, "annotator": 1, "annotation_id": 12}
+    rows = [{**about, "said": [TIMELINE]}, {**about, "said": []}]  # the newest first
+    [events] = read_events(write(tmp_path, "min.json", json.dumps(rows)), fps=50)
+    assert events.rows() == [(0.0, 1.0, NODDING, None)]
+    assert "50 frames a second are assumed; Label Studio counts 24" in events.notes[1]
+    del rows[0]["id"], rows[1]["id"]
+    assert len(read_events(write(tmp_path, "min.json", json.dumps(rows)))) == 2
 
 
 def test_fiftyone_with_names_and_timestamps(tmp_path):
@@ -153,6 +213,88 @@ def test_fiftyone_with_names_and_timestamps(tmp_path):
     assert first.rows() == [(0.0, 1.0, WAVING, 0.5), (0.5, 1.5, NODDING, 1.0)]
     assert first.notes == [f"{path}, video 'v1' names no fps: 30 frames a second are assumed"]
     assert (len(second), second.notes) == (0, [])
+
+
+def temporal(*items: tuple) -> dict:
+    """A field as FiftyOne stores it. items: (label, first frame, last frame, confidence or None)."""
+    found = [
+        {"_id": {"$oid": "0"}, "_cls": "TemporalDetection", "tags": [], "label": label, "support": [first, last]}
+        | ({} if confidence is None else {"confidence": confidence})
+        for label, first, last, confidence in items
+    ]
+    return {"_cls": "TemporalDetections", "detections": found}
+
+
+def sample(filepath: str, fps: float | None = 25.0, **fields) -> dict:
+    metadata = {"_cls": "VideoMetadata", "frame_rate": fps, "total_frame_count": 250, "duration": 10.04}
+    known = {"filepath": filepath, "tags": [], "_media_type": "video", "metadata": metadata if fps else None}
+    return {"_id": {"$oid": "1"}, **known, **fields}
+
+
+def fiftyone_export(folder: Path, *samples: dict) -> Path:
+    """The folder of a FiftyOneDataset."""
+    write(folder, "metadata.json", json.dumps({"name": "d", "media_type": "video", "sample_fields": []}))
+    write(folder, "frames.json", json.dumps({"frames": [{"frame_number": 1, "_sample_id": {"$oid": "1"}}]}))
+    write(folder, "data/v1.mp4", "")
+    return write(folder, "samples.json", json.dumps({"samples": samples})).parent
+
+
+def test_a_fiftyone_data_set(tmp_path):
+    said = {"ground_truth": temporal(("waving", 26, 50, None), ("nodding", 1, 25, None))}
+    folder = fiftyone_export(tmp_path, sample("data/v1.mp4", **said), sample("data/day2/v.2.mp4", ground_truth=None))
+    for path in (folder, folder / "samples.json"):
+        first, second = read_events(path)
+        assert (first.video_id, first.fps, first.duration, first.notes) == ("v1", 25.0, 10.04, [])
+        assert first.rows() == [(0.0, 1.0, NODDING, None), (1.0, 2.0, WAVING, None)]
+        assert (second.video_id, len(second), second.duration) == ("day2/v.2", 0, 10.04)
+        assert [item.duration for item in read_annotations(path)] == [10.04, 10.04]
+
+
+def test_a_fiftyone_data_set_with_predictions_and_without_rates(tmp_path):
+    """What people said is read, also where it comes last; the two things to know are one note each."""
+    fields = {
+        "predictions": temporal(("waving", 1, 10, 0.75)),
+        "event": {"_cls": "TemporalDetection", "label": "bowing head", "support": [1, 5]},
+        "boxes": {"_cls": "Detections", "detections": [{"label": "waving", "confidence": 0.5}]},
+    }
+    samples = [
+        sample("data/v1.mp4", None, **fields),
+        sample("data/v2.mp4", None, ground_truth=temporal(("nodding", 11, 20, None))),
+    ]
+    path = fiftyone_export(tmp_path, *samples) / "samples.json"
+    first, second = read_events(path, fps=10)
+    assert (len(first), second.rows()) == (0, [(1.0, 2.0, NODDING, None)])
+    assert first.notes + second.notes == [
+        f"{path}: its field 'ground_truth' is read, left out: event, predictions",
+        f"{path}: 1 of 2 videos have no frame_rate in their metadata: 10 frames a second are assumed",
+    ]
+    del samples[1]["ground_truth"]
+    assert read_events(fiftyone_export(tmp_path, *samples), fps=10)[0].rows() == [(0.0, 0.5, BOWING, None)]
+    del samples[0]["event"]
+    assert read_events(fiftyone_export(tmp_path, *samples), fps=10)[0].rows() == [(0.0, 1.0, WAVING, 0.75)]
+
+
+@pytest.mark.parametrize(
+    ("filepath", "video_id"),
+    [
+        ("data/v1.mp4", "v1"),
+        ("data\\day 1\\v1.mp4", "day 1/v1"),
+        ("day1/v1.avi", "day1/v1"),
+        ("/home/anna/data/v1.mp4", "v1"),
+        ("C:\\videos\\v1.mp4", "v1"),
+        ("s3://bucket/day1/v1.mp4", "v1"),
+        ("data/no suffix", "no suffix"),
+    ],
+)
+def test_how_videos_of_fiftyone_are_called(tmp_path, filepath, video_id):
+    said = temporal(("nodding", 1, 25, None))
+    assert read_events(fiftyone_export(tmp_path, sample(filepath, said=said)))[0].video_id == video_id
+
+
+def test_a_folder_of_others_may_have_a_video_called_samples(tmp_path):
+    for name in ("samples", "metadata"):
+        write_events(tmp_path, [Events(name, [[0, 1]], [NODDING])], "via")
+    assert [item.video_id for item in read_events(tmp_path)] == ["metadata", "samples"]
 
 
 def test_a_via_project_of_two_videos(tmp_path):
@@ -250,10 +392,47 @@ def test_predictions_and_annotations_are_events_too(tmp_path):
             '[{"start": 0, "end": 3}], "timelinelabels": ["nodding"]}}]}]}]',
             "frames 0 .. 3; frames count from 1",
         ),
+        (
+            "l.json",
+            '[{"annotator": 1, "annotation_id": 2, "video": "../v"}, {"data": {}}]',
+            "no annotations in this JSON",
+        ),
+        ("l.json", '[{"annotator": 1, "annotation_id": 2, "video": ".."}]', "no name for a file"),
+        ("l.json", '[{"annotator": 1, "annotation_id": 2, "video": [], "text": "no.mp4 here"}]', 'names no "video"'),
+        (
+            "l.json",
+            '[{"annotator": 1, "annotation_id": 2, "video": "v.mp4", "t": [{"ranges": 3, "timelinelabels": []}]}]',
+            "task 0, result 0: 'ranges' is not a list",
+        ),
+        (
+            "l.json",
+            '[{"annotator": 1, "annotation_id": 2, "video": "v.mp4", "t": [{"start": 2, "end": 1, "labels": [1]}]}]',
+            "task 0, result 0: time 2 s .. 1 s; expected 0 <= start <= end",
+        ),
+        (
+            "l.json",
+            '[{"annotator": 1, "annotation_id": 2, "video": "v.mp4", "t": [{"start": 0, "end": 1, "labels": ["x"]}]}]',
+            "unknown label 'x'",
+        ),
         ("f.json", '{"labels": {"v": [{"label": 3}]}}', "neither support nor timestamps"),
         ("f.json", '{"labels": {"v": 3}}', "'v' is not a list"),
         ("f.json", '{"labels": {"v": [{"label": [], "support": [1, 2]}]}}', "unknown label"),
         ("f.json", '{"labels": {"v": [{"label": "nodding", "timestamps": [2, 1]}]}}', "expected 0 <= start <= end"),
+        ("s.json", '{"samples": [{"filepath": "data/v.mp4"}]}', "no sample has a field of temporal detections"),
+        ("s.json", '{"samples": [{"filepath": "data/../../v.mp4"}]}', "sample 0: .* no name for a file"),
+        ("s.json", '{"samples": [{"filepath": null}]}', "filepath None names no file"),
+        ("s.json", '{"samples": [{"filepath": "/a/v.mp4"}, {"filepath": "/b/v.mp4"}]}', "'v' is in another sample too"),
+        ("s.json", '{"samples": [{"filepath": "v.mp4"}, 3]}', "no annotations in this JSON"),
+        (
+            "s.json",
+            '{"samples": [{"filepath": "v.mp4", "x": {"_cls": "TemporalDetections", "detections": [3]}}]}',
+            "sample 0, x: 'detections' is not a list of objects",
+        ),
+        (
+            "s.json",
+            '{"samples": [{"filepath": "v.mp4", "x": {"_cls": "TemporalDetection", "label": 9, "support": [0, 1]}}]}',
+            "sample 0, detection 0: frames 0 .. 1; frames count from 1",
+        ),
         ("p.json", '{"metadata": {"x": 3}, "view": {}, "file": {}}', "belongs to no view"),
         ("p.json", '{"metadata": {}, "view": {"1": {}, "2": {}}, "file": {}}', "names no file"),
         (

@@ -1,6 +1,7 @@
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -200,6 +201,82 @@ def test_other_settings_are_refused_on_resume(data, tmp_path):
         assert (tmp_path / "run" / "config.yaml").read_text() == before  # the refused settings leave no trace
     moved = replace(config, train=replace(config.train, workers=1))
     assert detection.train_detector(moved)["epoch"] == 1  # where and with how many hands does not matter
+
+
+def change_truth(data: Path, change) -> None:
+    """Write truth.json anew, after change(videos)."""
+    content = json.loads((data / "truth.json").read_text())
+    change(content["database"])
+    (data / "truth.json").write_text(json.dumps(content, indent=2))
+
+
+def change_array(data: Path, name: str) -> None:
+    values = np.load(data / "features" / f"{name}.npy")
+    np.save(data / "features" / f"{name}.npy", values + 1)
+
+
+def longer(videos: dict) -> None:
+    videos["v6"]["annotations"][0]["segment"][1] += 0.04
+
+
+def other_label(videos: dict) -> None:
+    videos["v0"]["annotations"][0]["label"] = MMA52.actions[5]
+
+
+def one_less(videos: dict) -> None:
+    del videos["v3"]
+
+
+OTHER_DATA = {
+    "annotations of data.train": [
+        lambda data: change_truth(data, other_label),
+        lambda data: change_truth(data, one_less),
+        lambda data: change_truth(data, lambda videos: videos["v1"].update(duration=9.0)),
+    ],
+    "annotations of data.val": [lambda data: change_truth(data, longer)],
+    "features of data.train": [lambda data: change_array(data, "v2")],
+    "features of data.val": [lambda data: change_array(data, "v7")],
+}
+
+
+def test_other_data_is_refused_on_resume(data, tmp_path):
+    """Each change in a copy of its own, found at the same place, as settings hold paths."""
+    here = tmp_path / "data"
+    config = config_of(shutil.copytree(data, here), tmp_path / "run", epochs=1)
+    detection.train_detector(config)
+    last = (tmp_path / "run" / "last.pt").read_bytes()
+    for what, changes in OTHER_DATA.items():
+        for change in changes:
+            change(here)
+            said = rf"last\.pt: was trained with other {what}; choose another output=DIR, or delete it"
+            with pytest.raises(InputError, match=said):
+                detection.train_detector(config)
+            shutil.rmtree(here)
+            shutil.copytree(data, here)
+    assert (tmp_path / "run" / "last.pt").read_bytes() == last
+    change_truth(here, lambda videos: None)  # the same, written otherwise
+    assert detection.train_detector(config)["epoch"] == 1
+
+
+def test_a_label_file_that_was_changed_is_refused_on_resume(data, tmp_path):
+    (tmp_path / "labels.txt").write_text("\n".join(MMA52.actions))
+    config = config_of(data, tmp_path / "run", epochs=1)
+    config = replace(config, data=replace(config.data, labels=str(tmp_path / "labels.txt")))
+    detection.train_detector(config)
+    (tmp_path / "labels.txt").write_text("\n".join([*MMA52.actions[:50], MMA52.actions[51], MMA52.actions[50]]))
+    with pytest.raises(InputError, match=r"last\.pt: was trained with other names of data\.labels"):
+        detection.train_detector(config)
+
+
+def test_a_last_checkpoint_that_knows_nothing_of_its_data_is_refused(data, tmp_path):
+    """As every one did before it was kept."""
+    config = config_of(data, tmp_path / "run", epochs=1)
+    detection.train_detector(config)
+    content = read_checkpoint(tmp_path / "run" / "last.pt")
+    del content["data"]
+    torch.save(content, tmp_path / "run" / "last.pt")
+    with pytest.raises(InputError, match=r"last\.pt: does not say on what data it was trained; choose another output"):
+        detection.train_detector(config)
 
 
 # --- losses that go wrong ---------------------------------------------------------------------------------------

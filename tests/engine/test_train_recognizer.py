@@ -114,6 +114,25 @@ def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, setti
     assert files[0] == files[1]
 
 
+@pytest.mark.parametrize("part", ["train", "val"])
+@pytest.mark.parametrize("windows", [False, True], ids=["clips", "windows"])
+def test_other_data_is_refused_on_resume(data, tmp_path, part, windows):
+    """A row of another class, in a list of clips or in annotations of long videos."""
+    name = "long.csv" if windows else "list.txt"
+    for which in ("train", "val"):
+        source = data / ("long.csv" if windows else f"{which}_list_videos.txt")
+        (tmp_path / f"{which}_{name}").write_text(source.read_text())
+    settings = [f"data.{which}={tmp_path}/{which}_{name}" for which in ("train", "val")] + ["train.epochs=1"]
+    settings += ["clips.window=1", "clips.videos=long", "loss.kind=sigmoid"] if windows else []
+    train_recognizer(config_of(data, tmp_path / "run", *settings))
+    path = tmp_path / f"{part}_{name}"
+    old, new = ("v0,0,20,0,", "v0,0,20,2,") if windows else (f"{part}0.mp4 0", f"{part}0.mp4 2")
+    path.write_text(path.read_text().replace(old, new))
+    what = f"{'annotations' if windows else 'clips'} of data.{part}"
+    with pytest.raises(InputError, match=rf"last\.pt: was trained with other {what}; choose another output=DIR"):
+        train_recognizer(config_of(data, tmp_path / "run", *settings))
+
+
 def test_windows_of_long_videos_with_several_actions(data, tmp_path):
     windows = ("clips.window=1", "clips.videos=long", "loss.kind=sigmoid", "data.train=long.csv", "data.val=long.csv")
     train_recognizer(config_of(data, tmp_path, *windows, "embedding=builtin", "train.epochs=8"))

@@ -163,7 +163,7 @@ def link_videos(videos: list[Events], place: str | Path) -> tuple[list[Events], 
 
 
 def _read_folder(folder: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Events]:
-    """A file that holds one video gives it the name that it has in the folder, without its suffix."""
+    """A file of a format of one file a video gives it the name that it has in the folder, without its suffix."""
     suffix, paths = _files_of_one_kind(folder)
     videos: dict[str, Events] = {}
     for path in paths:
@@ -171,7 +171,7 @@ def _read_folder(folder: Path, labels: LabelSet, fps: float, on_problem: OnProbl
             found = read_foreign(path, labels, fps, on_problem)
             if found is None:
                 raise InputError(path, "is of no format that is read from folders", "name this file alone")
-            if len(found) == 1 and suffix != ".csv":
+            if len(found) == 1 and kind_of(path) in PER_VIDEO_FORMATS:
                 found[0].video_id = path.relative_to(folder).as_posix()[: -len(suffix)]
             for events in found:
                 if events.video_id in videos:

@@ -466,6 +466,12 @@ def test_files_that_are_there_are_not_written_over(tmp_path):
         assert len(read_events(tmp_path / form)) == 1
 
 
+@pytest.mark.parametrize("form", ["labelstudio", "fiftyone"])
+def test_a_file_for_all_videos_names_them_in_a_folder_too(tmp_path, form):
+    write_events(tmp_path / "export.json", FOUND[1:], form)
+    assert [events.video_id for events in read_events(tmp_path)] == ["v2"]
+
+
 def test_folders_that_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no annotations in this folder; expected one file a video: \.eaf"):
         read_events(tmp_path)

@@ -92,8 +92,8 @@ class BrokenVideo(InputError):
 def probe(path: str | Path) -> VideoInfo:
     """Size, rate, rotation and the times of all shown frames; reads the packets, decodes one frame."""
     path = Path(path)
-    with _open(path) as container:
-        video = _video_stream(container, path)
+    with open_video(path) as container:
+        video = picture_track(container, path)
         timestamps, hidden, decoded_until = [], 0, None
         timed = container.format.name != "avi"  # has times of decoding only; with B frames those are others
         try:
@@ -111,7 +111,7 @@ def probe(path: str | Path) -> VideoInfo:
             pass  # cut off: the frames up to here count, `stream` will say how many
         time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
         promised = _promised_frames(video, hidden)
-    with _open(path) as container:
+    with open_video(path) as container:
         frame = _first_frame(container, path)
     frame_duration = 1 / float(rate) if rate else 0.04
     if None in timestamps:  # raw streams
@@ -134,20 +134,30 @@ def stream(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (frame index, (H, W, 3) uint8 RGB) in order, in bounded memory however slow the consumer is.
 
-    indices: ascending; only these are converted to RGB, and of the others only those decoded on which they depend (of
-    the MA-52 clips, with every fourth frame asked for, half). Default: all.
-    size: (height, width) of the upright picture to resize to inside the decoder, bilinear. Default: full size.
+    indices: as in `stored_frames`. size: (height, width) of the upright picture to resize to inside the decoder,
+    bilinear. Default: full size.
     Raises `BrokenVideo` after the last good frame if the file ends early. Reads with PyAV.
     """
     info = path if isinstance(path, VideoInfo) else probe(path)
+    for index, frame in stored_frames(info, indices):
+        yield index, _upright(frame, info.rotation, size)
+
+
+def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield (frame index, frame as it is stored: not turned, in its own size and colours) in order.
+
+    indices: ascending; only these are given, and of the others only those decoded on which they depend (of the MA-52
+    clips, with every fourth frame asked for, half). Default: all.
+    Raises `BrokenVideo` after the last good frame if the file ends early.
+    """
     wanted = None if indices is None else {int(i) for i in indices}
     last = info.num_frames - 1 if wanted is None else max(wanted, default=-1)
     if min(wanted or [0]) < 0 or last >= info.num_frames:
         wrong = last if last >= info.num_frames else min(wanted)
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
-    with _open(info.path) as container:
-        video = _video_stream(container, info.path)
+    with open_video(info.path) as container:
+        video = picture_track(container, info.path)
         video.thread_type = "AUTO"
         unwanted = _unwanted(info, wanted) if video.codec_context.name in SKIPPING else frozenset()
         for position, (frame, failed) in enumerate(_decode(container, video, unwanted)):
@@ -158,7 +168,7 @@ def stream(
             while shown < last and stamp >= info.timestamps[shown + 1]:
                 shown += 1
                 if wanted is None or shown in wanted:
-                    yield shown, _upright(frame, info.rotation, size)
+                    yield shown, frame
             if shown == last and (wanted is not None or info.expected_frames == info.num_frames):
                 return
     if shown < last or (wanted is None and info.expected_frames > info.num_frames):
@@ -173,8 +183,8 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
     if not info.timed or info.num_frames < WORTH_JUMPING * len(indices):
         return np.stack([frame for _, frame in stream(info, indices, size)])
     frames = []
-    with _open(info.path) as container:
-        video = _video_stream(container, info.path)
+    with open_video(info.path) as container:
+        video = picture_track(container, info.path)
         video.thread_type = "AUTO"
         for index in indices:
             stamp = int(info.timestamps[index])
@@ -189,7 +199,7 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
 
 def start_in_player(info: VideoInfo) -> float:
     """s that a player's clock shows at the first shown frame: it begins with the file, be it with sound only."""
-    with _open(info.path) as container:
+    with open_video(info.path) as container:
         begins = container.start_time
     if not info.timed or begins is None:
         return 0.0
@@ -267,7 +277,8 @@ def read_frames(
     return frames[np.searchsorted(unique, indices)]
 
 
-def _open(path: Path):
+def open_video(path: Path):
+    """The file as PyAV's container; `InputError` where it cannot be opened."""
     if not path.exists():
         raise InputError(path, "no such file")
     if path.is_dir():
@@ -283,7 +294,8 @@ def _open(path: Path):
         raise InputError(path, f"not a readable video ({error.strerror})", "is the file complete?") from None
 
 
-def _video_stream(container, path: Path):
+def picture_track(container, path: Path):
+    """The first video stream that is no cover picture; `InputError` where there is none."""
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
@@ -324,7 +336,7 @@ def _decode(container, video, unwanted: frozenset[int] = frozenset()) -> Iterato
 
 def _first_frame(container, path: Path) -> av.VideoFrame:
     try:
-        return next(_decode(container, _video_stream(container, path)))[0]
+        return next(_decode(container, picture_track(container, path)))[0]
     except StopIteration:
         raise InputError(path, "no frame could be decoded", "is the file complete?") from None
 

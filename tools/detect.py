@@ -1,6 +1,6 @@
 """Micro-actions in your own videos, of any length: predictions, timelines and a page in one folder.
 
-python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR [--overlay]
+python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR [--overlay] [--as-is]
 """
 
 import argparse
@@ -24,13 +24,18 @@ def main() -> int:
     )
     parser.add_argument("--out", required=True, metavar="DIR")
     parser.add_argument("--overlay", action="store_true", help="also write the videos with what was found in them")
+    parser.add_argument(
+        "--as-is",
+        action="store_true",
+        help="bring videos into the page as they are: those that browsers cannot play have no player",
+    )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     args = parser.parse_args()
 
     pipeline = load_pipeline(args.detector, args.recognizer, args.device)
     videos = find_videos(args.videos, args.out)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
-    page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos))
+    page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos), as_is=args.as_is)
     if args.overlay:
         write_overlays(Path(args.out) / "overlays", found, dict(videos), pipeline.labels)
     print(f"{sum(map(len, found))} detections in {len(found)} videos: open {page}")

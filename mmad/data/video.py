@@ -93,8 +93,8 @@ class BrokenVideo(InputError):
 def probe(path: str | Path) -> VideoInfo:
     """Size, rate, rotation and the times of all shown frames; reads the packets, decodes one frame."""
     path = Path(path)
-    with _open(path) as container:
-        video = _video_stream(container, path)
+    with open_video(path) as container:
+        video = picture_track(container, path)
         timestamps, hidden, decoded_until, frame = [], 0, None, None
         timed = container.format.name != "avi"  # has times of decoding only; with B frames those are others
         try:
@@ -136,13 +136,22 @@ def stream(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield (frame index, (H, W, 3) uint8 RGB) in order, in bounded memory however slow the consumer is.
 
-    indices: ascending; only these are converted to RGB, and of the others only those decoded on which they depend (of
-    the MA-52 clips, with every fourth frame asked for, half); what lies long before the first is jumped over. Default:
-    all.
-    size: (height, width) of the upright picture to resize to inside the decoder, bilinear. Default: full size.
+    indices: as in `stored_frames`. size: (height, width) of the upright picture to resize to inside the decoder,
+    bilinear. Default: full size.
     Raises `BrokenVideo` after the last good frame if the file ends early. Reads with PyAV.
     """
     info = path if isinstance(path, VideoInfo) else probe(path)
+    for index, frame in stored_frames(info, indices):
+        yield index, _upright(frame, info.rotation, size)
+
+
+def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Yield (frame index, frame as it is stored: not turned, in its own size and colours) in order.
+
+    indices: ascending; only these are given, and of the others only those decoded on which they depend (of the MA-52
+    clips, with every fourth frame asked for, half); what lies long before the first is jumped over. Default: all.
+    Raises `BrokenVideo` after the last good frame if the file ends early.
+    """
     wanted = None if indices is None else {int(i) for i in indices}
     last = info.num_frames - 1 if wanted is None else max(wanted, default=-1)
     if min(wanted or [0]) < 0 or last >= info.num_frames:
@@ -151,8 +160,8 @@ def stream(
     shown = -1  # index of the frame on screen
     begin = min(wanted or [0]) - RUN_UP  # where decoding has to begin
     jumps = info.timed and begin > 0 and _lands_before(info, begin)
-    with _open(info.path) as container:
-        video = _video_stream(container, info.path)
+    with open_video(info.path) as container:
+        video = picture_track(container, info.path)
         video.thread_type = "AUTO"
         unwanted = _unwanted(info, wanted) if video.codec_context.name in SKIPPING else frozenset()
         if jumps:
@@ -165,7 +174,7 @@ def stream(
             while shown < last and stamp >= info.timestamps[shown + 1]:
                 shown += 1
                 if wanted is None or shown in wanted:
-                    yield shown, _upright(frame, info.rotation, size)
+                    yield shown, frame
             if shown == last and (wanted is not None or info.expected_frames == info.num_frames):
                 return
     if shown < last or (wanted is None and info.expected_frames > info.num_frames):
@@ -180,8 +189,8 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
     if not info.timed or info.num_frames < WORTH_JUMPING * len(indices):
         return np.stack([frame for _, frame in stream(info, indices, size)])
     frames = []
-    with _open(info.path) as container:
-        video = _video_stream(container, info.path)
+    with open_video(info.path) as container:
+        video = picture_track(container, info.path)
         video.thread_type = "AUTO"
         for index in indices:
             stamp = int(info.timestamps[index])
@@ -196,7 +205,7 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
 
 def start_in_player(info: VideoInfo) -> float:
     """s that a player's clock shows at the first shown frame: it begins with the file, be it with sound only."""
-    with _open(info.path) as container:
+    with open_video(info.path) as container:
         begins = container.start_time
     if not info.timed or begins is None:
         return 0.0
@@ -274,7 +283,8 @@ def read_frames(
     return frames[np.searchsorted(unique, indices)]
 
 
-def _open(path: Path):
+def open_video(path: Path):
+    """The file as PyAV's container; `InputError` where it cannot be opened."""
     if not path.exists():
         raise InputError(path, "no such file")
     if path.is_dir():
@@ -290,7 +300,8 @@ def _open(path: Path):
         raise InputError(path, f"not a readable video ({error.strerror})", "is the file complete?") from None
 
 
-def _video_stream(container, path: Path):
+def picture_track(container, path: Path):
+    """The first video stream that is no cover picture; `InputError` where there is none."""
     streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     if not streams:
         kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
@@ -300,8 +311,8 @@ def _video_stream(container, path: Path):
 
 def _lands_before(info: VideoInfo, index: int) -> bool:
     """Whether a jump to this frame lands at it or before it: not in every kind of file."""
-    with _open(info.path) as container, contextlib.suppress(av.error.FFmpegError):
-        video = _video_stream(container, info.path)
+    with open_video(info.path) as container, contextlib.suppress(av.error.FFmpegError):
+        video = picture_track(container, info.path)
         container.seek(int(info.timestamps[index]), stream=video)
         first = next(_decode(container, video), None)
         return first is not None and first[0].pts is not None and first[0].pts <= info.timestamps[index]

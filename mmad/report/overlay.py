@@ -5,7 +5,6 @@ The picture keeps its frames and their times; the strip stands below it, so that
 
 import contextlib
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,20 +12,17 @@ import matplotlib
 import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw, ImageFont
-from tqdm import tqdm
 
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
-from mmad.files import atomic_path, path_for_id, refuse_same_file
+from mmad.files import path_for_id, refuse_same_file
 from mmad.labels import LabelSet
 from mmad.records import Detections
+from mmad.report.mp4 import BT601, encode
 from mmad.report.pictures import best, part_colour
 
 SECONDS_A_DETECTION = 2.0  # as many are shown; people do a micro-action every 3 s in MMA-52
 BACKGROUND = (32, 32, 32)
 LINE = (255, 255, 255)  # where the video is
-BT601 = 6  # FFmpeg's number of the colour space that RGB is encoded in; players guess another from the size
-# FFmpeg encodes sound with a run-up of up to 2048 samples before the first that is heard.
-RUN_UP = 0.1  # s
 
 
 def write_overlays(out: str | Path, found: list[Detections], videos: dict[str, Path], labels: LabelSet) -> None:
@@ -44,7 +40,7 @@ def write_overlay(
     most: int | None = None,
     min_score: float = 0.0,
 ) -> None:
-    """Write an H.264 mp4 file: the frames of `video` at their times, upright, with its AAC sound if it has any.
+    """Write an H.264 mp4 file: the frames of `video` at their times, upright, with its sound.
 
     most: best detections that are shown; by default one for every two seconds. min_score: what scores less is not
     shown. Of a video that breaks off, what can be read is written, then `BrokenVideo` raised.
@@ -52,23 +48,14 @@ def write_overlay(
     info = video if isinstance(video, VideoInfo) else probe(video)
     chosen = best(detections, int(np.ceil(info.duration / SECONDS_A_DETECTION)) if most is None else most, min_score)
     refuse_same_file(path, info.path)
-    broken = None
-    with atomic_path(path) as temporary:
-        try:
-            _encode(temporary, info, _drawn(info, chosen, labels))
-        except BrokenVideo as error:
-            if not error.read:
-                raise
-            broken = error  # the frames before the break are a whole file
-    if broken:
-        raise broken
+    encode(path, info, _drawn(info, chosen, labels))
 
 
 # --- the picture ----------------------------------------------------------------------------------------------------
 
 
-def _drawn(info: VideoInfo, chosen: Detections, labels: LabelSet) -> Iterator[tuple[int, np.ndarray]]:
-    """(frame index, (H', W', 3) uint8) of all frames; H.264 wants an even height and width."""
+def _drawn(info: VideoInfo, chosen: Detections, labels: LabelSet) -> Iterator[tuple[int, av.VideoFrame]]:
+    """(frame index, RGB picture) of all frames; H.264 wants an even height and width."""
     width = info.width + info.width % 2
     strip = draw_strip(chosen, info.duration, labels, width, max(info.height // 40, 6))
     strip = np.pad(strip, ((0, (info.height + len(strip)) % 2), (0, 0), (0, 0)), mode="edge")
@@ -87,7 +74,9 @@ def _drawn(info: VideoInfo, chosen: Detections, labels: LabelSet) -> Iterator[tu
         canvas[info.height :] = strip
         at = round(time / info.duration * (width - 1))
         canvas[info.height :, max(at - width // 500, 0) : at + width // 500 + 1] = LINE
-        yield index, canvas
+        picture = av.VideoFrame.from_ndarray(canvas, format="rgb24")
+        picture.colorspace = BT601
+        yield index, picture
 
 
 def draw_strip(chosen: Detections, duration: float, labels: LabelSet, width: int, lane: int) -> np.ndarray:
@@ -144,76 +133,3 @@ def _font(chosen: Detections, labels: LabelSet, info: VideoInfo) -> ImageFont.Fr
 
 def _rgb(part: int) -> np.ndarray:
     return 255 * np.array(to_rgb(part_colour(part)))
-
-
-# --- the file -------------------------------------------------------------------------------------------------------
-
-
-def _encode(path: Path, info: VideoInfo, frames: Iterator[tuple[int, np.ndarray]]) -> None:
-    """Write an mp4 file. When `frames` raises, what came before is a whole file.
-
-    Times count from the first shown frame, in the unit of the source, whose rate may vary.
-    """
-    tick = Fraction(info.time_base).limit_denominator(1_000_000_000)
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container, _sound(info) as sound:
-        rate = Fraction(info.fps).limit_denominator(1001)
-        video = container.add_stream("libx264", rate=rate, options={"crf": "20", "preset": "veryfast"})
-        video.pix_fmt = "yuv420p"
-        video.codec_context.time_base = tick
-        video.codec_context.colorspace = BT601
-        copy = container.add_stream_from_template(sound.track) if sound else None
-        last = -1
-        with tqdm(total=info.num_frames, unit="frame", desc=info.path.name, leave=False, disable=None) as bar:
-            try:
-                for index, picture in frames:
-                    if last < 0:
-                        video.height, video.width = picture.shape[:2]
-                    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                    last = max(int(info.timestamps[index] - info.timestamps[0]), last + 1)  # damaged files repeat times
-                    frame.pts, frame.time_base = last, tick
-                    if sound:
-                        container.mux(sound.until(float(last * tick), copy))
-                    container.mux(video.encode(frame))
-                    bar.update()
-            finally:
-                if last >= 0:
-                    container.mux(video.encode(None))
-
-
-class _Sound:
-    """The packets of a sound track, handed out as the picture goes on: neither waits in memory for the other."""
-
-    def __init__(self, container, track, start: float):
-        self.track = track
-        self.packets = _timed(container, track, start)
-        self.next = next(self.packets, None)
-
-    def until(self, seconds: float, copy) -> Iterator[av.Packet]:
-        """The packets up to this time after the first shown frame, for the stream `copy`."""
-        while self.next and self.next[0] <= seconds:
-            packet = self.next[1]
-            packet.stream = copy
-            yield packet
-            self.next = next(self.packets, None)
-
-
-def _timed(container, track, start: float) -> Iterator[tuple[float, av.Packet]]:
-    """(s, packet) of a track, counted from `start` on, in s; what is over before is left out."""
-    offset = round(start / track.time_base)
-    with contextlib.suppress(av.error.FFmpegError):  # a file that is cut off
-        for packet in container.demux(track):
-            if packet.pts is None or packet.dts is None:
-                continue
-            packet.pts, packet.dts = packet.pts - offset, packet.dts - offset
-            time = float(packet.pts * track.time_base)
-            if time > -RUN_UP:
-                yield time, packet
-
-
-@contextlib.contextmanager
-def _sound(info: VideoInfo) -> Iterator[_Sound | None]:
-    """The first AAC track of the file, None where it has none: others do not play everywhere inside an mp4 file."""
-    start = float(info.timestamps[0]) * info.time_base if info.timed else 0.0
-    with av.open(str(info.path)) as container:
-        tracks = [track for track in container.streams.audio if track.codec_context.name == "aac"]
-        yield _Sound(container, tracks[0], start) if tracks else None

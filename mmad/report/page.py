@@ -4,8 +4,6 @@
 """
 
 import json
-import os
-import shutil
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -13,13 +11,14 @@ from urllib.parse import quote
 import numpy as np
 
 from mmad.data.clips import segment_frames
-from mmad.data.video import VideoInfo, glance, probe, start_in_player
+from mmad.data.video import VideoInfo, glance, probe
 from mmad.errors import InputError
-from mmad.files import atomic_path, path_for_id, write_text
+from mmad.files import path_for_id, write_text
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.metrics.diagnosis import Diagnosis, diagnose, in_percent
 from mmad.records import Annotation, Detections
+from mmad.report.media import bring_media
 from mmad.report.timeline import draw_timeline, part_colour
 
 ASSETS = Path(__file__).parent / "assets"
@@ -42,11 +41,13 @@ def write_report(
     labels: LabelSet,
     truth: dict[str, Annotation] | None = None,
     videos: dict[str, Path] | None = None,
+    as_is: bool = False,
 ) -> Path:
     """report.html, report/ and timelines/ID.png in the folder `out`. Returns the path of report.html.
 
     durations: s, by video id. truth: what is known to be true, by video id. videos: the files, which are brought into
-    the folder so that it can be moved or sent whole.
+    the folder so that it can be moved or sent whole. as_is: whether also those come as they are that browsers cannot
+    play; by default they are converted.
     """
     out, truth, videos = Path(out), truth or {}, videos or {}
     for name in ("page.css", "viewer.js", "index.js"):
@@ -57,10 +58,12 @@ def write_report(
         frames = key_frames(info) if info else None
         picture = path_for_id(out / "timelines", name, ".png")
         draw_timeline(picture, item, durations[name], labels, truth.get(name), frames)
-        media = bring_media(videos[name], out / "report" / "media", name) if name in videos else None
+        media, shift = None, 0.0
+        if name in videos:
+            media, shift = bring_media(videos[name], info, out / "report" / "media", name, as_is)
         page = path_for_id(out / "report", name, ".html")
         to_top = "../" * (1 + name.count("/"))
-        shift, frame = (start_in_player(info), info.frame_duration) if info else (0.0, 0.04)
+        frame = info.frame_duration if info else 0.04
         write_text(page, viewer_page(item, durations[name], labels, truth.get(name), media, to_top, shift, frame))
     write_text(out / "report.html", index_page(found, durations, labels, truth))
     return out / "report.html"
@@ -79,21 +82,6 @@ def key_frames(info: VideoInfo, count: int = 8, height: int = 216) -> np.ndarray
         return glance(info, segment_frames(info.num_frames, count), (height, round(info.width * height / info.height)))
     except InputError:
         return None
-
-
-def bring_media(video: Path, folder: Path, video_id: str) -> str:
-    """The video inside the folder, as a link where the file system can (no second copy of an hour of video), else as a
-    copy. Returns its path from the report's folder."""
-    target = path_for_id(folder, video_id, video.suffix.lower())
-    if not (target.exists() and target.samefile(video)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        try:
-            os.link(video.resolve(), target)
-        except OSError:
-            with atomic_path(target) as temporary:
-                shutil.copyfile(video, temporary)
-    return f"{folder.name}/{video_id}{target.suffix}"
 
 
 def viewer_page(

@@ -1,3 +1,4 @@
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,6 +47,20 @@ def test_the_folder_holds_the_video(tmp_path):
     assert media.read_bytes() == b"a video" and not media.is_symlink()
     page = (tmp_path / "out" / "report" / "day 1" / "v.html").read_text()
     assert 'src="../../report/media/day%201/v.mp4"' in page
+
+
+@pytest.mark.parametrize(("as_is", "name"), [(False, "v.converted.mp4"), (True, "v.avi")])
+def test_the_page_plays_a_copy_unless_told_otherwise(tmp_path, as_is, name):
+    with av.open(str(tmp_path / "v.avi"), "w") as container:
+        video = container.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuvj420p"
+        for _ in range(5):
+            container.mux(video.encode(av.VideoFrame(64, 48, "yuvj420p")))
+        container.mux(video.encode(None))
+    found = Detections("v", [[0.05, 0.1]], [9], [0.5])
+    write_report(tmp_path / "out", [found], {"v": 0.2}, MMA52, videos={"v": tmp_path / "v.avi"}, as_is=as_is)
+    assert [path.name for path in (tmp_path / "out" / "report" / "media").iterdir()] == [name]
+    assert f'src="../report/media/{name}"' in (tmp_path / "out" / "report" / "v.html").read_text()
 
 
 def test_key_frames_stand_over_the_timeline(tmp_path):

@@ -1,13 +1,16 @@
 """The pages in a real browser: headless Chromium, driven through playwright. Skipped where either is not there."""
 
+import io
 import json
 import os
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
-from made_videos import write_video
+from made_videos import index_of, picture, write_video
+from PIL import Image
 
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
@@ -102,6 +105,13 @@ def point_on(page, lane: int, seconds: float, duration: float = 4.0) -> dict:
 
 def rows_of(page) -> list[list[str]]:
     return page.eval_on_selector_all("#rows tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))")
+
+
+def shown_index(page) -> int:
+    """What the picture that the player shows says; see `made_videos`. A canvas may not look into a file's pictures."""
+    page.evaluate("document.getElementById('player').controls = false")
+    with Image.open(io.BytesIO(page.locator("#player").screenshot())) as screenshot:
+        return index_of(np.asarray(screenshot.convert("RGB")))
 
 
 def test_the_playhead_follows_the_video(viewer):
@@ -336,6 +346,29 @@ def test_a_video_that_cannot_be_played_says_so(open_page, tmp_path):
     page.wait_for_selector("#unplayable:not([hidden])")
     page.click("#rows tr")
     assert playhead(page) == pytest.approx(0.5)  # the timeline works without it
+
+
+def test_a_video_of_a_kind_that_browsers_do_not_play_is_converted(open_page, tmp_path):
+    """Motion JPEG in an AVI file: the page plays a copy, and jumps to frames that the browser itself then shows."""
+    with av.open(str(tmp_path / "v.avi"), "w") as container:
+        video = container.add_stream("mjpeg", rate=25)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuvj420p"
+        for index in range(75):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(index, (96, 64)), format="rgb24")))
+        container.mux(video.encode(None))
+    found = Detections("v", [[1.0, 2.0]], [NOD], [0.5])
+    write_report(tmp_path / "out", [found], {"v": 3.0}, MMA52, videos={"v": tmp_path / "v.avi"})
+    page = open_page(tmp_path / "out" / "report" / "v.html")
+    page.wait_for_function("document.getElementById('player').readyState >= 2")
+    assert page.is_hidden("#unplayable")
+    for frame in (60, 7, 31):
+        page.evaluate("at => { document.getElementById('player').currentTime = at; }", (frame + 0.5) / 25)
+        page.wait_for_function("!document.getElementById('player').seeking")
+        assert shown_index(page) == frame
+    page.keyboard.press("Space")
+    page.wait_for_function("document.getElementById('player').currentTime > 1.8")
+    page.keyboard.press("Space")
+    assert playhead(page) == pytest.approx(player_at(page), abs=0.1) and shown_index(page) >= 45
 
 
 @pytest.mark.parametrize("width", [400, 900, 1600])

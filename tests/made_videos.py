@@ -40,17 +40,21 @@ def write_video(
     audio: bool = False,
     first: int = 0,
     between: int = 2,
+    aspect: Fraction | None = None,
 ) -> Path:
-    """An mp4 file with a key frame every ten frames.
+    """A file with a key frame every ten frames.
 
     times: s of each frame, for a variable rate. first: what frame 0 says. between: B frames in a row, which are
-    stored after the frame that they precede; 0 stores all frames in the order in which they are shown.
+    stored after the frame that they precede; 0 stores all frames in the order in which they are shown. aspect: width by
+    height of a pixel.
     """
     options = {"crf": "10", "x264-params": f"keyint=10:scenecut=0:b-adapt=0:bframes={between}"}
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=Fraction(fps), options=options)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
+        if aspect:
+            video.codec_context.sample_aspect_ratio = aspect
         video.codec_context.time_base = Fraction(1, TICKS)
         sound = container.add_stream("aac", rate=16_000, layout="mono") if audio else None
         for index in range(frames):

@@ -20,7 +20,21 @@ from mmad.files import check_id, read_json, read_lines, read_table, write_json
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 
-VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".mts")
+VIDEO_SUFFIXES = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".avi",
+    ".mkv",
+    ".webm",
+    ".mpg",
+    ".mpeg",
+    ".wmv",
+    ".mts",
+    ".m2ts",
+    ".ts",
+    ".3gp",
+)
 FOREIGN_SUFFIXES = (".eaf", ".vtt", ".txt", ".tsv")  # of files that hold no annotations of a form read here
 OnProblem = Callable[[InputError], None]
 

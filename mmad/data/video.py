@@ -22,12 +22,17 @@ BT709 = 1  # FFmpeg's number of the colour space of HD video
 READERS = ("auto", "pyav", "decord")
 WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
 RUN_UP = 300  # frames that are decoded before the first wanted one after a jump
+SEAM = 1.0  # s by which times jump back where two files were joined
+NEARLY_SQUARE = (
+    0.02  # pixels whose width is that close to their height count as square: such files are made by rounding
+)
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What `probe` found. width, height: of the upright picture. rotation: degrees counter-clockwise in the metadata.
+    """What `probe` found. width, height: of the upright picture with square pixels. rotation: degrees counter-clockwise
+    in the metadata. square: whether the pixels are stored so; those of some camcorders are not.
 
     timestamps: (num_frames,) presentation times of the shown frames in units of `time_base` seconds, ascending.
     expected_frames: what the file's own index promises, more than num_frames where the file is cut off.
@@ -39,6 +44,7 @@ class VideoInfo:
     width: int
     height: int
     rotation: int
+    square: bool
     timestamps: np.ndarray
     time_base: float
     frame_duration: float
@@ -87,7 +93,9 @@ class BrokenVideo(InputError):
     def __init__(self, path: Path, read: int, expected: int, seconds: float):
         self.read, self.expected, self.seconds = read, expected, seconds
         problem = f"broken or cut off: {read} of {expected} frames could be read, up to {seconds:.2f} s"
-        super().__init__(path, problem, "copy the file again; what was read is kept")
+        super().__init__(
+            path, problem, "copy the file again, or give files that were joined one by one; what was read is kept"
+        )
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -95,14 +103,17 @@ def probe(path: str | Path) -> VideoInfo:
     path = Path(path)
     with open_video(path) as container:
         video = picture_track(container, path)
-        timestamps, hidden, decoded_until, frame = [], 0, None, None
+        timestamps, hidden, lost, decoded_until, frame = [], 0, 0, None, None
+        time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
         timed = container.format.name != "avi"  # has times of decoding only; with B frames those are others
         try:
-            for packet in container.demux(video):
-                if packet.is_corrupt:  # the file ends inside it
-                    break
+            for packet in whole_packets(container, video):
                 frame = frame or _first_frame(packet)
                 if not packet.size:
+                    continue
+                back = None not in (packet.dts, decoded_until) and packet.dts < decoded_until - SEAM / time_base
+                if back or lost:
+                    lost += 1
                     continue
                 decoded_until = packet.dts
                 if packet.is_discard:
@@ -111,7 +122,7 @@ def probe(path: str | Path) -> VideoInfo:
                     timestamps.append(packet.pts if timed else packet.dts)
         except av.error.FFmpegError:
             pass  # cut off: the frames up to here count, `stream` will say how many
-        time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
+        aspect = float(video.sample_aspect_ratio or 1)
         promised = _promised_frames(video, hidden)
     if frame is None:
         raise InputError(path, "no frame could be decoded", "is the file complete?")
@@ -125,10 +136,11 @@ def probe(path: str | Path) -> VideoInfo:
         frame_duration = float(np.median(np.diff(stamps))) * time_base or frame_duration
     if promised > len(stamps) and decoded_until is not None:
         stamps = _without_gaps(stamps, decoded_until, 1.5 * frame_duration / time_base)
-    rotation = round(frame.rotation / 90) * 90 % 360
-    width, height = (frame.height, frame.width) if rotation % 180 else (frame.width, frame.height)
-    expected = max(len(stamps), promised)
-    return VideoInfo(path, width, height, rotation, stamps, time_base, frame_duration, expected, hidden, timed)
+    rotation, square = round(frame.rotation / 90) * 90 % 360, abs(aspect - 1) < NEARLY_SQUARE
+    size = (frame.width if square else round(frame.width * aspect), frame.height)
+    width, height = size[::-1] if rotation % 180 else size
+    expected = max(len(stamps) + lost, promised)
+    return VideoInfo(path, width, height, rotation, square, stamps, time_base, frame_duration, expected, hidden, timed)
 
 
 def stream(
@@ -142,7 +154,7 @@ def stream(
     """
     info = path if isinstance(path, VideoInfo) else probe(path)
     for index, frame in stored_frames(info, indices):
-        yield index, _upright(frame, info.rotation, size)
+        yield index, _upright(frame, info, size)
 
 
 def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iterator[tuple[int, av.VideoFrame]]:
@@ -199,7 +211,7 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
             frame = next(shown, None)
             if frame is None:
                 raise InputError(info.path, f"frame {index} cannot be read")
-            frames.append(_upright(frame, info.rotation, size))
+            frames.append(_upright(frame, info, size))
     return np.stack(frames)
 
 
@@ -210,6 +222,17 @@ def start_in_player(info: VideoInfo) -> float:
     if not info.timed or begins is None:
         return 0.0
     return max(float(info.timestamps[0]) * info.time_base - begins / 1e6, 0.0)
+
+
+def whole_packets(container, track) -> Iterator[av.Packet]:
+    """The packets of a track and the empty one behind them, without a last one inside which the file ends."""
+    held = None
+    for packet in container.demux(track):
+        if held is not None and packet.size:
+            yield held  # the file goes on behind it: it is damaged, or the seam of two files
+        held = packet if packet.is_corrupt else None
+        if held is None:
+            yield packet
 
 
 def _promised_frames(video, hidden: int) -> int:
@@ -247,6 +270,8 @@ def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
         return "pyav", "the file is cut off"
     if not info.timed:
         return "pyav", "the file has no times of presentation"
+    if not info.square:
+        return "pyav", "its pixels are not square"
     count = _decord_length(info.path)
     if count != info.num_frames:
         return "pyav", f"decord counts {count} frames of {info.num_frames}"
@@ -334,9 +359,7 @@ def _decode(container, video, unwanted: frozenset[int] = frozenset()) -> Iterato
     unwanted: timestamps of frames that are left out where no other frame is built on them (most B frames).
     """
     try:
-        for packet in container.demux(video):
-            if packet.is_corrupt:  # the file ends inside it
-                break
+        for packet in whole_packets(container, video):
             if unwanted:
                 video.codec_context.skip_frame = "NONREF" if packet.pts in unwanted else "DEFAULT"
             for frame in packet.decode():
@@ -357,13 +380,14 @@ def _first_frame(packet: av.Packet) -> av.VideoFrame | None:
     return None
 
 
-def _upright(frame: av.VideoFrame, rotation: int, size: tuple[int, int] | None) -> np.ndarray:
-    height, width = (None, None) if size is None else size if rotation % 180 == 0 else size[::-1]
+def _upright(frame: av.VideoFrame, info: VideoInfo, size: tuple[int, int] | None) -> np.ndarray:
+    size = size or (None if info.square else (info.height, info.width))
+    height, width = (None, None) if size is None else size if info.rotation % 180 == 0 else size[::-1]
     # PyAV before 17 converts HD colours (BT.709) as if they were SD ones unless it is told.
     colours = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"} if frame.colorspace == BT709 else {}
     frame = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR", **colours)
     picture = frame.to_ndarray()
-    return np.ascontiguousarray(np.rot90(picture, rotation // 90)) if rotation else picture
+    return np.ascontiguousarray(np.rot90(picture, info.rotation // 90)) if info.rotation else picture
 
 
 def _open_decord(path: Path, size: tuple[int, int] | None = None):

@@ -32,12 +32,11 @@ TURNED = {  # rotation in degrees counter-clockwise -> FFmpeg's filters
 
 @dataclass(frozen=True)
 class Kind:
-    """What a file says it holds, in FFmpeg's words. aspect: width by height of a pixel."""
+    """What a file says it holds, in FFmpeg's words."""
 
     container: str
     picture: str
     pixels: str
-    aspect: Fraction
     sounds: tuple[str, ...]
 
 
@@ -70,7 +69,6 @@ def kind_of(path: Path) -> Kind:
             container.format.name,
             codec.codec.canonical_name,
             codec.pix_fmt or "",
-            track.sample_aspect_ratio or Fraction(1),
             tuple(sounds),
         )
 
@@ -100,7 +98,7 @@ def _convert(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
     try:
         if not _copied(copy, info, kind, problem):
             print(f"{info.path}: converted for the page, browsers do not play {problem}", flush=True)
-            _encode_readable(copy, info, kind)
+            _encode_readable(copy, info)
         os.utime(copy, ns=(changed, changed))
     except (av.error.FFmpegError, ValueError, OSError) as error:
         warn(f"{info.path}: not converted for the page ({error})")
@@ -121,19 +119,19 @@ def _copied(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
     return True
 
 
-def _encode_readable(copy: Path, info: VideoInfo, kind: Kind) -> None:
+def _encode_readable(copy: Path, info: VideoInfo) -> None:
     try:
-        encode(copy, info, upright_frames(info, kind))
+        encode(copy, info, upright_frames(info))
     except BrokenVideo as error:
         if not error.read:
             raise
 
 
-def upright_frames(info: VideoInfo, kind: Kind) -> Iterator[tuple[int, av.VideoFrame]]:
+def upright_frames(info: VideoInfo) -> Iterator[tuple[int, av.VideoFrame]]:
     """(frame index, picture) of all frames: upright, square pixels, at most `SHORTER_SIDE`, for H.264."""
     width, height = (info.width, info.height) if info.rotation % 180 == 0 else (info.height, info.width)
-    shrunk = min(SHORTER_SIDE / min(width * kind.aspect, height), 1)
-    width, height = (2 * max(round(side * shrunk / 2), 1) for side in (width * kind.aspect, height))
+    shrunk = min(SHORTER_SIDE / min(width, height), 1)
+    width, height = (2 * max(round(side * shrunk / 2), 1) for side in (width, height))
     graph = None
     for index, frame in stored_frames(info):
         if graph is None:

@@ -9,7 +9,7 @@ import av
 from av.video.frame import PictureType
 from tqdm import tqdm
 
-from mmad.data.video import BrokenVideo, VideoInfo, open_video, picture_track
+from mmad.data.video import BrokenVideo, VideoInfo, open_video, picture_track, whole_packets
 from mmad.files import atomic_path
 
 BT601 = 6  # FFmpeg's number of the colour space that RGB is encoded in
@@ -78,7 +78,7 @@ def copy_packets(path: str | Path, info: VideoInfo) -> None:
         track = picture_track(source, info.path)
         copy = target.add_stream_from_template(track)
         with _sound_for(target, info) as sound:
-            for packet in _timed(packet for packet in source.demux(track) if packet.size):
+            for packet in _timed(packet for packet in whole_packets(source, track) if packet.size):
                 packet.pts, packet.dts = packet.pts - int(info.timestamps[0]), packet.dts - int(info.timestamps[0])
                 target.mux(sound.until(float(packet.pts * packet.time_base)))
                 packet.stream = copy
@@ -86,12 +86,10 @@ def copy_packets(path: str | Path, info: VideoInfo) -> None:
 
 
 def _timed(packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
-    """The packets up to the first damaged one, all with times of decoding: those before the first that has such a time
-    (in Matroska) are a tick apart."""
+    """The packets, all with times of decoding: those before the first that has such a time (in Matroska) are a tick
+    apart."""
     held = []
     for number, packet in enumerate(packets):
-        if packet.is_corrupt:  # the file ends inside it
-            break
         if number == 0 and not packet.is_keyframe:
             raise ValueError("does not begin with a whole picture")
         held.append(packet)

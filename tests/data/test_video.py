@@ -240,6 +240,21 @@ def test_resizing_in_the_decoder(tmp_path, reader, upright):
 # --- rotation ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("upright", [False, True])
+def test_pixels_that_are_not_square_are_made_so(tmp_path, upright):
+    path = write_video(tmp_path / "a.mp4", 12, size=(72, 48), aspect=Fraction(4, 3))
+    path = turned(tmp_path / "b.mp4", path, CLOCKWISE) if upright else path
+    info = probe(path)
+    width, height = (48, 96) if upright else (96, 48)
+    assert (info.width, info.height, info.square) == (width, height, False)
+    frames = read_frames(info, [3, 7])
+    assert frames.shape == (2, height, width, 3)
+    assert said(np.rot90(frames, axes=(1, 2)) if upright else frames) == [3, 7]
+    assert read_frames(info, [3], size=(30, 20)).shape == (1, 30, 20, 3)
+    assert glance(info, [3]).shape == (1, height, width, 3)
+    assert probe(write_video(tmp_path / "c.mp4", 2, aspect=Fraction(100, 101))).square
+
+
 def test_rotation_is_applied(tmp_path):
     plain = write_video(tmp_path / "a.mp4", 12)
     stored = read_frames(plain, range(12), "pyav")
@@ -343,6 +358,26 @@ def test_a_cut_between_b_frames_moves_no_frame(tmp_path):
     read, error = until_broken(path)
     assert [index_of(frame) for _, frame in read] == [index for index, _ in read] == list(range(error.read))
     assert error.read >= 10
+
+
+def test_a_recording_stored_in_parts_is_read_over_the_seam(tmp_path):
+    """FFmpeg takes the packet at the seam for a damaged one."""
+    first = write_video(tmp_path / "a.ts", 40, between=0).read_bytes()
+    times = [1.6 + i / 25 for i in range(40)]
+    path = write_video(tmp_path / "b.ts", 40, times=times, first=40, between=0)
+    path.write_bytes(first + path.read_bytes())
+    info = probe(path)
+    assert (info.num_frames, info.expected_frames, info.duration) == (80, 80, pytest.approx(3.2))
+    assert said(frame for _, frame in stream(info)) == list(range(80))
+
+
+def test_of_joined_files_the_first_is_read_and_the_rest_missed(tmp_path):
+    path = write_video(tmp_path / "b.ts", 60, first=40)
+    path.write_bytes(write_video(tmp_path / "a.ts", 40).read_bytes() + path.read_bytes())
+    read, error = until_broken(path)
+    assert [(index, index_of(frame)) for index, frame in read] == [(i, i) for i in range(40)]
+    assert (error.read, error.expected) == (40, 100)
+    assert "or give files that were joined one by one" in str(error)
 
 
 def test_a_damaged_packet_ends_the_video_there(tmp_path):

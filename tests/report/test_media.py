@@ -187,7 +187,7 @@ def test_what_all_browsers_play_is_linked(tmp_path, capsys, name, codec, sound):
     ],
 )
 def test_what_browsers_play(container, picture, pixels, sounds, suffix, problem):
-    kind = media.Kind(container, picture, pixels, Fraction(1), sounds)
+    kind = media.Kind(container, picture, pixels, sounds)
     assert media.unplayed(kind, suffix) == problem
 
 

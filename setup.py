@@ -28,7 +28,7 @@ setup(
         "einops>=0.8",
         "pyyaml>=6",
         "tensorboard>=2.16",
-        "av>=16",
+        "av>=17",
         f"decord>=0.6; {DECORD_HAS_WHEELS}",
         "tqdm>=4.66",
         "matplotlib>=3.8",

@@ -18,14 +18,11 @@ import numpy as np
 
 from mmad.errors import InputError
 
-BT709 = 1  # FFmpeg's number of the colour space of HD video
 READERS = ("auto", "pyav", "decord")
 WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
 RUN_UP = 300  # frames that are decoded before the first wanted one after a jump
 SEAM = 1.0  # s by which times jump back where two files were joined
-NEARLY_SQUARE = (
-    0.02  # pixels whose width is that close to their height count as square: such files are made by rounding
-)
+NEARLY_SQUARE = 0.02  # by which a pixel's width may differ from its height: some files are made so by rounding
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
 
 
@@ -37,7 +34,8 @@ class VideoInfo:
     timestamps: (num_frames,) presentation times of the shown frames in units of `time_base` seconds, ascending.
     expected_frames: what the file's own index promises, more than num_frames where the file is cut off.
     hidden_packets: frames stored but not shown (edit list). timed: whether frames carry these timestamps; where they do
-    not, they are counted: frame i is the i-th that is decoded.
+    not, they are counted: frame i is the i-th that is decoded. damaged: packets inside the file that are marked so, as
+    those are where a recording was stored in parts.
     """
 
     path: Path
@@ -51,6 +49,7 @@ class VideoInfo:
     expected_frames: int
     hidden_packets: int
     timed: bool
+    damaged: int = 0
 
     @property
     def num_frames(self) -> int:
@@ -103,7 +102,7 @@ def probe(path: str | Path) -> VideoInfo:
     path = Path(path)
     with open_video(path) as container:
         video = picture_track(container, path)
-        timestamps, hidden, lost, decoded_until, frame = [], 0, 0, None, None
+        timestamps, hidden, lost, damaged, decoded_until, frame = [], 0, 0, 0, None, None
         time_base, rate = float(video.time_base), video.average_rate or video.guessed_rate
         timed = container.format.name != "avi"  # has times of decoding only; with B frames those are others
         try:
@@ -115,6 +114,7 @@ def probe(path: str | Path) -> VideoInfo:
                 if back or lost:
                     lost += 1
                     continue
+                damaged += packet.is_corrupt
                 decoded_until = packet.dts
                 if packet.is_discard:
                     hidden += 1
@@ -123,7 +123,7 @@ def probe(path: str | Path) -> VideoInfo:
         except av.error.FFmpegError:
             pass  # cut off: the frames up to here count, `stream` will say how many
         aspect = float(video.sample_aspect_ratio or 1)
-        promised = _promised_frames(video, hidden)
+        promised = _promised_frames(video)
     if frame is None:
         raise InputError(path, "no frame could be decoded", "is the file complete?")
     frame_duration = 1 / float(rate) if rate else 0.04
@@ -140,7 +140,9 @@ def probe(path: str | Path) -> VideoInfo:
     size = (frame.width if square else round(frame.width * aspect), frame.height)
     width, height = size[::-1] if rotation % 180 else size
     expected = max(len(stamps) + lost, promised)
-    return VideoInfo(path, width, height, rotation, square, stamps, time_base, frame_duration, expected, hidden, timed)
+    return VideoInfo(
+        path, width, height, rotation, square, stamps, time_base, frame_duration, expected, hidden, timed, damaged
+    )
 
 
 def stream(
@@ -171,7 +173,7 @@ def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iter
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
     begin = min(wanted or [0]) - RUN_UP  # where decoding has to begin
-    jumps = info.timed and begin > 0 and _lands_before(info, begin)
+    jumps = begin > 0 and _lands_before(info, begin)
     with open_video(info.path) as container:
         video = picture_track(container, info.path)
         video.thread_type = "AUTO"
@@ -198,7 +200,8 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
 
     size: (height, width) to resize to inside the decoder. Raises `InputError` where one of them cannot be read.
     """
-    if not info.timed or info.num_frames < WORTH_JUMPING * len(indices):
+    whole = info.expected_frames == info.num_frames
+    if not (info.timed and whole) or info.num_frames < WORTH_JUMPING * len(indices):
         return np.stack([frame for _, frame in stream(info, indices, size)])
     frames = []
     with open_video(info.path) as container:
@@ -235,14 +238,9 @@ def whole_packets(container, track) -> Iterator[av.Packet]:
             yield packet
 
 
-def _promised_frames(video, hidden: int) -> int:
+def _promised_frames(video) -> int:
     """How many frames the file's index says are shown; 0 where it does not say."""
-    if not video.frames:
-        return 0
-    if hasattr(video, "index_entries"):  # PyAV 17 on: exact, edit lists included
-        return sum(not entry.is_discard for entry in video.index_entries)
-    shown = float(video.duration * video.time_base * video.average_rate) if video.duration else video.frames
-    return min(video.frames - hidden, round(shown))
+    return sum(not entry.is_discard for entry in video.index_entries) if video.frames else 0
 
 
 def _without_gaps(stamps: np.ndarray, decoded_until: int, gap: float) -> np.ndarray:
@@ -298,7 +296,7 @@ def read_frames(
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     name, _ = choose_reader(info, reader)
     if name == "decord":
-        frames = _read_decord(info, indices, size)
+        frames = _read_decord(info, indices, size or (None if info.square else (info.height, info.width)))
         if frames is not None:
             return frames
         if reader == "decord":
@@ -335,12 +333,14 @@ def picture_track(container, path: Path):
 
 
 def _lands_before(info: VideoInfo, index: int) -> bool:
-    """Whether a jump to this frame lands at it or before it: not in every kind of file."""
+    """Whether a jump to this frame lands before the end of the run-up: not in every kind of file."""
+    if not info.timed or info.expected_frames > info.num_frames:  # where files were joined, times stand for two frames
+        return False
     with open_video(info.path) as container, contextlib.suppress(av.error.FFmpegError):
         video = picture_track(container, info.path)
         container.seek(int(info.timestamps[index]), stream=video)
-        first = next(_decode(container, video), None)
-        return first is not None and first[0].pts is not None and first[0].pts <= info.timestamps[index]
+        first = next(_decode(container, video), (None, True))[0]
+        return first is not None and first.pts is not None and first.pts <= info.timestamps[index + RUN_UP * 9 // 10]
     return False
 
 
@@ -381,12 +381,9 @@ def _first_frame(packet: av.Packet) -> av.VideoFrame | None:
 
 
 def _upright(frame: av.VideoFrame, info: VideoInfo, size: tuple[int, int] | None) -> np.ndarray:
-    size = size or (None if info.square else (info.height, info.width))
-    height, width = (None, None) if size is None else size if info.rotation % 180 == 0 else size[::-1]
-    # PyAV before 17 converts HD colours (BT.709) as if they were SD ones unless it is told.
-    colours = {"src_colorspace": "ITU709", "dst_colorspace": "DEFAULT"} if frame.colorspace == BT709 else {}
-    frame = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR", **colours)
-    picture = frame.to_ndarray()
+    height, width = size or (info.height, info.width)
+    height, width = (height, width) if info.rotation % 180 == 0 else (width, height)
+    picture = frame.reformat(width=width, height=height, format="rgb24", interpolation="BILINEAR").to_ndarray()
     return np.ascontiguousarray(np.rot90(picture, info.rotation // 90)) if info.rotation else picture
 
 

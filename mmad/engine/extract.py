@@ -399,7 +399,7 @@ def find_videos(paths: list[str], out: str | Path | None = None) -> list[tuple[s
 
     out: the folder of a report; the videos that were brought or made for it are no new ones.
     """
-    own = {Path(out).resolve() / name for name in ("report/media", "overlays")} if out else set()
+    own = {Path(out).resolve() / name for name in ("report/media", "report/copies", "overlays")} if out else set()
     videos: dict[str, Path] = {}
     for name in paths:
         path = Path(name)

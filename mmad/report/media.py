@@ -10,18 +10,18 @@ from pathlib import Path
 import av
 
 from mmad.data.video import BrokenVideo, VideoInfo, open_video, picture_track, start_in_player, stored_frames
-from mmad.errors import warn
+from mmad.errors import InputError, warn
 from mmad.files import atomic_path, path_for_id
 from mmad.report.mp4 import BT601, copy_packets, encode
 
-# What browsers play everywhere, in FFmpeg's words: container -> its suffixes, pictures, sounds.
+# What browsers play, in FFmpeg's words: container -> its suffixes, pictures, sounds. (AV1: Safari on new devices only.)
 PLAYED = {
     "mov,mp4,m4a,3gp,3g2,mj2": ((".mp4", ".m4v", ".mov"), ("h264", "av1"), ("aac", "mp3")),
     "matroska,webm": ((".webm",), ("vp8", "vp9", "av1"), ("opus", "vorbis")),
 }
 PLAIN = ("yuv420p", "yuvj420p")  # 8 bit, 4:2:0: the only H.264 that all browsers play
+LINKS, COPIES = "media", "copies"  # folders beside the pages: a copy and a video may have the same name
 SHORTER_SIDE = 720  # pixels of a converted picture, at most
-SAME = 2.0  # s by which two times of change may differ: some file systems keep every other second
 TURNED = {  # rotation in degrees counter-clockwise -> FFmpeg's filters
     0: (),
     90: (("transpose", "cclock"),),
@@ -43,19 +43,23 @@ class Kind:
 def bring_media(
     video: Path, info: VideoInfo | None, folder: Path, video_id: str, as_is: bool = False
 ) -> tuple[str, float]:
-    """The video inside the folder. Returns its path from the report's folder, and the s that a player shows at the
-    first frame.
+    """The video inside the folder of the pages. Returns its path from there, and the s that a player shows at the first
+    frame.
 
     What browsers cannot play is copied or converted, once; where that fails, and with `as_is`, it comes as it is.
     info: None where the file cannot be read.
     """
+    linked = path_for_id(folder / LINKS, video_id, video.suffix.lower())
+    copy = path_for_id(folder / COPIES, video_id, ".mp4")
     if info is not None and not as_is:
         kind = kind_of(info.path)
         problem = unplayed(kind, info.path.suffix.lower())
-        copy = path_for_id(folder, video_id, ".converted.mp4")
         if problem and (_is_copy(copy, video) or _convert(copy, info, kind, problem)):
-            return f"{folder.name}/{video_id}.converted.mp4", 0.0
-    return _link(video, folder, video_id), 0.0 if info is None else start_in_player(info)
+            _remove(linked, video)
+            return f"{COPIES}/{video_id}.mp4", 0.0
+    _remove(copy, video)
+    _link(video, linked)
+    return f"{LINKS}/{video_id}{linked.suffix}", 0.0 if info is None else start_in_player(info)
 
 
 def kind_of(path: Path) -> Kind:
@@ -74,7 +78,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def unplayed(kind: Kind, suffix: str) -> str:
-    """What it is about a file that some browser does not play; empty where all play it."""
+    """What it is about a file that browsers do not play; empty where they do."""
     suffixes, pictures, sounds = PLAYED.get(kind.container, ((), (), ()))
     if not any(kind.picture in some for _, some, _ in PLAYED.values()):
         return kind.picture
@@ -87,41 +91,52 @@ def unplayed(kind: Kind, suffix: str) -> str:
     return ""
 
 
+def _of_what(video: Path) -> str:
+    """What tells a file from others and from what it was before, wherever it lies."""
+    status = video.stat()
+    return f"made by mmad of {video.name}, {status.st_size} bytes, changed at {status.st_mtime_ns} ns"
+
+
 def _is_copy(copy: Path, video: Path) -> bool:
     """Whether the copy is there, and the video as it was when the copy was made of it."""
-    return copy.exists() and abs(copy.stat().st_mtime - video.stat().st_mtime) < SAME
+    if not copy.exists():
+        return False
+    try:
+        with open_video(copy) as container:
+            return container.metadata.get("comment") == _of_what(video)
+    except InputError:
+        return False
 
 
 def _convert(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
     """Whether a copy could be made that browsers play."""
-    changed = info.path.stat().st_mtime_ns
+    comment = _of_what(info.path)
     try:
-        if not _copied(copy, info, kind, problem):
+        if not _repacked(copy, info, kind, problem, comment):
             print(f"{info.path}: converted for the page, browsers do not play {problem}", flush=True)
-            _encode_readable(copy, info)
-        os.utime(copy, ns=(changed, changed))
+            _encode_readable(copy, info, comment)
     except (av.error.FFmpegError, ValueError, OSError) as error:
         warn(f"{info.path}: not converted for the page ({error})")
         return False
     return True
 
 
-def _copied(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
+def _repacked(copy: Path, info: VideoInfo, kind: Kind, problem: str, comment: str) -> bool:
     """Whether the pictures could be copied as they are stored, which takes seconds for an hour."""
     whole = info.timed and info.expected_frames == info.num_frames and not info.hidden_packets
     if kind.picture != "h264" or kind.pixels not in PLAIN or info.rotation or not whole:
         return False
     try:
-        copy_packets(copy, info)
+        copy_packets(copy, info, comment)
     except (av.error.FFmpegError, ValueError):
         return False
     print(f"{info.path}: copied into mp4 for the page, browsers do not play {problem}", flush=True)
     return True
 
 
-def _encode_readable(copy: Path, info: VideoInfo) -> None:
+def _encode_readable(copy: Path, info: VideoInfo, comment: str) -> None:
     try:
-        encode(copy, info, upright_frames(info))
+        encode(copy, info, upright_frames(info), comment)
     except BrokenVideo as error:
         if not error.read:
             raise
@@ -161,16 +176,20 @@ def _scaling(first: av.VideoFrame, info: VideoInfo, width: int, height: int) -> 
     return graph
 
 
-def _link(video: Path, folder: Path, video_id: str) -> str:
-    """The video in the folder, as a link where the file system can (no second copy of an hour of video), else as a
-    copy. Returns its path from the report's folder."""
-    target = path_for_id(folder, video_id, video.suffix.lower())
-    if not (target.exists() and target.samefile(video)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.unlink(missing_ok=True)
-        try:
-            os.link(video.resolve(), target)
-        except OSError:
-            with atomic_path(target) as temporary:
-                shutil.copyfile(video, temporary)
-    return f"{folder.name}/{video_id}{target.suffix}"
+def _remove(other: Path, video: Path) -> None:
+    """Of a link and a copy one is enough; but what the person named stays."""
+    if other.exists() and other.resolve() != video.resolve():
+        other.unlink()
+
+
+def _link(video: Path, target: Path) -> None:
+    """As a link where the file system can (no second copy of an hour of video), else as a copy."""
+    if target.exists() and target.samefile(video):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(video.resolve(), target)
+    except OSError:
+        with atomic_path(target) as temporary:
+            shutil.copyfile(video, temporary)

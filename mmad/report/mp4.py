@@ -19,8 +19,9 @@ RUN_UP = 0.1  # s
 RATE = 48_000  # samples a second of sound that is encoded
 
 
-def encode(path: str | Path, info: VideoInfo, frames: Iterator[tuple[int, av.VideoFrame]]) -> None:
-    """Write (frame index, picture of even height and width) at the times of `info`, with the sound of its file.
+def encode(path: str | Path, info: VideoInfo, frames: Iterator[tuple[int, av.VideoFrame]], comment: str = "") -> None:
+    """Write (frame index, picture of even height and width) at the times of `info`, with the sound of its file up to
+    the last picture.
 
     There is a key frame every second, so that players jump quickly. When `frames` raises `BrokenVideo`, what came
     before is written and it is raised again; nothing is written where nothing could be read.
@@ -28,7 +29,7 @@ def encode(path: str | Path, info: VideoInfo, frames: Iterator[tuple[int, av.Vid
     broken = None
     with atomic_path(path) as temporary:
         try:
-            _encode(temporary, info, frames)
+            _encode(temporary, info, frames, comment)
         except BrokenVideo as error:
             if not error.read:
                 raise
@@ -37,11 +38,12 @@ def encode(path: str | Path, info: VideoInfo, frames: Iterator[tuple[int, av.Vid
         raise broken
 
 
-def _encode(path: Path, info: VideoInfo, frames: Iterator[tuple[int, av.VideoFrame]]) -> None:
+def _encode(path: Path, info: VideoInfo, frames: Iterator[tuple[int, av.VideoFrame]], comment: str) -> None:
     """When `frames` raises, what came before is a whole file. Times are in the source's unit, and its rate may vary."""
     tick = Fraction(info.time_base).limit_denominator(1_000_000_000)
     options = {"crf": "22", "preset": "veryfast", "g": str(max(round(info.fps), 1))}
     with av.open(str(path), "w", format="mp4", options=OPTIONS) as target:
+        target.metadata["comment"] = comment
         video = target.add_stream("libx264", rate=Fraction(info.fps).limit_denominator(1001), options=options)
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = tick
@@ -64,8 +66,8 @@ def _encode(path: Path, info: VideoInfo, frames: Iterator[tuple[int, av.VideoFra
                     target.mux(video.encode(None))
 
 
-def copy_packets(path: str | Path, info: VideoInfo) -> None:
-    """Write the pictures of an H.264 file as they are stored, with its sound.
+def copy_packets(path: str | Path, info: VideoInfo, comment: str) -> None:
+    """Write the pictures of an H.264 file as they are stored, with its sound up to the last.
 
     `ValueError` or `FFmpegError` where that gives no file that plays: it does not begin with a whole picture, or its
     packets have no times of decoding, or these do not ascend.
@@ -75,6 +77,7 @@ def copy_packets(path: str | Path, info: VideoInfo) -> None:
         open_video(info.path) as source,
         av.open(str(temporary), "w", format="mp4", options=OPTIONS) as target,
     ):
+        target.metadata["comment"] = comment
         track = picture_track(source, info.path)
         copy = target.add_stream_from_template(track)
         with _sound_for(target, info) as sound:
@@ -125,10 +128,10 @@ def _sound_for(target, info: VideoInfo) -> Iterator[_Sound]:
     encoded, else none."""
     start = float(info.timestamps[0]) * info.time_base if info.timed else 0.0
     with open_video(info.path) as container:
-        tracks = [track for track in container.streams.audio if track.codec_context is not None]
+        tracks = [track for track in container.streams.audio if _says_what_it_is(track.codec_context)]
         plays = [track for track in tracks if _plays_in_mp4(track)]
         if plays:
-            yield _Sound(_copied(container, plays[0], start, target.add_stream_from_template(plays[0])))
+            yield _Sound(_as_stored(container, plays[0], start, target.add_stream_from_template(plays[0])))
         elif tracks:
             layout = "mono" if tracks[0].codec_context.channels == 1 else "stereo"
             yield _Sound(_encoded(container, tracks[0], start, target.add_stream("aac", rate=RATE, layout=layout)))
@@ -136,12 +139,17 @@ def _sound_for(target, info: VideoInfo) -> Iterator[_Sound]:
             yield _Sound(iter(()))
 
 
+def _says_what_it_is(codec) -> bool:
+    """Not so for tracks that a file announces and does not hold."""
+    return codec is not None and codec.sample_rate > 0 and codec.channels > 0
+
+
 def _plays_in_mp4(track) -> bool:
     name = track.codec_context.codec.canonical_name
     return name == "aac" or (name == "mp3" and track.codec_context.sample_rate >= 16_000)  # the standard's least
 
 
-def _copied(container, track, start: float, copy) -> Iterator[tuple[float, av.Packet]]:
+def _as_stored(container, track, start: float, copy) -> Iterator[tuple[float, av.Packet]]:
     """(s, packet) of a track, counted from `start` on, in s; what is over before is left out."""
     offset, last = round(start / track.time_base), None
     with contextlib.suppress(av.error.FFmpegError):  # a file that is cut off
@@ -169,7 +177,7 @@ def _encoded(container, track, start: float, encoder) -> Iterator[tuple[float, a
     for frame in _decoded(container, track):
         if frame is not None and frame.pts is not None:
             frame.pts -= offset
-        with contextlib.suppress(av.error.ArgumentError):  # sound of another kind than at the beginning is left out
+        with contextlib.suppress(ValueError):  # sound of another kind than at the beginning is left out
             graph.push(frame)
         with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):  # it wants more, or that was all
             while True:

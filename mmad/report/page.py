@@ -52,6 +52,7 @@ def write_report(
     out, truth, videos = Path(out), truth or {}, videos or {}
     for name in ("page.css", "viewer.js", "index.js"):
         write_text(out / "report" / name, (ASSETS / name).read_text(encoding="utf-8"))
+    write_text(out / "report.html", index_page(found, durations, labels, truth))  # first: an hour takes time to convert
     for item in found:
         name = item.video_id
         info = probe_if_readable(videos[name]) if name in videos else None
@@ -60,12 +61,11 @@ def write_report(
         draw_timeline(picture, item, durations[name], labels, truth.get(name), frames)
         media, shift = None, 0.0
         if name in videos:
-            media, shift = bring_media(videos[name], info, out / "report" / "media", name, as_is)
+            media, shift = bring_media(videos[name], info, out / "report", name, as_is)
         page = path_for_id(out / "report", name, ".html")
         to_top = "../" * (1 + name.count("/"))
         frame = info.frame_duration if info else 0.04
         write_text(page, viewer_page(item, durations[name], labels, truth.get(name), media, to_top, shift, frame))
-    write_text(out / "report.html", index_page(found, durations, labels, truth))
     return out / "report.html"
 
 

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, picture, trimmed, turned
 
-from mmad.data.video import BT709, probe, start_in_player, stream
+from mmad.data.video import probe, start_in_player, stream
 from mmad.report import media
 from mmad.report.media import bring_media, kind_of
 from mmad.report.mp4 import BT601
+
+BT709, UNSAID, JPEG = 1, 2, 5  # FFmpeg's numbers of colour spaces
 
 COUNTER_CLOCKWISE = struct.pack(">9i", 0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
 CLICK = 1.0  # s after the first shown picture
@@ -69,8 +71,8 @@ def film(
 
 def brought(tmp_path, video, **choice):
     """The file in the folder of the page, and what a player shows at the first frame."""
-    place, shift = bring_media(video, probe(video), tmp_path / "media", "v", **choice)
-    return tmp_path / place, shift
+    place, shift = bring_media(video, probe(video), tmp_path / "report", "v", **choice)
+    return tmp_path / "report" / place, shift
 
 
 def assert_same(copy, source, frames=40):
@@ -118,7 +120,7 @@ def test_what_no_browser_plays_is_converted(tmp_path, capsys, name, codec, pixel
     source = film(tmp_path / name, codec, pixels, sound, **quiet)
     copy, shift = brought(tmp_path, source)
     assert f"{name}: converted for the page, browsers do not play {why}\n" in capsys.readouterr().out
-    assert copy == tmp_path / "media" / "v.converted.mp4" and shift == 0
+    assert copy == tmp_path / "report" / "copies" / "v.mp4" and shift == 0
     assert_same(copy, source)
     assert heard(copy) == pytest.approx(heard(source), abs=0.01)
 
@@ -148,7 +150,7 @@ def test_h264_of_all_browsers_is_copied(tmp_path, capsys, name, sound, start, so
         assert heard(copy) == pytest.approx(CLICK, abs=0.015)
         with av.open(str(copy)) as container:
             begins = container.streams.audio[0].start_time * container.streams.audio[0].time_base
-        assert sound != "ac3" or begins == 0  # cut or filled
+        assert sound in ("aac", "libmp3lame") or begins == 0  # cut or filled
         assert kind_of(copy).sounds == ("mp3" if sound == "libmp3lame" else "aac",)
     else:
         assert kind_of(copy).sounds == ()
@@ -243,6 +245,22 @@ def test_of_a_broken_file_that_is_copied_there_is_what_can_be_read(tmp_path):
     assert_same(copy, tmp_path / "v.mts", probe(copy).num_frames)
 
 
+@pytest.mark.parametrize("sound", ["ac3", "aac"])
+def test_sound_that_is_announced_and_not_there_is_left_out(tmp_path, sound):
+    with av.open(str(tmp_path / "v.ts"), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"bf": "0"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        container.add_stream(sound, rate=48_000)
+        for index in range(10):
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture(index), format="rgb24")))
+        container.mux(video.encode(None))
+    with av.open(str(tmp_path / "v.ts")) as container:
+        assert container.streams.audio[0].sample_rate == 0
+    copy, _ = brought(tmp_path, tmp_path / "v.ts")
+    assert_same(copy, tmp_path / "v.ts", 10)
+    assert kind_of(copy).sounds == ()
+
+
 def test_sound_that_changes_its_kind_ends_there(tmp_path):
     """Two recordings in one file; the second has other settings."""
     tracks = []
@@ -256,7 +274,7 @@ def test_sound_that_changes_its_kind_ends_there(tmp_path):
                         packet.stream = tracks[packet.stream.index]
                         joined.mux(packet)
     copy, _ = brought(tmp_path, tmp_path / "v.ts")
-    assert copy.name == "v.converted.mp4" and probe(copy).num_frames == 80
+    assert copy.parent.name == "copies" and probe(copy).num_frames == 80
     assert heard(copy) == pytest.approx(CLICK, abs=0.015)
     with av.open(str(copy)) as container:
         ends = [float(frame.pts * frame.time_base) for frame in container.decode(audio=0)][-1]
@@ -266,6 +284,7 @@ def test_sound_that_changes_its_kind_ends_there(tmp_path):
 def test_a_copy_is_made_once_for_each_state_of_the_video(tmp_path, capsys):
     source = film(tmp_path / "v.avi", "mjpeg", "yuvj420p", frames=5)
     os.utime(source, (1e9, 1e9))
+    bring_media(source, probe(source), tmp_path / "report", "v", as_is=True)
     first, _ = brought(tmp_path, source)
     made = first.stat().st_mtime_ns, first.stat().st_ino
     assert "converted" in capsys.readouterr().out
@@ -273,11 +292,23 @@ def test_a_copy_is_made_once_for_each_state_of_the_video(tmp_path, capsys):
     assert (again, shift) == (first, 0) and (again.stat().st_mtime_ns, again.stat().st_ino) == made
     assert capsys.readouterr().out == ""
     film(source, "mjpeg", "yuvj420p", frames=8)
-    os.utime(source, (1e9, 1e9 - 60))  # an older file took its place
+    os.utime(source, (1e9, 1e9))  # the files of an archive may all have one time
     changed, _ = brought(tmp_path, source)
     assert changed == first and "converted" in capsys.readouterr().out
     assert probe(changed).num_frames == 8
-    assert sorted(path.name for path in (tmp_path / "media").iterdir()) == ["v.converted.mp4"]
+    assert [path.name for path in (tmp_path / "report").rglob("*.*")] == ["v.mp4"]
+    bring_media(source, probe(source), tmp_path / "report", "v", as_is=True)
+    assert [path.name for path in (tmp_path / "report").rglob("*.*")] == ["v.avi"]
+
+
+def test_what_a_person_named_is_never_removed(tmp_path):
+    """The originals are gone, and the report is made anew from what lies in it."""
+    (tmp_path / "report" / "media").mkdir(parents=True)
+    source = film(tmp_path / "report" / "media" / "v.avi", "mjpeg", "yuvj420p", frames=5)
+    copy, _ = brought(tmp_path, source)
+    assert source.exists() and copy.exists()
+    bring_media(copy, probe(copy), tmp_path / "report", "v")
+    assert copy.exists()
 
 
 def test_what_cannot_be_converted_comes_as_it_is(tmp_path, capsys, monkeypatch):
@@ -307,11 +338,16 @@ def test_large_pictures_shrink_and_pixels_become_square(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("codec", "pixels", "colorspace"),
-    [("ffv1", "bgr0", None), ("mjpeg", "yuvj444p", None), ("ffv1", "gray", None), ("ffv1", "yuv422p10le", BT709)],
+    ("codec", "pixels", "colorspace", "said"),
+    [
+        ("ffv1", "bgr0", None, BT601),
+        ("mjpeg", "yuvj444p", None, JPEG),
+        ("ffv1", "gray", None, UNSAID),
+        ("ffv1", "yuv422p10le", BT709, BT709),
+    ],
 )
-def test_colours_stay(tmp_path, codec, pixels, colorspace):
-    """Black, white, red, blue; odd sizes too."""
+def test_colours_stay(tmp_path, codec, pixels, colorspace, said):
+    """Black, white, red, blue, odd sizes. The colour space is said where the source says it: players would guess."""
     colours = np.array([[0, 0, 0], [255, 255, 255], [200, 30, 30], [20, 40, 220]], np.uint8)
     with av.open(str(tmp_path / "v.mkv"), "w") as container:
         video = container.add_stream(codec, rate=25)
@@ -327,8 +363,8 @@ def test_colours_stay(tmp_path, codec, pixels, colorspace):
         container.mux(video.encode(None))
     copy, _ = brought(tmp_path, tmp_path / "v.mkv")
     with av.open(str(copy)) as container:
-        said = next(container.decode(video=0)).colorspace
-    assert said == {"bgr0": BT601, "yuv422p10le": BT709}.get(pixels, said)  # players do not have to guess
+        found = next(container.decode(video=0)).colorspace
+    assert found == said
     for (_, frame), (_, expected) in zip(stream(copy), stream(tmp_path / "v.mkv")):
         difference = frame.mean(axis=(0, 1)) - expected.mean(axis=(0, 1))
         assert np.abs(difference).max() < 5

@@ -49,7 +49,7 @@ def test_the_folder_holds_the_video(tmp_path):
     assert 'src="../../report/media/day%201/v.mp4"' in page
 
 
-@pytest.mark.parametrize(("as_is", "name"), [(False, "v.converted.mp4"), (True, "v.avi")])
+@pytest.mark.parametrize(("as_is", "name"), [(False, "copies/v.mp4"), (True, "media/v.avi")])
 def test_the_page_plays_a_copy_unless_told_otherwise(tmp_path, as_is, name):
     with av.open(str(tmp_path / "v.avi"), "w") as container:
         video = container.add_stream("mjpeg", rate=25)
@@ -59,8 +59,8 @@ def test_the_page_plays_a_copy_unless_told_otherwise(tmp_path, as_is, name):
         container.mux(video.encode(None))
     found = Detections("v", [[0.05, 0.1]], [9], [0.5])
     write_report(tmp_path / "out", [found], {"v": 0.2}, MMA52, videos={"v": tmp_path / "v.avi"}, as_is=as_is)
-    assert [path.name for path in (tmp_path / "out" / "report" / "media").iterdir()] == [name]
-    assert f'src="../report/media/{name}"' in (tmp_path / "out" / "report" / "v.html").read_text()
+    assert (tmp_path / "out" / "report" / name).exists()
+    assert f'src="../report/{name}"' in (tmp_path / "out" / "report" / "v.html").read_text()
 
 
 def test_key_frames_stand_over_the_timeline(tmp_path):

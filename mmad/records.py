@@ -147,7 +147,7 @@ def content_digest(parts: Iterable) -> str:
 
 
 def annotations_digest(annotations: Iterable[Annotation]) -> str:
-    """Of what they say, however the file is written that says it."""
+    """Of what they say, in their order: training sees them in it."""
     items = ((item.video_id, item.duration, item.segments, item.labels) for item in annotations)
     return content_digest(part for item in items for part in item)
 

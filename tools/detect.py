@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument(
         "--as-is",
         action="store_true",
-        help="bring videos into the page as they are: those that browsers cannot play have no player",
+        help="bring videos into the page as they are, also those that browsers may not play",
     )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     args = parser.parse_args()

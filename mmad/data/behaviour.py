@@ -219,7 +219,8 @@ def _tasks_of_rows(rows: list[dict]) -> dict[int, dict]:
     for number, row in enumerate(rows):
         first = number if row.get("id") is None else first_row.setdefault(repr(row["id"]), number)
         values = [item for value in row.values() if isinstance(value, list) for item in value if isinstance(item, dict)]
-        annotation = {"created_at": row.get("created_at"), "result": [{"value": value} for value in values]}
+        times = {key: row.get(key) for key in ("created_at", "updated_at")}
+        annotation = {**times, "result": [{"value": value} for value in values]}
         tasks.setdefault(first, {"data": row, "annotations": []})["annotations"].insert(0, annotation)
     return tasks
 
@@ -229,7 +230,7 @@ def _label_studio_task(task: dict, labels: LabelSet, fps: float, where: str, on_
     known = {"duration": _if_positive(data.get("duration")), "fps": _if_positive(data.get("fps"))}
     notes = []
     standing = [item for item in _list_of(task, "annotations", where) if not item.get("was_cancelled")]
-    standing.sort(key=lambda item: str(item.get("created_at") or ""))
+    standing.sort(key=lambda item: str(item.get("updated_at") or item.get("created_at") or ""))
     if len(standing) > 1:
         notes.append(f"{where} has {len(standing)} annotations: the newest counts")
     chosen = standing or _predictions(task, where, notes)
@@ -270,12 +271,13 @@ def _label_studio_region(value: dict, fps: float, where: str) -> tuple[list[tupl
         ranges = _list_of(value, "ranges", where)
         return [_frames(span.get("start"), span.get("end"), fps, where) for span in ranges], names
     names = value.get("labels")
-    if isinstance(names, list) and "start" in value and "text" not in value:  # with a text it counts characters
+    if isinstance(names, list) and isinstance(value.get("start"), (int, float)) and "text" not in value:
+        # With a text it would count characters.
         return [_seconds(value["start"], value.get("end"), where, "time")], names
     return [], []
 
 
-LINK_TO_VIDEO = re.compile(rf".+({'|'.join(map(re.escape, VIDEO_SUFFIXES))})(\?.*)?", re.IGNORECASE)
+LINK_TO_VIDEO = re.compile(rf".+({'|'.join(map(re.escape, VIDEO_SUFFIXES))})([?#].*)?", re.IGNORECASE)
 
 
 def _label_studio_name(data: dict, where: str) -> str:
@@ -284,8 +286,9 @@ def _label_studio_name(data: dict, where: str) -> str:
         return check_id(data["video_id"], where)
     link = data.get("video")
     if not isinstance(link, str):
-        texts = (text for text in data.values() if isinstance(text, str))
-        link = next((text for text in texts if LINK_TO_VIDEO.fullmatch(text)), None)
+        texts = [text for text in data.values() if isinstance(text, str) and LINK_TO_VIDEO.fullmatch(text)]
+        texts.sort(key=lambda text: "/" not in text)  # a title may end like a file's name too
+        link = texts[0] if texts else None
     if link is None:
         raise InputError(where, 'its data names no "video"')
     try:

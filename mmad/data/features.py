@@ -5,8 +5,8 @@ While a long video is under way its rows stand in ID.begun, so that a run that w
 Arrays of other tools without the sidecar are read too: .npy, .npz or .pt, (T, C) or (C, T).
 """
 
+import contextlib
 import json
-import os
 import zlib
 from pathlib import Path
 from zipfile import BadZipFile
@@ -44,12 +44,13 @@ def save_track(folder: str | Path, track: FeatureTrack) -> None:
 class GrowingTrack:
     """The rows of a video that are computed so far: ID.begun, a line of JSON and float32 values behind it.
 
-    identity: of what they are the features, as JSON has it. count: whole rows that an earlier run left of just that.
+    identity: of what they are the features, as JSON has it. steps: how many there will be. count: whole rows that an
+    earlier run left of just that.
     """
 
-    def __init__(self, folder: str | Path, video_id: str, identity: dict):
+    def __init__(self, folder: str | Path, video_id: str, identity: dict, steps: int):
         self.path, self.identity = path_for_id(folder, video_id, ".begun"), identity
-        self.count = self._count() if self.path.exists() else 0
+        self.count = min(self._count(), steps) if self.path.exists() else 0
 
     def _head(self, channels: int) -> bytes:
         return json.dumps({**self.identity, "channels": channels}).encode() + b"\n"
@@ -65,18 +66,18 @@ class GrowingTrack:
         return (self.path.stat().st_size - len(head)) // (4 * channels) if ours else 0
 
     def begin(self, channels: int) -> np.ndarray:
-        """The (count, C) rows that are there; the file ends behind them then."""
-        head, values = self._head(channels), self.count * channels
-        if self.count:
-            os.truncate(self.path, len(head) + 4 * values)
-        else:
+        """The (count, C) rows that are there."""
+        head = self._head(channels)
+        if not self.count:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(head)
-        return np.fromfile(self.path, np.float32, values, offset=len(head)).reshape(self.count, channels)
+        values = np.fromfile(self.path, np.float32, self.count * channels, offset=len(head))
+        return values.reshape(self.count, channels)
 
-    def append(self, rows: np.ndarray) -> None:
-        """Add (N, C) rows."""
-        with open(self.path, "ab") as handle:
+    def write(self, first: int, rows: np.ndarray) -> None:
+        """Write (N, C) rows from row `first` on: two runs that make the same features write the same file."""
+        with contextlib.suppress(FileNotFoundError), open(self.path, "rb+") as handle:  # the other may be through
+            handle.seek(len(self._head(rows.shape[1])) + 4 * first * rows.shape[1])
             handle.write(np.ascontiguousarray(rows, dtype=np.float32))
 
 

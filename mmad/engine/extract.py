@@ -25,7 +25,7 @@ from mmad.data.annotations import VIDEO_SUFFIXES
 from mmad.data.features import GrowingTrack, is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
-from mmad.errors import InputError
+from mmad.errors import InputError, warn
 from mmad.files import check_id
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
@@ -121,10 +121,12 @@ class Extractor:
         if len(plan.frames) < WORTH_KEEPING:
             return plan
         read = hashlib.sha256(plan.frames.tobytes() + plan.info.timestamps.tobytes()).hexdigest()
-        identity = {"source": self.source, "bytes": plan.info.path.stat().st_size, "frames": read}
-        kept = GrowingTrack(folder, plan.video_id, identity)
-        reach = FrameStream(self.network).reach if self.config.mode == "dense" else 0
-        first = min(max(kept.count - reach, 0), len(plan.frames) - 1)
+        file = plan.info.path.stat()
+        identity = {"source": self.source, "bytes": file.st_size, "changed": file.st_mtime_ns, "frames": read}
+        kept = GrowingTrack(folder, plan.video_id, identity, len(plan.frames))
+        # At least one step is made anew: a video that is broken just there has features all the same.
+        reach = FrameStream(self.network).reach if self.config.mode == "dense" else 1
+        first = max(kept.count - reach, 0)
         return replace(plan, kept=kept, first=first)
 
     def extract(
@@ -135,8 +137,8 @@ class Extractor:
     ) -> Iterator[Extracted]:
         """Yield an `Extracted` for each (video id, path), in order.
 
-        on_progress: told how many more steps were computed (0: by an earlier run), and how many videos they make
-        (fractions of 1). folder: where long videos are kept while they are under way.
+        on_progress: told how many more steps were computed (0: all of them by an earlier run), and how many videos they
+        make (fractions of 1). folder: where long videos are kept while they are under way.
         """
         network = _Reel(self) if self.config.mode == "dense" else _Clips(self)
         results = _Results(self)
@@ -283,7 +285,7 @@ class _Pending:
         self.filled += len(rows)
         self.values[self.filled - len(new) : self.filled] = new
         if kept and len(new):
-            kept.append(new)
+            kept.write(self.filled - len(new), new)
 
 
 class _Results:
@@ -330,6 +332,8 @@ class _Results:
             "settings": self.extractor.settings,
             "video": {"file": info.path.name, "fps": info.fps, "frames": info.num_frames, "reader": "pyav"},
         }
+        if info.damaged:
+            details["video"]["damaged"] = info.damaged
         if video.problem is not None:
             details["broken"] = str(video.problem)
         return FeatureTrack(plan.video_id, values, plan.grid, info.duration, self.extractor.source, details)
@@ -470,6 +474,9 @@ def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: st
         for whole, item in enumerate(extractor.extract(todo, count, out), start=1):
             if item.track is not None:
                 save_track(out, item.track)
+                damaged = item.track.details["video"].get("damaged")
+                if damaged:
+                    warn(f"{item.video_id}: {damaged} packets are damaged, or the seams of a recording in parts")
             if item.problem is not None:
                 problems.append(str(item.problem))
             bar.update(max(whole - bar.n, 0))  # what could not be read of it

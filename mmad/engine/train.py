@@ -19,7 +19,7 @@ from tqdm import tqdm
 from mmad.config import TrainConfig, save_config, to_dict
 from mmad.engine.checkpoint import load_into, read_checkpoint, save_checkpoint
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
-from mmad.errors import InputError
+from mmad.errors import InputError, warn
 from mmad.files import write_text
 from mmad.labels import LabelSet
 from mmad.records import content_digest
@@ -167,13 +167,13 @@ def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
 
 def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
     """Half a training on one data set and half on another has figures that mean nothing."""
-    remedy = "choose another output=DIR, or delete it"
     then = content.get("data")
     if not isinstance(then, dict):
-        raise InputError(path, "does not say on what data it was trained", remedy)
+        warn(f"{path} does not say on what data it was trained: whether that is still the same is not known")
+        return
     changed = [what for what, digest in task.data.items() if then.get(what) != digest]
     if changed:
-        raise InputError(path, f"was trained with other {changed[0]}", remedy)
+        raise InputError(path, f"was trained with other {changed[0]}", "choose another output=DIR, or delete it")
 
 
 def _flat(values: dict, prefix: str = "") -> dict:

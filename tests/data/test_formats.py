@@ -206,6 +206,33 @@ def test_rows_of_json_min_without_a_time_count_as_label_studio_sorts_them(tmp_pa
     assert len(read_events(write(tmp_path, "min.json", json.dumps(rows)))) == 2
 
 
+@pytest.mark.parametrize(
+    "data, name",
+    [
+        ({"title": "see talk.mp4", "url": "http://h/v.mp4#t=3"}, "v"),
+        ({"url": "/data/upload/2/day1.MTS?x=1"}, "day1"),
+        ({"note": "talk.mp4"}, "talk"),
+    ],
+)
+def test_the_video_of_a_label_studio_task_under_any_key(tmp_path, data, name):
+    path = write(tmp_path, "all.json", json.dumps([{"data": data, "annotations": []}]))
+    assert [events.video_id for events in read_events(path)] == [name]
+
+
+def test_the_annotation_of_label_studio_that_was_changed_last_counts(tmp_path):
+    def said(label, created, updated):
+        result = [{"type": "timelinelabels", "value": {"ranges": [{"start": 1, "end": 30}], "timelinelabels": [label]}}]
+        return {"created_at": f"2026-01-0{created}", "updated_at": f"2026-01-0{updated}", "result": result}
+
+    words = {"type": "hypertextlabels", "value": {"start": "/p[1]/text()[1]", "end": "/p[2]", "labels": ["nodding"]}}
+    first, second = said("nodding", 1, 9), said("waving", 5, 5)
+    first["result"].append(words)
+    task = {"data": {"video": "v.mp4", "fps": 30}, "annotations": [first, second]}
+    [events] = read_events(write(tmp_path, "all.json", json.dumps([task])))
+    assert [row[2] for row in events.rows()] == [NODDING]
+    assert "1 results are no labels of a stretch of time" in events.notes[-1]
+
+
 def test_fiftyone_with_names_and_timestamps(tmp_path):
     items = [{"label": "nodding", "timestamps": [0.5, 1.5]}, {"label": "waving", "support": [1, 30], "confidence": 0.5}]
     path = write(tmp_path, "labels.json", json.dumps({"classes": None, "labels": {"v1": items, "v2": None}}))

@@ -304,14 +304,14 @@ def all_are_long(monkeypatch):
 def interrupted(videos, out, pieces: int = 4, **settings) -> None:
     """A run that is stopped once so many pieces of a video are kept."""
     with pytest.MonkeyPatch.context() as patch:
-        real, count = GrowingTrack.append, iter(range(pieces - 1))
+        real, count = GrowingTrack.write, iter(range(pieces - 1))
 
-        def append(self, rows):
-            real(self, rows)
+        def write(self, first, rows):
+            real(self, first, rows)
             if next(count, None) is None:
                 raise KeyboardInterrupt
 
-        patch.setattr(GrowingTrack, "append", append)
+        patch.setattr(GrowingTrack, "write", write)
         with pytest.raises(KeyboardInterrupt):
             run_folder(videos, out, **settings)
 
@@ -343,7 +343,7 @@ def test_a_long_video_goes_on_where_it_was_stopped(tmp_path, all_are_long, steps
 
     steps_read.clear()
     assert run_folder(videos, out, **settings) == []
-    again = 4 * 8 - 8 if mode == "dense" else 4 * 4  # 8 blocks: a feature depends on 8 frames before it
+    again = 4 * 8 - 8 if mode == "dense" else 4 * 4 - 1  # 8 blocks: a feature depends on 8 frames before it
     assert steps_read == [*range(again, 60), *range(20)]
     for name in "ab":
         assert_equal(load_track(out, name).values, load_track(tmp_path / "whole", name).values)
@@ -377,8 +377,41 @@ def test_what_was_begun_of_something_else_does_not_count(tmp_path, all_are_long,
     assert_equal(load_track(out, "a").values, load_track(tmp_path / "whole", "a").values)
 
 
+def test_rows_stand_where_they_belong_however_many_runs_write_them(tmp_path, all_are_long):
+    videos, settings, out = [("a", write_video(tmp_path / "a.mp4", 60))], {"stride": 1, "batch": 8}, tmp_path / "out"
+    interrupted(videos, out, **settings)
+    rows = GrowingTrack(out, "a", {}, 60)
+    rows.identity = {
+        k: v for k, v in json.loads((out / "a.begun").read_bytes().split(b"\n")[0]).items() if k != "channels"
+    }
+    rows.write(16, np.full((60, 512), 7.0))  # by another run that went further; this one knows 76 rows of 60
+    assert run_folder(videos, out, **settings) == []
+    assert load_track(out, "a").values[16:].tolist() == np.full((44, 512), 7.0).tolist()
+
+
+@pytest.mark.parametrize("mode", ["dense", "clip"])
+def test_a_broken_video_that_was_stopped_at_its_end_keeps_what_was_read(tmp_path, all_are_long, mode):
+    source = write_video(tmp_path / "whole.mp4", 40, between=0)
+    broken = cut_off(tmp_path / "broken.mp4", source, 10)
+    settings = {"mode": mode, "stride": 1, "batch": 1, **({"frames": 1, "window": 1} if mode == "clip" else {})}
+    interrupted([("a", broken)], tmp_path / "out", 3 if mode == "dense" else 10, **settings)
+    (problem,) = run_folder([("a", broken)], tmp_path / "out", **settings)
+    assert "10 of 40 frames could be read" in problem
+    run_folder([("a", broken)], tmp_path / "whole", **settings)
+    assert_equal(load_track(tmp_path / "out", "a").values, load_track(tmp_path / "whole", "a").values)
+
+
+def test_damage_inside_a_video_is_said(tmp_path, capsys):
+    first = write_video(tmp_path / "a.ts", 40, between=0).read_bytes()
+    path = write_video(tmp_path / "b.ts", 40, times=[1.6 + i / 25 for i in range(40)], between=0)
+    path.write_bytes(first + path.read_bytes())
+    assert run_folder([("b", path)], tmp_path / "out") == []
+    assert "b: 1 packets are damaged, or the seams" in capsys.readouterr().err
+    assert load_track(tmp_path / "out", "b").details["video"]["damaged"] == 1
+
+
 def test_short_videos_are_not_kept_while_they_are_under_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(GrowingTrack, "append", lambda *given: pytest.fail("a short video was kept"))
+    monkeypatch.setattr(GrowingTrack, "write", lambda *given: pytest.fail("a short video was kept"))
     assert run_folder([("a", write_video(tmp_path / "a.mp4", 20))], tmp_path / "out", stride=1) == []
 
 

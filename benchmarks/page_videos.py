@@ -31,7 +31,7 @@ def measure(video: Path) -> None:
         began, computed = time.perf_counter(), time.process_time()
         name, _ = bring_media(video, info, Path(folder), "copy")
         seconds, computed = time.perf_counter() - began, time.process_time() - computed
-        made = Path(folder) / Path(name).name
+        made = Path(folder) / name
         copy, size = probe(made), made.stat().st_size
     moved = np.abs(copy.times - info.times).max() if copy.num_frames == info.num_frames else np.inf
     print(

@@ -78,7 +78,7 @@ def _video_problems(item: Annotation, folder: Path) -> list[str]:
         problems.append(f"{file}: {info.num_frames} frames, annotated as {item.duration * item.fps:.0f}")
     elif not item.fps and abs(info.duration - item.duration) > 0.1:
         problems.append(f"{file}: {info.duration:.3f} s long, annotated as {item.duration:.3f} s")
-    if info.expected_frames > info.num_frames:
+    if not info.whole:
         problems.append(f"{file}: cut off, {info.num_frames} of {info.expected_frames} frames are there")
     return problems
 

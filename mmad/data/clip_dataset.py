@@ -58,7 +58,7 @@ class ClipSource(Dataset):
     def probe(self, path: Path) -> VideoInfo:
         """What a video holds; one that is cut off is used, and in the first pass said to be."""
         info = probe(path)
-        if info.expected_frames > info.num_frames and self.epoch == 0:
+        if not info.whole and self.epoch == 0:
             cut = f"cut off, {info.num_frames} of {info.expected_frames} frames are there and used"
             print(f"warning: {info.path}: {cut}", file=sys.stderr)
         return info

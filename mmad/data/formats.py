@@ -168,10 +168,11 @@ def _read_folder(folder: Path, labels: LabelSet, fps: float, on_problem: OnProbl
     videos: dict[str, Events] = {}
     for path in paths:
         try:
-            found = read_foreign(path, labels, fps, on_problem)
-            if found is None:
+            kind = kind_of(path)
+            if kind in OURS:
                 raise InputError(path, "is of no format that is read from folders", "name this file alone")
-            if len(found) == 1 and kind_of(path) in PER_VIDEO_FORMATS:
+            found = READERS[kind](path, labels, fps, on_problem)
+            if len(found) == 1 and kind in PER_VIDEO_FORMATS:
                 found[0].video_id = path.relative_to(folder).as_posix()[: -len(suffix)]
             for events in found:
                 if events.video_id in videos:

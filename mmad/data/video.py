@@ -55,6 +55,11 @@ class VideoInfo:
     def num_frames(self) -> int:
         return len(self.timestamps)
 
+    @property
+    def whole(self) -> bool:
+        """Whether all frames that the file promises are there."""
+        return self.expected_frames == self.num_frames
+
     @cached_property
     def times(self) -> np.ndarray:
         """(num_frames,) seconds since the first shown frame."""
@@ -167,12 +172,12 @@ def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iter
     Raises `BrokenVideo` after the last good frame if the file ends early.
     """
     wanted = None if indices is None else {int(i) for i in indices}
-    last = info.num_frames - 1 if wanted is None else max(wanted, default=-1)
-    if min(wanted or [0]) < 0 or last >= info.num_frames:
-        wrong = last if last >= info.num_frames else min(wanted)
+    first, last = (0, info.num_frames - 1) if wanted is None else (min(wanted, default=0), max(wanted, default=-1))
+    if first < 0 or last >= info.num_frames:
+        wrong = last if last >= info.num_frames else first
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
-    begin = min(wanted or [0]) - RUN_UP  # where decoding has to begin
+    begin = first - RUN_UP  # where decoding has to begin
     jumps = begin > 0 and _lands_before(info, begin)
     with open_video(info.path) as container:
         video = picture_track(container, info.path)
@@ -189,9 +194,9 @@ def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iter
                 shown += 1
                 if wanted is None or shown in wanted:
                     yield shown, frame
-            if shown == last and (wanted is not None or info.expected_frames == info.num_frames):
+            if shown == last and (wanted is not None or info.whole):
                 return
-    if shown < last or (wanted is None and info.expected_frames > info.num_frames):
+    if shown < last or (wanted is None and not info.whole):
         raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
 
 
@@ -200,8 +205,7 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
 
     size: (height, width) to resize to inside the decoder. Raises `InputError` where one of them cannot be read.
     """
-    whole = info.expected_frames == info.num_frames
-    if not (info.timed and whole) or info.num_frames < WORTH_JUMPING * len(indices):
+    if not (info.timed and info.whole) or info.num_frames < WORTH_JUMPING * len(indices):
         return np.stack([frame for _, frame in stream(info, indices, size)])
     frames = []
     with open_video(info.path) as container:
@@ -264,7 +268,7 @@ def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
         return "pyav", "decord is not installed"
     if info.hidden_packets or info.timestamps[0] < 0:
         return "pyav", "the file has an edit list, from which decord returns wrong frames"
-    if info.expected_frames > info.num_frames:
+    if not info.whole:
         return "pyav", "the file is cut off"
     if not info.timed:
         return "pyav", "the file has no times of presentation"
@@ -334,7 +338,7 @@ def picture_track(container, path: Path):
 
 def _lands_before(info: VideoInfo, index: int) -> bool:
     """Whether a jump to this frame lands before the end of the run-up: not in every kind of file."""
-    if not info.timed or info.expected_frames > info.num_frames:  # where files were joined, times stand for two frames
+    if not (info.timed and info.whole):  # where files were joined, times stand for two frames
         return False
     with open_video(info.path) as container, contextlib.suppress(av.error.FFmpegError):
         video = picture_track(container, info.path)
@@ -347,7 +351,7 @@ def _lands_before(info: VideoInfo, index: int) -> bool:
 def _unwanted(info: VideoInfo, wanted: set[int] | None) -> frozenset[int]:
     """Timestamps of the frames that nobody asked for; none where the file has no timestamps, or is cut off: there it
     matters which frames are missing."""
-    if wanted is None or not info.timed or info.expected_frames > info.num_frames:
+    if wanted is None or not (info.timed and info.whole):
         return frozenset()
     asked = info.timestamps[list(wanted)]
     return frozenset(info.timestamps.tolist()).difference(asked.tolist())

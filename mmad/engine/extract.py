@@ -29,7 +29,7 @@ from mmad.errors import InputError, warn
 from mmad.files import check_id
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
-from mmad.records import FeatureTrack, TimeGrid
+from mmad.records import FeatureTrack, TimeGrid, content_digest
 
 PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
 WORTH_KEEPING = 500  # steps of a video whose features are kept while it is under way
@@ -120,7 +120,7 @@ class Extractor:
         """The same plan; of a long video it begins behind what an earlier run left in the folder."""
         if len(plan.frames) < WORTH_KEEPING:
             return plan
-        read = hashlib.sha256(plan.frames.tobytes() + plan.info.timestamps.tobytes()).hexdigest()
+        read = content_digest([plan.frames, plan.info.timestamps])
         file = plan.info.path.stat()
         identity = {"source": self.source, "bytes": file.st_size, "changed": file.st_mtime_ns, "frames": read}
         kept = GrowingTrack(folder, plan.video_id, identity, len(plan.frames))
@@ -192,7 +192,7 @@ class Extractor:
                 for pixels in self._inputs(plan):
                     yield "input", pixels
                 info = plan.info
-                if info.expected_frames > info.num_frames:  # all that is there was read, but not all is there
+                if not info.whole:  # all that is there was read, but not all is there
                     problem = BrokenVideo(info.path, info.num_frames, info.expected_frames, float(info.times[-1]))
             except InputError as error:
                 problem = error

@@ -123,8 +123,8 @@ def _convert(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
 
 def _repacked(copy: Path, info: VideoInfo, kind: Kind, problem: str, comment: str) -> bool:
     """Whether the pictures could be copied as they are stored, which takes seconds for an hour."""
-    whole = info.timed and info.expected_frames == info.num_frames and not info.hidden_packets
-    if kind.picture != "h264" or kind.pixels not in PLAIN or info.rotation or not whole:
+    as_shown = info.timed and info.whole and not info.hidden_packets and not info.rotation
+    if kind.picture != "h264" or kind.pixels not in PLAIN or not as_shown:
         return False
     try:
         copy_packets(copy, info, comment)

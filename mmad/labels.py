@@ -24,6 +24,26 @@ class LabelSet:
     def __len__(self) -> int:
         return len(self.actions)
 
+    def as_dict(self) -> dict:
+        """Texts, numbers and lists, for JSON and checkpoints; `label_set_from` reads it."""
+        lists = {"actions": self.actions, "parts": self.parts, "part_of": self.part_of}
+        return {"name": self.name, **{key: list(values) for key, values in lists.items()}}
+
+
+def label_set_from(fields: dict) -> LabelSet:
+    """The label set of `LabelSet.as_dict`; `KeyError`, `TypeError` or `ValueError` where the fields do not fit."""
+    if not all(isinstance(fields[key], list) for key in ("actions", "parts", "part_of")):
+        raise TypeError("actions, parts and part_of are not lists")
+    actions, parts, part_of = (tuple(fields[key]) for key in ("actions", "parts", "part_of"))
+    if not all(isinstance(name, str) for name in actions + parts):
+        raise TypeError("a name is not a text")
+    known = all(type(part) is int and 0 <= part < len(parts) for part in part_of)
+    if not actions or len(part_of) != len(actions) or not known:
+        raise ValueError("actions and parts do not fit")
+    if len(set(actions)) < len(actions):
+        raise ValueError("an action is there twice")
+    return LabelSet(str(fields["name"]), actions, parts, part_of)
+
 
 _ACTIONS_BY_PART = {
     "body": (

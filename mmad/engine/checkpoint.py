@@ -4,7 +4,6 @@ A checkpoint is {"format", "kind": "recognizer" or "detector", "config": nested 
 and can rebuild its model without help.
 """
 
-import dataclasses
 import hashlib
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, from_dict
 from mmad.errors import InputError
 from mmad.files import atomic_path
-from mmad.labels import MMA52, LabelSet
+from mmad.labels import MMA52, LabelSet, label_set_from
 from mmad.models import build_backbone
 from mmad.models.clipnets import ClipNet
 from mmad.models.lite import from_package, pretrained_file
@@ -31,7 +30,7 @@ def save_checkpoint(path: str | Path, kind: str, config: dict, labels: LabelSet,
         "format": FORMAT,
         "kind": kind,
         "config": config,
-        "labels": {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(labels).items()},
+        "labels": labels.as_dict(),
         "model": model.state_dict(),
         **more,
     }
@@ -71,12 +70,7 @@ def _require_kind(content: dict, kind: str, path: str | Path) -> None:
 def labels_of(checkpoint: dict, path: str | Path) -> LabelSet:
     """The label set that a checkpoint was trained on."""
     try:
-        fields = checkpoint["labels"]
-        actions, parts, part_of = (tuple(fields[name]) for name in ("actions", "parts", "part_of"))
-        known = all(type(part) is int and 0 <= part < len(parts) for part in part_of)
-        if not actions or len(part_of) != len(actions) or not known:
-            raise ValueError("actions and parts do not fit")
-        return LabelSet(str(fields["name"]), actions, parts, part_of)
+        return label_set_from(checkpoint["labels"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(path, f"the checkpoint's labels are damaged ({error!r})", "save it again") from None
 

@@ -18,7 +18,7 @@ from mmad.data.exchange import ClipPredictions, write_recognition
 from mmad.data.label_vectors import label_vectors
 from mmad.engine.checkpoint import load_backbone, load_into, load_recognizer, read_checkpoint
 from mmad.engine.extract import choose_device, in_precision
-from mmad.engine.train import Task, data_digests, fit
+from mmad.engine.train import Task, data_digests, fit, how_chosen
 from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.labels import LabelSet
@@ -68,8 +68,9 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     if found is not None:
         form = "mac2025-rec" if found.actions.shape[1] >= 5 else "mac2024-rec"  # the five best, where there are five
         write_recognition(output / "prediction.csv", found, form)
-    write_json(output / "report.json", figures, indent=1)
-    print(f"best epoch {best['epoch']}, on {len(val_set)} {kind}, in percent:\n{as_table(figures)}")
+    checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} {kind}")
+    write_json(output / "report.json", {"checkpoint": checkpoint, **figures}, indent=1)
+    print(f"epoch {best['epoch']}, {checkpoint['chosen']}, in percent:\n{as_table(figures)}")
     print(f"all of it in {output}")
     return best
 

@@ -86,6 +86,18 @@ def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: 
     return best or {}
 
 
+def how_chosen(config: TrainConfig, epoch: int, judged_on: str) -> dict[str, int | str]:
+    """What a report says of its checkpoint: the epoch it is of, out of how many evaluations, and that in words.
+
+    judged_on: "200 videos". Figures of the best of several evaluations flatter: they are of what chose the checkpoint.
+    """
+    evaluations = math.ceil(config.epochs / config.evaluate_every)  # the last epoch is always evaluated
+    chosen = f"best of {evaluations} evaluations on these same {judged_on}"
+    if evaluations == 1:
+        chosen = f"the last, evaluated once on {judged_on} (nothing was chosen)"
+    return {"epoch": epoch, "evaluations": evaluations, "chosen": chosen}
+
+
 def train_one_epoch(
     task: Task,
     model: nn.Module,

@@ -75,10 +75,13 @@ EVERYTHING = ("embedding=builtin", "loss.mixup=0.5", "loss.part=1", "loss.protot
 EVERYTHING += ("train.ema=0.9", "clips.balance=0.5")
 
 
-def test_colours_are_learned_with_every_addition(data, tmp_path):
+def test_colours_are_learned_with_every_addition(data, tmp_path, capsys):
     train_recognizer(config_of(data, tmp_path, *EVERYTHING, "train.ema=0", "train.epochs=12"))
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["action_top1"] == 1.0
+    chosen = "best of 12 evaluations on these same 6 clips"
+    assert report["checkpoint"]["evaluations"] == 12 and report["checkpoint"]["chosen"] == chosen
+    assert f"epoch {report['checkpoint']['epoch']}, {chosen}, in percent:" in capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert {"classify", "part", "near", "embed", "loss"} <= rows[0].keys()
     assert rows[-1]["loss"] < rows[0]["loss"]
@@ -136,7 +139,9 @@ def test_other_data_is_refused_on_resume(data, tmp_path, part, windows):
 def test_windows_of_long_videos_with_several_actions(data, tmp_path):
     windows = ("clips.window=1", "clips.videos=long", "loss.kind=sigmoid", "data.train=long.csv", "data.val=long.csv")
     train_recognizer(config_of(data, tmp_path, *windows, "embedding=builtin", "train.epochs=8"))
-    assert json.loads((tmp_path / "report.json").read_text())["mean_ap"] > 0.9
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["mean_ap"] > 0.9
+    assert report["checkpoint"]["chosen"] == "best of 8 evaluations on these same 16 windows of 1 s"
     assert not (tmp_path / "prediction.csv").exists()
 
 

@@ -69,10 +69,10 @@ class DataConfig:
     val: str = "val.csv"  # the same to choose the best checkpoint by; may be the file that `train` names
     train_subset: str = "train"  # of a file that holds several subsets
     val_subset: str = "val"
-    fps: float = 30.0  # of an MMA-52 CSV without an fps column
+    fps: float = 0.0  # frames a second of files that count frames and do not say; 0: 30 assumed, with a warning
 
     def __post_init__(self):
-        require_positive(self, "fps")
+        require_between(self, 0, 1e6, "fps")
 
 
 @dataclass

@@ -6,7 +6,7 @@ python tools/check_data.py ANNOTATIONS [--videos DIR]      annotations: MMA-52 C
 import argparse
 import sys
 
-from mmad.data.annotations import read_label_set
+from mmad.data.annotations import check_fps, read_label_set
 from mmad.data.check import check_data
 from mmad.errors import run_command
 
@@ -16,10 +16,11 @@ def main() -> int:
     parser.add_argument("annotations")
     parser.add_argument("--videos", metavar="DIR", help="also look at the video files")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
-    parser.add_argument("--fps", type=float, default=30.0, help="of a CSV without fps column (default: 30)")
+    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
     args = parser.parse_args()
 
-    problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, args.fps)
+    fps = check_fps(args.fps)
+    problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, fps)
     print("\n".join(report))
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)

@@ -36,6 +36,7 @@ VIDEO_SUFFIXES = (
     ".3gp",
 )
 FOREIGN_SUFFIXES = (".eaf", ".vtt", ".txt", ".tsv")  # of files that hold no annotations of a form read here
+ASSUMED_FPS = 30.0  # of files that count frames, where neither they nor the person say how many a second
 OnProblem = Callable[[InputError], None]
 
 
@@ -96,12 +97,13 @@ def _as_whole_number(value) -> int | None:
 
 
 def read_annotations(
-    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+    path: str | Path, labels: LabelSet = MMA52, fps: float | None = None, on_problem: OnProblem = refuse
 ) -> list[Annotation]:
     """One `Annotation` a video, in the order of the file, by the kind that the file is; also of a folder of files.
 
-    fps: frames a second for files that do not say: the early-2024 MMA-52 CSV, which has no fps column, and others'.
-    Where a file does not say how long a video is, it ends with its last action.
+    fps: frames a second for files that count frames and do not say how fast: the early-2024 MMA-52 CSV, which has no
+    fps column, Label Studio, FiftyOne. None: nobody said; 30 are then assumed, with a warning. Where a file does not
+    say how long a video is, it ends with its last action.
     """
     path = Path(path)
     if path.suffix.lower() in (".csv", ".zip") and path.is_file():
@@ -117,13 +119,25 @@ def read_annotations(
     return _read_foreign(path, labels, fps, on_problem)
 
 
+def check_fps(fps: float | None) -> float | None:
+    """The frames a second that were typed as --fps, None where nothing was; refused where they are no rate."""
+    if fps is not None and not 0 < fps < 1e6:
+        raise InputError("--fps", f"{fps:g} frames a second", "expected a positive number")
+    return fps
+
+
+def assumption(who: str) -> str:
+    """What a person is told where `ASSUMED_FPS` is taken. who: the file, and what in it does not say its rate."""
+    return f"{who}: {ASSUMED_FPS:g} frames a second are assumed; else give --fps N (in training data.fps=N)"
+
+
 def _is_baseline(content) -> bool:
     return (
         isinstance(content, dict) and content and all(isinstance(v, dict) and "actions" in v for v in content.values())
     )
 
 
-def _read_foreign(path: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Annotation]:
+def _read_foreign(path: Path, labels: LabelSet, fps: float | None, on_problem: OnProblem) -> list[Annotation]:
     """Of other programs, and our own plain table, which people correct in a spreadsheet."""
     from mmad.data import formats  # built on this module
 
@@ -165,7 +179,7 @@ MMA52_COLUMNS = ("video_id", "start_frame", "end_frame", "class", "total_frames"
 
 
 def _read_mma52_csv(
-    path: Path, table: tuple[list[str], list[list[str]]], labels: LabelSet, fps: float, on_problem: OnProblem
+    path: Path, table: tuple[list[str], list[list[str]]], labels: LabelSet, fps: float | None, on_problem: OnProblem
 ) -> list[Annotation]:
     """table: header and rows of the file."""
     header, rows = table
@@ -179,7 +193,7 @@ def _read_mma52_csv(
             check_id(video_id, where)
             frames = ("start_frame", "end_frame", "total_frames")
             start, end, total = (finite_number(row[column[name]], where, name) for name in frames)
-            rate = finite_number(row[column["fps"]], where, "fps") if "fps" in column else fps
+            rate = finite_number(row[column["fps"]], where, "fps") if "fps" in column else fps or ASSUMED_FPS
             label = label_id(row[column["class"]].strip(), labels, where)
             if rate <= 0 or total <= 0:
                 raise InputError(where, f"fps {rate:g}, total_frames {total:g}", "both must be positive")
@@ -199,6 +213,8 @@ def _read_mma52_csv(
             continue
         video["segments"].append((start / rate, end / rate))
         video["labels"].append(label)
+    if videos and "fps" not in column and fps is None:
+        warn(assumption(f"{path} has no fps column"))
     return [
         Annotation(video_id, v["total"] / v["fps"], v["segments"], v["labels"], fps=v["fps"])
         for video_id, v in videos.items()

@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlparse
 
-from mmad.data.annotations import VIDEO_SUFFIXES, OnProblem, finite_number, label_id, score_in_range
+from mmad.data.annotations import (
+    ASSUMED_FPS,
+    VIDEO_SUFFIXES,
+    OnProblem,
+    assumption,
+    finite_number,
+    label_id,
+    score_in_range,
+)
 from mmad.data.events import Events, Row, from_frames, from_rows, rate_of, to_frames
 from mmad.errors import InputError, refuse
 from mmad.files import check_id, read_json, read_table, write_json, write_text
@@ -187,25 +195,31 @@ def _have(content: list, *keys: str) -> bool:
 
 
 def read_label_studio(
-    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+    path: str | Path, labels: LabelSet = MMA52, fps: float | None = None, on_problem: OnProblem = refuse
 ) -> list[Events]:
     """What an export as JSON or JSON-MIN says of stretches of time: timeline labels, in frames, and labels of the
     sound track, in seconds. Of each task the newest annotation that stands counts, or else the last prediction.
 
-    fps: where the task's data does not say "fps".
+    fps: where the task's data does not say "fps"; None: nobody said.
     """
     path = Path(path)
     content = read_json(path)
     if not is_label_studio(content):
         raise InputError(path, "is no Label Studio export", 'expected [{"data": ..., "annotations": [...]}]')
-    videos = []
+    videos, without_rate = [], 0
     tasks = _tasks_of_rows(content) if _are_rows(content) else dict(enumerate(content))
     for number, task in tasks.items():
         where = f"{path}, task {number}"
         try:
-            videos.append(_label_studio_task(task, labels, fps, where, on_problem))
+            events, counted = _label_studio_task(task, labels, fps or ASSUMED_FPS, where, on_problem)
         except InputError as error:
             on_problem(error)
+            continue
+        videos.append(events)
+        without_rate += counted and events.fps is None
+    if without_rate and fps is None:
+        said = assumption(f"{path}: {without_rate} of {len(tasks)} tasks name no fps")
+        videos[0].notes.append(f"{said}; Label Studio counts 24 where its <Video> has no frameRate")
     return videos
 
 
@@ -225,7 +239,10 @@ def _tasks_of_rows(rows: list[dict]) -> dict[int, dict]:
     return tasks
 
 
-def _label_studio_task(task: dict, labels: LabelSet, fps: float, where: str, on_problem: OnProblem) -> Events:
+def _label_studio_task(
+    task: dict, labels: LabelSet, fps: float, where: str, on_problem: OnProblem
+) -> tuple[Events, bool]:
+    """(what it says, whether in frames). fps: of a task that does not name its own."""
     data = task["data"] if isinstance(task["data"], dict) else {}
     known = {"duration": _if_positive(data.get("duration")), "fps": _if_positive(data.get("fps"))}
     notes = []
@@ -247,12 +264,9 @@ def _label_studio_task(task: dict, labels: LabelSet, fps: float, where: str, on_
             continue
         passed += not names
         counted |= "ranges" in value
-    if counted and not known["fps"]:
-        usual = "Label Studio counts 24 where its <Video> has no frameRate"
-        notes.append(f"{where} names no fps: {fps:g} frames a second are assumed; {usual}")
     if passed:
         notes.append(f"{where}: {passed} results are no labels of a stretch of time and are left out")
-    return from_rows(_label_studio_name(data, where), rows, **known, notes=notes)
+    return from_rows(_label_studio_name(data, where), rows, **known, notes=notes), counted
 
 
 def _predictions(task: dict, where: str, notes: list[str]) -> list[dict]:
@@ -337,11 +351,11 @@ def _are_samples(content) -> bool:
 
 
 def read_fiftyone(
-    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+    path: str | Path, labels: LabelSet = MMA52, fps: float | None = None, on_problem: OnProblem = refuse
 ) -> list[Events]:
     """labels.json with supports in frames or timestamps in s, or a FiftyOneDataset: its folder or its samples.json.
 
-    fps: where neither "videos" of the former nor the metadata of the latter say.
+    fps: where neither "videos" of the former nor the metadata of the latter say; None: nobody said.
     """
     path = Path(path) / FIFTYONE_SAMPLES if Path(path).is_dir() else Path(path)
     content = read_json(path)
@@ -352,7 +366,7 @@ def read_fiftyone(
     classes = content.get("classes")
     classes = classes if isinstance(classes, list) else []
     about = content.get("videos")
-    videos = []
+    videos, without_rate = [], 0
     for video_id in content["labels"]:
         where = f"{path}, video {video_id!r}"
         try:
@@ -364,15 +378,16 @@ def read_fiftyone(
         except InputError as error:
             on_problem(error)
             continue
-        rows = _fiftyone_rows(items, classes, labels, known["fps"] or fps, where, on_problem)
-        counted = known["fps"] is None and any("support" in item for item in items)
-        notes = [f"{where} names no fps: {fps:g} frames a second are assumed"] if counted else []
-        videos.append(from_rows(video_id, rows, **known, notes=notes))
+        rows = _fiftyone_rows(items, classes, labels, known["fps"] or fps or ASSUMED_FPS, where, on_problem)
+        without_rate += known["fps"] is None and any("support" in item for item in items)
+        videos.append(from_rows(video_id, rows, **known))
+    if without_rate and fps is None:
+        videos[0].notes.append(assumption(f"{path}: {without_rate} of {len(videos)} videos name no fps"))
     return videos
 
 
 def _fiftyone_samples(
-    path: Path, samples: list[dict], labels: LabelSet, fps: float, on_problem: OnProblem
+    path: Path, samples: list[dict], labels: LabelSet, fps: float | None, on_problem: OnProblem
 ) -> list[Events]:
     """One field of temporal detections. FiftyOne knows the rate of a video once `compute_metadata()` was called."""
     found: dict[str, tuple[str, dict, dict[str, list]]] = {}  # video: where it stands, its metadata, its fields
@@ -394,14 +409,14 @@ def _fiftyone_samples(
     for video_id, (where, metadata, fields) in found.items():
         known = {"duration": _if_positive(metadata.get("duration")), "fps": _if_positive(metadata.get("frame_rate"))}
         items = fields.get(names[0], [])
-        rows = _fiftyone_rows(items, [], labels, known["fps"] or fps, where, on_problem)
+        rows = _fiftyone_rows(items, [], labels, known["fps"] or fps or ASSUMED_FPS, where, on_problem)
         unknown += known["fps"] is None and bool(items)
         videos.append(from_rows(video_id, rows, **known))
     if len(names) > 1:
         videos[0].notes.append(f"{path}: its field {names[0]!r} is read, left out: {', '.join(names[1:])}")
-    if unknown:
+    if unknown and fps is None:
         problem = f"{unknown} of {len(videos)} videos have no frame_rate in their metadata"
-        videos[0].notes.append(f"{path}: {problem}: {fps:g} frames a second are assumed")
+        videos[0].notes.append(assumption(f"{path}: {problem}"))
     return videos
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.annotations import VIDEO_SUFFIXES, is_placeholder, read_annotations, read_clip_list
+from mmad.data.annotations import ASSUMED_FPS, VIDEO_SUFFIXES, is_placeholder, read_annotations, read_clip_list
 from mmad.data.statistics import as_text as statistics_text
 from mmad.data.statistics import describe
 from mmad.errors import InputError
@@ -14,11 +14,12 @@ from mmad.records import Annotation
 
 
 def check_data(
-    path: str | Path, labels: LabelSet, videos: str | None = None, fps: float = 30.0
+    path: str | Path, labels: LabelSet, videos: str | None = None, fps: float | None = None
 ) -> tuple[list[str], list[str]]:
     """(problems, report) of an annotation file or MA-52 list, each a list of lines.
 
-    videos: folder of the video files, directly or in subfolders train, val, test. fps: where the file has no rates.
+    videos: folder of the video files, directly or in subfolders train, val, test. fps: where the file has
+    no rates; None: nobody said, and 30 are assumed.
     """
     path = Path(path)
     if path.suffix.lower() == ".txt":
@@ -32,7 +33,7 @@ def check_data(
         problems.append(f"{path}: placeholder rows (frames 0-20 of every video), as in the official test.csv: no truth")
     for item in annotations:
         problems += _instance_problems(item, labels)
-    rates = [item.fps or fps for item in annotations]
+    rates = [item.fps or fps or ASSUMED_FPS for item in annotations]
     report = []
     for subset in sorted({item.subset for item in annotations}):
         chosen = [item for item in annotations if item.subset == subset]
@@ -41,6 +42,9 @@ def check_data(
     if rates and len(set(rates)) > 1:
         shares = ", ".join(f"{rate:g}: {100 * rates.count(rate) / len(rates):.1f} %" for rate in sorted(set(rates)))
         report.append(f"frames a second     {shares}")
+    if fps is None and any(item.fps is None for item in annotations):
+        assumed = f"{ASSUMED_FPS:g} are assumed for the stride"
+        report.append(f"frames a second     not in the file: {assumed}; else give --fps N")
     if videos is not None:
         for item in annotations:
             problems += _video_problems(item, Path(videos))
@@ -49,7 +53,7 @@ def check_data(
 
 def _instance_problems(item: Annotation, labels: LabelSet) -> list[str]:
     problems = []
-    tolerance = 0.5 / (item.fps or 30.0)
+    tolerance = 0.5 / (item.fps or ASSUMED_FPS)
     seen = set()
     for (start, end), label in zip(item.segments.tolist(), item.labels.tolist()):
         what = f"{item.video_id}: {labels.actions[label]} at {start:.3f} - {end:.3f} s"

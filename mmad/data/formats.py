@@ -108,23 +108,25 @@ def kind_of(path: Path) -> str:
 
 
 def read_events(
-    path: str | Path, labels: LabelSet = MMA52, fps: float = 30.0, on_problem: OnProblem = refuse
+    path: str | Path, labels: LabelSet = MMA52, fps: float | None = None, on_problem: OnProblem = refuse
 ) -> list[Events]:
     """Annotations or predictions of any format, or of a folder of files of one format.
 
     fps: frames a second of files that count frames and do not say how fast (the early-2024 MMA-52 CSV, Label Studio,
-    FiftyOne).
+    FiftyOne). None: nobody said; 30 are then assumed, with a warning or a note.
     """
     return READERS[kind_of(Path(path))](Path(path), labels, fps, on_problem)
 
 
-def read_foreign(path: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Events] | None:
+def read_foreign(path: Path, labels: LabelSet, fps: float | None, on_problem: OnProblem) -> list[Events] | None:
     """The same for the formats of other programs alone; None where the file is in none of them."""
     kind = kind_of(path)
     return None if kind in OURS else READERS[kind](path, labels, fps, on_problem)
 
 
-def read_actions(path: str | Path, labels: LabelSet, minimum: np.ndarray | None, fps: float = 30.0) -> list[Events]:
+def read_actions(
+    path: str | Path, labels: LabelSet, minimum: np.ndarray | None, fps: float | None = None
+) -> list[Events]:
     """What a file says is happening: of predictions those that reach the least score of their class, minimum (K,).
 
     Predictions without `minimum` are refused: what a detector leaves in is mostly false. Anything else is taken whole,
@@ -162,7 +164,7 @@ def link_videos(videos: list[Events], place: str | Path) -> tuple[list[Events], 
     return linked, missing
 
 
-def _read_folder(folder: Path, labels: LabelSet, fps: float, on_problem: OnProblem) -> list[Events]:
+def _read_folder(folder: Path, labels: LabelSet, fps: float | None, on_problem: OnProblem) -> list[Events]:
     """A file of a format of one file a video gives it the name that it has in the folder, without its suffix."""
     suffix, paths = _files_of_one_kind(folder)
     videos: dict[str, Events] = {}

@@ -131,7 +131,7 @@ def choose_rows(labels: list[torch.Tensor], num_classes: int, others: int) -> tu
 
 def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotation]:
     path = Path(data.root) / getattr(data, part)
-    return select_subset(read_annotations(path, labels, data.fps), getattr(data, f"{part}_subset"), path)
+    return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{part}_subset"), path)
 
 
 def _folder(config: DetectionConfig) -> Path:

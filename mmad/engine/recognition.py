@@ -82,7 +82,7 @@ def _data_set(config: RecognitionConfig, labels: LabelSet, preprocess: Preproces
         clips = read_clip_list(path, labels)
         return ClipDataset(clips, folder, config.clips, preprocess, training, config.seed)
     subset = getattr(config.data, f"{part}_subset")
-    annotations = select_subset(read_annotations(path, labels, fps=config.data.fps), subset, path)
+    annotations = select_subset(read_annotations(path, labels, config.data.fps or None), subset, path)
     return WindowDataset(annotations, folder, subset, config.clips, preprocess, len(labels), training, config.seed)
 
 

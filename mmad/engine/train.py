@@ -189,11 +189,14 @@ def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
 
 
 def _flat(values: dict, prefix: str = "") -> dict:
-    """{dotted name: value}; where a run is written and on what it runs does not matter for going on."""
+    """{dotted name: value}; where a run is written and on what it runs does not matter for going on.
+
+    Nor does `data.fps`: what it changes, the times of the annotations, is in the digests of the data.
+    """
     flat = {}
     for key, value in values.items():
         if isinstance(value, dict):
             flat |= _flat(value, f"{prefix}{key}.")
-        elif f"{prefix}{key}" not in ("output", "device", "train.workers"):
+        elif f"{prefix}{key}" not in ("output", "device", "train.workers", "data.fps"):
             flat[f"{prefix}{key}"] = value
     return flat

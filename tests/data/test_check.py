@@ -36,6 +36,20 @@ def test_every_problem_is_named(tmp_path, rows, said):
         assert part in problem
 
 
+def test_a_rate_that_the_file_does_not_say_is_in_the_report(tmp_path, capsys):
+    (tmp_path / "a.json").write_text('{"v": {"duration": 9, "actions": [["nodding", 0, 1]]}}')
+    (tmp_path / "a.csv").write_text("video_id,start_frame,end_frame,class,total_frames\nv,0,50,9,250\n")
+    _, report = check_data(tmp_path / "a.json", MMA52)
+    assert report[-1].split(maxsplit=3)[-1].startswith("not in the file: 30 are assumed")
+    _, report = check_data(tmp_path / "a.json", MMA52, fps=25)
+    assert "assumed" not in "".join(report) and "(0.160 s a step)" in "".join(report)
+    assert capsys.readouterr().err == ""
+    check_data(tmp_path / "a.csv", MMA52, fps=25)
+    assert capsys.readouterr().err == ""
+    check_data(tmp_path / "a.csv", MMA52)
+    assert "has no fps column: 30 frames a second are assumed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

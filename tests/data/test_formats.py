@@ -98,6 +98,7 @@ v1,2020-01-02,v1.mp4,60.5,25.0,No focal subject,nodding,head,,STATE,1.000,2.500,
 v1,2020-01-02,v1.mp4,60.5,25.0,No focal subject,waving,,,POINT,3.000,3.000,NA,,
 v2,2020-01-02,v2.mp4,NA,25.0,No focal subject,waving,,,STATE,0.000,4.000,4.000,sure,
 """
+ASSUMED = "30 frames a second are assumed; else give --fps N (in training data.fps=N)"
 BORIS_9 = (
     BORIS_7.replace("Total length", "Media duration (s)")
     .replace("FPS,", "FPS (frame/s),")
@@ -137,9 +138,8 @@ def test_label_studio_after_people_corrected_it(tmp_path):
     [events] = read_events(write(tmp_path, "export.json", json.dumps([task])), fps=25)
     assert events.video_id == "v1"
     assert events.rows() == [(0.0, 1.0, NODDING, None), (0.0, 1.0, WAVING, None)]
-    assert [note.partition(": ")[2].partition(";")[0] for note in events.notes] == [
+    assert [note.partition(": ")[2] for note in events.notes] == [
         "the newest counts",
-        "25 frames a second are assumed",
         "1 results are no labels of a stretch of time and are left out",
     ]
     task["data"] = {"video": "http://x/data/local-files/?d=videos/v%201.mp4"}
@@ -201,7 +201,6 @@ def test_rows_of_json_min_without_a_time_count_as_label_studio_sorts_them(tmp_pa
     rows = [{**about, "said": [TIMELINE]}, {**about, "said": []}]  # the newest first
     [events] = read_events(write(tmp_path, "min.json", json.dumps(rows)), fps=50)
     assert events.rows() == [(0.0, 1.0, NODDING, None)]
-    assert "50 frames a second are assumed; Label Studio counts 24" in events.notes[1]
     del rows[0]["id"], rows[1]["id"]
     assert len(read_events(write(tmp_path, "min.json", json.dumps(rows)))) == 2
 
@@ -238,8 +237,24 @@ def test_fiftyone_with_names_and_timestamps(tmp_path):
     path = write(tmp_path, "labels.json", json.dumps({"classes": None, "labels": {"v1": items, "v2": None}}))
     first, second = read_events(path)
     assert first.rows() == [(0.0, 1.0, WAVING, 0.5), (0.5, 1.5, NODDING, 1.0)]
-    assert first.notes == [f"{path}, video 'v1' names no fps: 30 frames a second are assumed"]
+    assert first.notes == [f"{path}: 1 of 2 videos name no fps: {ASSUMED}"]
     assert (len(second), second.notes) == (0, [])
+
+
+@pytest.mark.parametrize("form", ["labelstudio", "fiftyone"])
+def test_a_rate_that_nobody_said_is_noted_once_a_file(tmp_path, form):
+    """Not once a video, and not where it was given."""
+    items = [{"label": "nodding", "support": [1, 50]}]
+    tasks = [{"data": {"video": f"{v}.mp4"}, "annotations": [{"result": [{"value": TIMELINE}]}]} for v in "abc"]
+    content = {"classes": None, "labels": dict.fromkeys("abc", items)} if form == "fiftyone" else tasks
+    path = write(tmp_path, "all.json", json.dumps(content))
+    notes = [note for events in read_events(path) for note in events.notes]
+    assert len(notes) == 1
+    assert ASSUMED in notes[0] and f"{path}: 3 of 3" in notes[0]
+    for fps in (25.0, 30.0):
+        videos = read_events(path, fps=fps)
+        assert [events.notes for events in videos] == [[], [], []]
+        assert [events.rows()[0][:2] for events in videos] == [(0.0, 50 / fps)] * 3
 
 
 def temporal(*items: tuple) -> dict:
@@ -293,8 +308,9 @@ def test_a_fiftyone_data_set_with_predictions_and_without_rates(tmp_path):
     assert (len(first), second.rows()) == (0, [(1.0, 2.0, NODDING, None)])
     assert first.notes + second.notes == [
         f"{path}: its field 'ground_truth' is read, left out: event, predictions",
-        f"{path}: 1 of 2 videos have no frame_rate in their metadata: 10 frames a second are assumed",
     ]
+    notes = [note for events in read_events(path) for note in events.notes]
+    assert notes[1:] == [f"{path}: 1 of 2 videos have no frame_rate in their metadata: {ASSUMED}"]
     del samples[1]["ground_truth"]
     assert read_events(fiftyone_export(tmp_path, *samples), fps=10)[0].rows() == [(0.0, 0.5, BOWING, None)]
     del samples[0]["event"]

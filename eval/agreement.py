@@ -8,7 +8,7 @@ Cohen's kappa, frame by frame; precision, recall and F1 of the second, measured 
 
 import argparse
 
-from mmad.data.annotations import read_label_set
+from mmad.data.annotations import check_fps, choose_labels, origin_of
 from mmad.data.formats import read_actions
 from mmad.data.thresholds import least_scores
 from mmad.errors import InputError, run_command, warn
@@ -20,7 +20,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", help="annotations or predictions of any form: a file, or a folder of one a video")
     parser.add_argument("second", help="the same")
-    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
     parser.add_argument("--tiou", type=float, default=0.5, help="from which on two events match (default: 0.5)")
     parser.add_argument("--step", type=float, default=0.04, help="seconds between the moments of kappa (default: 0.04)")
     parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
@@ -30,15 +31,18 @@ def main() -> None:
 
     if args.json:
         refuse_same_file(args.json, args.first, args.second, args.thresholds)
-    labels = read_label_set(args.labels)
+    paths = (args.first, args.second)
+    origins = [origin_of(path) for path in paths]
+    labels = choose_labels(args.labels, *origins)
+    fps = check_fps(args.fps) or next((origin.fps for origin in origins if origin.fps), None)
     minimum = least_scores(labels, args.min_score, args.thresholds)
-    first, second = (read_actions(path, labels, minimum) for path in (args.first, args.second))
+    first, second = (read_actions(path, labels, minimum, fps) for path in paths)
     for note in (note for events in (*first, *second) for note in events.notes):
         warn(note)
     shared = {events.video_id for events in first} & {events.video_id for events in second}
     if not shared:
         raise InputError(args.second, f"no video of {args.first} is in it", "do the names of the videos differ?")
-    for path, videos in ((args.first, first), (args.second, second)):
+    for path, videos in zip(paths, (first, second)):
         if len(videos) > len(shared):
             warn(f"{len(videos) - len(shared)} videos of {path} are not in the other and are left out")
     result = agree(

@@ -81,6 +81,49 @@ def test_thresholds_then_ethogram_and_agreement_of_predictions(run, here):
     assert done.out.splitlines()[1].split()[:4] == ["nodding", "1", "2", "1"]
 
 
+WITHOUT_RATES = "id,video_id,start_frame,end_frame,class,total_frames\n0,v1,0,50,9,1500\n"
+
+
+def test_frames_a_second_of_annotations_that_do_not_say(run, here):
+    """2 s of 60 at 25 a second; at the 30 that are else assumed 1.667 s of 50."""
+    Path("truth.csv").write_text(WITHOUT_RATES)
+    truth, strict = ("--ground-truth", "truth.csv"), ("--tiou", 0.95)
+    commands = {
+        "ethogram": ("tools/ethogram.py", "truth.csv", "--out", "out"),
+        "agreement": ("eval/agreement.py", "truth.csv", "predictions.json", "--min-score", 0.5),
+        "thresholds": ("eval/thresholds.py", "predictions.json", *truth, *strict, "--out", "t.json"),
+        "precision": ("tools/figures.py", "precision", "predictions.json", *truth, *strict, "--out", "out"),
+        "timeline": ("tools/figures.py", "timeline", "predictions.json", "--video", "v1", *truth, "--out", "t.png"),
+        "statistics": ("tools/figures.py", "statistics", "truth.csv", "--out", "out"),
+        "export": ("tools/export.py", "truth.csv", "--format", "csv", "--out", "out.csv"),
+        "check": ("tools/check_data.py", "truth.csv"),
+    }
+    for name, command in commands.items():
+        assert "frames a second are assumed" not in run(*command, "--fps", 25).err, name
+        if name == "ethogram":
+            assert {row["total_s"] for row in rows_of("out/ethogram.csv")} == {"0.000", "2.000"}
+        if name != "thresholds":  # which then finds nothing
+            assert run(*command).err.count("has no fps column: 30 frames a second are assumed") == 1, name
+    assert {row["total_s"] for row in rows_of("out/ethogram.csv")} == {"0.000", "1.667"}
+    content = json.loads(Path("predictions.json").read_text())
+    Path("predictions.json").write_text(json.dumps({**content, "fps": 25}))
+    for name in ("agreement", "thresholds", "precision", "timeline"):
+        assert "assumed" not in run(*commands[name]).err, name
+
+
+def test_predictions_of_other_actions_are_counted_without_their_label_file(run, here):
+    hands = {"name": "hands", "actions": ["wave", "nod"], "parts": ["hand", "head"], "part_of": [0, 1]}
+    items = [{"segment": [0.0, 2.0], "label": "nod", "score": 0.9}]
+    Path("predictions.json").write_text(json.dumps({"labels": hands, "results": {"v1": items}}))
+    Path("truth.csv").write_text(HEADER + "0,v1,0,50,nod,1500,25\n")
+    assert "nod" in run("tools/ethogram.py", "predictions.json", "--out", "out", "--min-score", 0).out
+    assert "nod" in run("eval/agreement.py", "truth.csv", "predictions.json", "--min-score", 0).out
+    run("eval/thresholds.py", "predictions.json", "--ground-truth", "truth.csv", "--out", "thresholds.json")
+    run("tools/export.py", "predictions.json", "--format", "elan", "--out", "eaf")
+    assert 'TIER_ID="nod"' in Path("eaf/v1.eaf").read_text()
+    run("tools/figures.py", "timeline", "predictions.json", "--video", "v1", "--out", "t.png")
+
+
 def test_two_raters_in_elan(run, here):
     for rater in ("anna", "ben"):
         run("tools/export.py", "truth.csv", "--format", "elan", "--out", rater)

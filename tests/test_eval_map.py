@@ -86,6 +86,50 @@ def test_ground_truth_named_in_the_predictions(folder):
     assert run(folder / "predictions.json", cwd=folder.parent).stdout == given.stdout
 
 
+def test_ground_truth_is_never_looked_for_where_the_command_is_typed(folder, tmp_path_factory):
+    """A file of the same name there is of other videos."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "val.csv").write_text(TRUTH.replace("v1", "v8").replace("v2", "v9"))
+    given = run(folder / "predictions.json", "--ground-truth", folder / "val.csv")
+    assert run(folder / "predictions.json", cwd=elsewhere).stdout == given.stdout
+    (folder / "val.csv").unlink()
+    check_refused(
+        run(folder / "predictions.json", cwd=elsewhere), ["val.csv is not there; give it with --ground-truth"]
+    )
+
+
+WITHOUT_RATES = "video_id,start_frame,end_frame,class,total_frames\nv1,0,50,9,250\nv1,100,150,7,250\n"
+PERFECT = {
+    "v1": [
+        {"segment": [0, 2], "label": "nodding", "score": 0.9},
+        {"segment": [4, 6], "label": "tilting head", "score": 0.8},
+    ]
+}
+
+
+def average_of(*arguments) -> tuple[str, str]:
+    """(Avg 0.1:0.9 of actions, stderr)"""
+    done = run(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[1].split()[-2], done.stderr
+
+
+def test_frames_a_second_of_a_file_that_does_not_say(folder):
+    """Perfect at 25: what is typed counts, then what the predictions say, and 30 is only assumed aloud."""
+    (folder / "val.csv").write_text(WITHOUT_RATES)
+    write_results(folder / "p.json", PERFECT, "val.csv")
+    assert average_of(folder / "p.json", "--fps", 25) == ("100.00", "")
+    wrong, said = average_of(folder / "p.json")
+    assert float(wrong) < 100
+    assert said.count("\n") == 1 and "val.csv has no fps column: 30 frames a second are assumed" in said
+    assert average_of(folder / "p.json", "--fps", 30) == (wrong, "")
+    content = json.loads((folder / "p.json").read_text())
+    (folder / "p.json").write_text(json.dumps({**content, "fps": 25}))
+    assert average_of(folder / "p.json") == ("100.00", "")
+    assert average_of(folder / "p.json", "--fps", 30) == (wrong, "")
+    check_refused(run(folder / "p.json", "--fps", 0), ["--fps: 0 frames a second; expected a positive number"])
+
+
 def test_subset_chooses_the_videos_that_are_judged(folder):
     actions = {"train": [["nodding", 0, 4]], "val": [["nodding", 5, 9]]}
     truth = {f"{s}0": {"subset": s, "duration": 10, "actions": items} for s, items in actions.items()}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.annotations import read_label_set
+from mmad.data.annotations import check_fps, choose_labels, origin_of
 from mmad.data.formats import link_videos, read_actions
 from mmad.data.thresholds import least_scores
 from mmad.errors import InputError, run_command, warn
@@ -27,17 +27,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", help="annotations or predictions of any form: a file, or a folder of one a video")
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
     parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
     parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for lengths that are not known")
     args = parser.parse_args()
 
     out = Path(args.out)
-    labels = read_label_set(args.labels)
+    fps, labels = check_fps(args.fps), choose_labels(args.labels, origin_of(args.input))
     refuse_same_file(out / "ethogram.csv", args.input, args.thresholds)
     refuse_same_file(out / "ethogram_videos.csv", args.input, args.thresholds)
-    videos = read_actions(args.input, labels, least_scores(labels, args.min_score, args.thresholds))
+    videos = read_actions(args.input, labels, least_scores(labels, args.min_score, args.thresholds), fps)
     if not videos:
         raise InputError(args.input, "no video in it")
     if args.videos:

@@ -12,7 +12,14 @@ file a video in the folder --out. Corrected, all but the submissions are read ag
 import argparse
 from pathlib import Path
 
-from mmad.data.annotations import read_annotations, read_clip_list, read_label_set
+from mmad.data.annotations import (
+    ASSUMED_FPS,
+    check_fps,
+    choose_labels,
+    origin_of,
+    read_annotations,
+    read_clip_list,
+)
 from mmad.data.events import Events, keep
 from mmad.data.exchange import (
     DETECTION_FORMATS,
@@ -38,7 +45,7 @@ def main() -> None:
     )
     parser.add_argument("--format", required=True, help=", ".join(formats))
     parser.add_argument("--out", required=True, metavar="FILE", help="or a folder, for formats of one file a video")
-    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
     parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")
     parser.add_argument(
         "--videos", metavar="PATH", help="folder of the videos, or one: to link, and for rate and length"
@@ -52,7 +59,7 @@ def main() -> None:
 
     video = args.videos if args.videos and Path(args.videos).is_file() else None  # .eaf files may lie beside videos
     refuse_same_file(args.out, args.predictions, args.list, args.thresholds, video)
-    labels = read_label_set(args.labels)
+    labels = choose_labels(args.labels, origin_of(args.predictions))
     if is_recognition(args.predictions):
         clips = read_recognition(args.predictions, labels)
         if args.list:
@@ -76,12 +83,11 @@ def main() -> None:
 
 def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Events]:
     """What is to be written, with the files of the videos where they are named."""
-    if args.fps is not None and not 0 < args.fps < 1e6:
-        raise InputError("--fps", f"{args.fps:g} frames a second", "expected a positive number")
+    fps = check_fps(args.fps)
     if args.best is not None and args.best < 1:
         raise InputError("--best", f"{args.best} of a video", "expected 1 or more")
     minimum = least_scores(labels, args.min_score, args.thresholds)
-    videos = read_events(args.predictions, labels, args.fps or 30.0)
+    videos = read_events(args.predictions, labels, fps)
     for note in (note for events in videos for note in events.notes):
         warn(note)
     videos = [keep(events, minimum, args.best) for events in videos]
@@ -90,12 +96,12 @@ def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Events]:
         if missing:
             warn(f"{len(missing)} of {len(videos)} videos are not in {args.videos}, such as {missing[0]}")
     for events in videos:
-        events.fps = events.fps or args.fps
+        events.fps = events.fps or fps
     return videos
 
 
 def _check_list(videos: list[Events], path: str, predictions: str, labels: LabelSet) -> None:
-    known = {item.video_id for item in read_annotations(path, labels)}
+    known = {item.video_id for item in read_annotations(path, labels, ASSUMED_FPS)}  # only the ids count, not the times
     unknown = sorted({events.video_id for events in videos} - known)
     if unknown:
         raise InputError(predictions, f"{len(unknown)} videos are not in {path}", f"such as {unknown[0]}")

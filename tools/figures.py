@@ -10,17 +10,26 @@ import argparse
 from argparse import Namespace
 from pathlib import Path
 
-from mmad.data.annotations import read_annotations, read_label_set, read_predictions, select_subset
+from mmad.data.annotations import (
+    check_fps,
+    named_labels,
+    read_annotations,
+    read_predictions,
+    read_truth,
+    select_subset,
+)
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file
+from mmad.labels import MMA52
 from mmad.report.figures import draw_training, read_history, write_precision, write_statistics
 from mmad.report.timeline import draw_timeline
 
 
 def timeline(args: Namespace) -> list[Path]:
-    labels = read_label_set(args.labels)
-    found = {item.video_id: item for item in read_predictions(args.predictions, labels).detections}
-    known = read_annotations(args.ground_truth, labels) if args.ground_truth else []
+    fps, predictions = check_fps(args.fps), read_predictions(args.predictions, named_labels(args.labels))
+    labels, fps = predictions.labels, fps or predictions.origin.fps
+    found = {item.video_id: item for item in predictions.detections}
+    known = read_annotations(args.ground_truth, labels, fps) if args.ground_truth else []
     truth = {item.video_id: item for item in known}.get(args.video)
     if args.video not in found:
         raise InputError(args.predictions, f"no video {args.video!r}", f"for example {next(iter(found), None)!r}")
@@ -37,8 +46,8 @@ def timeline(args: Namespace) -> list[Path]:
 
 
 def statistics(args: Namespace) -> list[Path]:
-    labels = read_label_set(args.labels)
-    annotations = read_annotations(args.annotations, labels)
+    labels = named_labels(args.labels) or MMA52
+    annotations = read_annotations(args.annotations, labels, check_fps(args.fps))
     if args.subset:
         annotations = select_subset(annotations, args.subset, args.annotations)
     return write_statistics(args.out, annotations, labels, f".{args.format}")
@@ -51,12 +60,10 @@ def training(args: Namespace) -> list[Path]:
 
 
 def precision(args: Namespace) -> list[Path]:
-    labels = read_label_set(args.labels)
-    detections = read_predictions(args.predictions, labels).detections
-    annotations = select_subset(read_annotations(args.ground_truth, labels), args.subset, args.ground_truth)
-    if not any(len(item.labels) for item in annotations):
-        raise InputError(args.ground_truth, "there is no action in it to find", "check --ground-truth and --subset")
-    return write_precision(args.out, annotations, detections, labels, args.tiou, f".{args.format}")
+    fps, predictions = check_fps(args.fps), read_predictions(args.predictions, named_labels(args.labels))
+    annotations = read_truth(args.ground_truth, predictions, args.subset, fps)
+    found, labels = predictions.detections, predictions.labels
+    return write_precision(args.out, annotations, found, labels, args.tiou, f".{args.format}")
 
 
 def main() -> None:
@@ -69,7 +76,10 @@ def main() -> None:
         one.set_defaults(draw=draw)
         one.add_argument(given, metavar=given.upper())
         one.add_argument("--out", required=True, metavar="DIR" if folder else "FILE")
-        one.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+        one.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+        if draw is not training:
+            words = "frames a second of annotations that count frames and do not say"
+            one.add_argument("--fps", type=float, help=words)
         if folder:
             one.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
         return one
@@ -85,7 +95,7 @@ def main() -> None:
     command(training, "run", "losses and scores by epoch", folder=False)
     one = command(precision, "predictions", "precision by recall, AP by class, and why mAP is lost", folder=True)
     one.add_argument("--ground-truth", required=True, metavar="FILE")
-    one.add_argument("--subset", default="val", help="of a file that holds several (default: val)")
+    one.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
     one.add_argument("--tiou", type=float, default=0.5, help="tIoU that makes a detection right (default: 0.5)")
 
     args = parser.parse_args()

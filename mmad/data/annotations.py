@@ -9,6 +9,7 @@ key; a caller that wants them all passes a function that keeps them, and the row
 """
 
 import difflib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 
 from mmad.errors import InputError, refuse, warn
 from mmad.files import check_id, read_json, read_lines, read_table, write_json
-from mmad.labels import MMA52, LabelSet
+from mmad.labels import MMA52, LabelSet, label_set_from
 from mmad.records import Annotation, Detections
 
 VIDEO_SUFFIXES = (
@@ -67,6 +68,11 @@ def read_label_set(name: str) -> LabelSet:
         raise InputError(name, f"the action {twice!r} is there twice")
     part_names = tuple(dict.fromkeys(parts))
     return LabelSet(Path(name).stem, tuple(actions), part_names, tuple(part_names.index(part) for part in parts))
+
+
+def named_labels(name: str | None) -> LabelSet | None:
+    """The label set that --labels names; None where it was not typed, so that what predictions carry counts."""
+    return None if name is None else read_label_set(name)
 
 
 def label_id(label, labels: LabelSet, where: str) -> int:
@@ -307,28 +313,107 @@ def read_clip_list(path: str | Path, labels: LabelSet = MMA52, on_problem: OnPro
 # --- predictions ------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a predictions file says of itself beside its detections; None, or "", where it does not say.
+
+    ground_truth: the annotations to judge it by. subset: which part of these. fps: frames a second of these, if they
+    count frames and do not say how fast. labels: the set that its labels are of.
+    """
+
+    ground_truth: Path | None = None
+    subset: str = ""
+    fps: float | None = None
+    labels: LabelSet | None = None
+
+
 @dataclass
 class PredictionFile:
-    """Detections by video in the order of the file, and the ground truth that the file names, if it does."""
+    """Detections by video in the order of the file, the label set they were read by, and what else the file says."""
 
     detections: list[Detections]
-    ground_truth: str | None = None
+    labels: LabelSet
+    origin: Origin = Origin()
 
 
-def read_predictions(path: str | Path, labels: LabelSet = MMA52) -> PredictionFile:
-    """Predictions from JSON, from a submission CSV of any year, or from a zip that holds one."""
+def read_predictions(path: str | Path, labels: LabelSet | None = None) -> PredictionFile:
+    """Predictions from JSON, from a submission CSV of any year, or from a zip that holds one.
+
+    labels: None for the set that the file carries, mma52 where it carries none.
+    """
     path = Path(path)
     if path.suffix.lower() in (".csv", ".zip"):
-        return PredictionFile(_read_prediction_csv(path, labels))
+        labels = labels or MMA52
+        return PredictionFile(_read_prediction_csv(path, labels), labels)
     content = read_json(path)
     results = content.get("results") if isinstance(content, dict) else None
     if not isinstance(results, dict):
         raise InputError(path, "no predictions in this JSON", 'expected {"results": {video_id: [...]}}')
-    ground_truth = content.get("ground_truth")
-    if not isinstance(ground_truth, str | None):
-        raise InputError(f"{path}, ground_truth", f"{ground_truth!r} is no file name", "expected a path or null")
+    origin = _read_origin(path, content)
+    labels = labels or origin.labels or MMA52
     detections = [_read_results(path, video_id, items, labels) for video_id, items in results.items()]
-    return PredictionFile(detections, ground_truth)
+    return PredictionFile(detections, labels, origin)
+
+
+def origin_of(path: str | Path) -> Origin:
+    """The same `Origin` alone; an empty one of a folder, and of a file that holds no predictions in JSON."""
+    path = Path(path)
+    if path.is_dir() or path.suffix.lower() in (".csv", ".zip", *FOREIGN_SUFFIXES):
+        return Origin()
+    content = read_json(path)
+    return _read_origin(path, content) if isinstance(content, dict) and "results" in content else Origin()
+
+
+def choose_labels(name: str | None, *origins: Origin) -> LabelSet:
+    """The label set that --labels names; where it was not typed, the one that predictions carry, else mma52."""
+    if name is not None:
+        return read_label_set(name)
+    carried = [origin.labels for origin in origins if origin.labels]
+    if any(other.actions != carried[0].actions for other in carried[1:]):
+        raise InputError("--labels", "the files carry different label sets", "name the one to read them by")
+    return carried[0] if carried else MMA52
+
+
+def read_truth(
+    path: str | Path, predictions: PredictionFile, subset: str | None = None, fps: float | None = None
+) -> list[Annotation]:
+    """The annotations to judge predictions by; refused where no action is in them.
+
+    subset, fps: what the person says, None where nothing; it is then as the predictions say, and the subset "val" where
+    they do not say either.
+    """
+    origin = predictions.origin
+    annotations = read_annotations(path, predictions.labels, fps or origin.fps)
+    annotations = select_subset(annotations, subset or origin.subset or "val", path)
+    if not any(len(item.labels) for item in annotations):
+        raise InputError(path, "there is no action in it to find", "check --ground-truth and --subset")
+    return annotations
+
+
+def _read_origin(path: Path, content: dict) -> Origin:
+    """A relative ground truth is relative to the predictions file, so that both can be moved together."""
+    truth, subset, fps = (content.get(key) for key in ("ground_truth", "subset", "fps"))
+    if not isinstance(truth, str | None) or not (truth or "").isprintable():
+        raise InputError(f"{path}, ground_truth", f"{truth!r} is no file name", "expected a path or null")
+    if not isinstance(subset, str | None):
+        raise InputError(f"{path}, subset", f"{subset!r} is no name of a subset", "expected a text or null")
+    rate = _as_number(fps)
+    if fps is not None and not (rate is not None and 0 < rate < 1e6):
+        raise InputError(f"{path}, fps", f"{fps!r} frames a second", "expected a positive number or null")
+    labels = _carried_labels(path, content.get("labels"))
+    return Origin(path.parent / truth if truth else None, subset or "", rate, labels)
+
+
+def _carried_labels(path: Path, fields) -> LabelSet | None:
+    if fields is None:
+        return None
+    if fields == MMA52.name:
+        return MMA52
+    try:
+        return label_set_from(fields)
+    except (KeyError, TypeError, ValueError) as error:
+        expected = 'expected "mma52" or {"name", "actions", "parts", "part_of"}'
+        raise InputError(f"{path}, labels", f"is no label set ({error!r})", expected) from None
 
 
 def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detections:
@@ -363,9 +448,13 @@ def _read_results_one_by_one(path: Path, video_id: str, items: list, labels: Lab
 
 
 def write_predictions(
-    path: str | Path, detections: Iterable[Detections], labels: LabelSet = MMA52, ground_truth: str | None = None
+    path: str | Path, detections: Iterable[Detections], labels: LabelSet = MMA52, origin: Origin = Origin()
 ) -> None:
-    """Seconds to a tenth of a millisecond, scores to seven significant digits."""
+    """Seconds to a tenth of a millisecond, scores to seven significant digits.
+
+    A label set other than mma52 is written out, so that the file is read without its label file. origin: its ground
+    truth is written relative to the predictions, its labels are not looked at: `labels` are those of the detections.
+    """
     results: dict[str, list] = {}
     for item in detections:
         rows = zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist())
@@ -373,7 +462,22 @@ def write_predictions(
             {"segment": [round(start, 4), round(end, 4)], "label": labels.actions[k], "score": float(f"{score:.7g}")}
             for (start, end), k, score in rows
         )
-    write_json(path, {"version": "mmad-1", "ground_truth": ground_truth, "results": results})
+    about = {
+        "version": "mmad-1",
+        "ground_truth": origin.ground_truth and _relative(origin.ground_truth, Path(path).parent),
+        "subset": origin.subset or None,
+        "fps": origin.fps,
+        "labels": MMA52.name if labels == MMA52 else labels.as_dict(),
+    }
+    write_json(path, {**about, "results": results})
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """A path from a folder, with links resolved: ".." of a folder that is a link leads out of where it points."""
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return str(path.resolve())
 
 
 PREDICTION_COLUMNS = ("video_id", "t_start", "t_end", "class", "score")

@@ -10,13 +10,20 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmad.config import DataConfig, DetectionConfig
-from mmad.data.annotations import read_annotations, read_label_set, select_subset, write_predictions
+from mmad.data.annotations import (
+    Origin,
+    read_annotations,
+    read_label_set,
+    read_predictions,
+    select_subset,
+    write_predictions,
+)
 from mmad.data.dataset import Batch, FeatureDataset, batches_of_like_length, collate
 from mmad.engine.checkpoint import load_into, read_checkpoint
 from mmad.engine.evidence import fit_evidence
 from mmad.engine.extract import choose_device
 from mmad.engine.infer import detect_track
-from mmad.engine.train import Task, data_digests, fit
+from mmad.engine.train import Task, data_digests, fit, how_chosen
 from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.labels import LabelSet
@@ -82,11 +89,14 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     load_into(model, content["model"], output / "best.pt")
     detections = detect_all(model.eval(), val_set, config)
     truth = Path(config.data.root) / config.data.val
-    write_predictions(output / "predictions.json", detections, labels, str(truth.resolve()))
+    origin = Origin(truth, config.data.val_subset, config.data.fps or None)
+    write_predictions(output / "predictions.json", detections, labels, origin)
+    detections = read_predictions(output / "predictions.json", labels).detections  # as eval/map.py sees them: rounded
     actions = evaluate(val_set.annotations, detections, labels)
     parts = evaluate_parts(val_set.annotations, detections, labels)
-    write_json(output / "report.json", as_json(actions, parts), indent=1)
-    print(f"best epoch {best['epoch']}, on {len(val_set)} videos:\n{as_table(actions, parts)}\nall of it in {output}")
+    checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} videos")
+    write_json(output / "report.json", {"checkpoint": checkpoint, **as_json(actions, parts)}, indent=1)
+    print(f"epoch {best['epoch']}, {checkpoint['chosen']}:\n{as_table(actions, parts)}\nall of it in {output}")
     return best
 
 

@@ -5,20 +5,25 @@ import numpy as np
 import pytest
 
 from mmad.data.annotations import (
+    Origin,
+    choose_labels,
     is_placeholder,
+    origin_of,
     read_annotations,
     read_clip_list,
     read_label_set,
     read_predictions,
+    read_truth,
     select_subset,
     write_predictions,
 )
 from mmad.errors import InputError
-from mmad.labels import MMA52
+from mmad.labels import MMA52, LabelSet
 from mmad.records import Detections
 
 CSV = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
 CSV_2024 = ",video_id,start_frame,end_frame,class,total_frames\n"
+HANDS = LabelSet("hands", ("wave", "nod"), ("hand", "head"), (0, 1))
 PREDICTIONS = ",video_id,t_start,t_end,class,score\n"
 
 
@@ -59,6 +64,16 @@ def test_csv_of_early_2024_is_read_at_the_rate_that_is_given(write):
     path = write("val.csv", CSV_2024 + "0,196_01_0005_L,0,150,28,300\n1,196_01_0005_L,30,60,21,300\n")
     assert plain(read_annotations(path)) == {"196_01_0005_L": (10.0, [(28, 0.0, 5.0), (21, 1.0, 2.0)])}
     assert plain(read_annotations(path, fps=15)) == {"196_01_0005_L": (20.0, [(28, 0.0, 10.0), (21, 2.0, 4.0)])}
+
+
+def test_a_rate_that_nobody_said_is_pointed_out_once(write, capsys):
+    path = write("val.csv", CSV_2024 + "0,v1,0,150,28,300\n1,v2,30,60,21,300\n")
+    assert [item.fps for item in read_annotations(path)] == [30.0, 30.0]
+    said = "30 frames a second are assumed; else give --fps N (in training data.fps=N)"
+    assert capsys.readouterr().err == f"warning: {path} has no fps column: {said}\n"
+    read_annotations(path, fps=30)
+    read_annotations(write("rates.csv", CSV + "0,v1,0,150,28,300,25\n"))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -268,7 +283,8 @@ def test_json_predictions_name_or_number_their_labels(write, label):
     first, second = file.detections
     assert first.segments.tolist() == [[1, 4], [0, 2.5]]
     assert (first.labels.tolist(), first.scores.tolist()) == ([9, 9], [0.75, 0.25])
-    assert (second.video_id, len(second), file.ground_truth) == ("v2", 0, "val.csv")
+    assert (second.video_id, len(second), file.labels) == ("v2", 0, MMA52)
+    assert file.origin == origin_of(path) == Origin(path.parent / "val.csv")
 
 
 @pytest.mark.parametrize(
@@ -288,7 +304,7 @@ def test_submissions_of_all_years_read_the_same(write, tmp_path, header, packed)
     assert (first.video_id, first.segments.tolist()) == ("v1", [[1, 4.25], [0.5, 2]])
     assert (first.labels.tolist(), first.scores.tolist()) == ([0, 9], [0.75, 0.25])
     assert (second.video_id, second.segments.tolist(), second.labels.tolist()) == ("v2", [[0, 1]], [51])
-    assert file.ground_truth is None
+    assert (file.labels, file.origin) == (MMA52, origin_of(path)) == (MMA52, Origin())
 
 
 def test_written_predictions_read_as_what_they_were(tmp_path):
@@ -296,10 +312,11 @@ def test_written_predictions_read_as_what_they_were(tmp_path):
     start = rng.uniform(0, 900, 50)
     segments = np.stack([start, start + rng.uniform(0, 10, 50)], axis=1)
     found = Detections("day1/v1", segments, rng.integers(0, 52, 50), rng.uniform(0, 1, 50))
-    write_predictions(tmp_path / "p.json", [found, Detections("none", [], [], [])], ground_truth="val.csv")
+    write_predictions(tmp_path / "p.json", [found, Detections("none", [], [], [])])
     file = read_predictions(tmp_path / "p.json")
     again, none = file.detections
-    assert (again.video_id, none.video_id, len(none), file.ground_truth) == ("day1/v1", "none", 0, "val.csv")
+    assert (again.video_id, none.video_id, len(none)) == ("day1/v1", "none", 0)
+    assert file.origin == Origin(labels=MMA52)
     np.testing.assert_allclose(again.segments, found.segments, atol=0.5e-4 + 1e-9, rtol=0)
     np.testing.assert_allclose(again.scores, found.scores, rtol=1e-6)
     assert again.labels.tolist() == found.labels.tolist()
@@ -309,6 +326,91 @@ def test_two_records_of_one_video_are_both_written(tmp_path):
     parts = [Detections("v1", [[0, 1]], [0], [0.5]), Detections("v1", [[2, 3]], [1], [0.9])]
     write_predictions(tmp_path / "p.json", parts)
     assert [item.labels.tolist() for item in read_predictions(tmp_path / "p.json").detections] == [[1, 0]]
+
+
+# --- what predictions carry -------------------------------------------------------------------------------------
+
+WAVE = Detections("v1", [[0, 1]], [0], [0.5])
+
+
+def test_predictions_carry_their_origin_and_their_labels(tmp_path, monkeypatch):
+    """No absolute path is in them, and they are understood where the folder is moved to, without the label file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "all" / "data").mkdir(parents=True)
+    origin = Origin(tmp_path / "all" / "data" / "val.csv", "test", 25.0)
+    for truth in (origin.ground_truth, "all/data/val.csv"):
+        write_predictions("all/runs/a/p.json", [WAVE], HANDS, Origin(tmp_path / truth, "test", 25.0))
+        content = json.loads((tmp_path / "all/runs/a/p.json").read_text())
+        assert (content["ground_truth"], content["subset"], content["fps"]) == ("../../data/val.csv", "test", 25.0)
+        assert str(tmp_path) not in json.dumps(content)
+    (tmp_path / "all").rename(tmp_path / "moved")
+    file = read_predictions(tmp_path / "moved/runs/a/p.json")
+    assert file.labels == file.origin.labels == HANDS
+    assert file.origin.ground_truth.resolve() == tmp_path / "moved" / "data" / "val.csv"
+    assert (file.origin.subset, file.origin.fps) == ("test", 25.0)
+
+
+def test_a_ground_truth_is_found_from_a_folder_that_is_a_link(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "val.csv").write_text(CSV)
+    (tmp_path / "far" / "away" / "runs").mkdir(parents=True)
+    (tmp_path / "runs").symlink_to(tmp_path / "far" / "away" / "runs")
+    write_predictions(tmp_path / "runs" / "p.json", [WAVE], origin=Origin(tmp_path / "data" / "val.csv"))
+    assert origin_of(tmp_path / "runs" / "p.json").ground_truth.read_text() == CSV
+
+
+def test_predictions_of_before_are_read_as_before(write, tmp_path):
+    path = write("p.json", {"version": "mmad-1", "ground_truth": str(tmp_path / "val.csv"), "results": {}})
+    assert origin_of(path) == Origin(tmp_path / "val.csv")
+    assert read_predictions(path).labels == MMA52
+
+
+def test_labels_that_are_named_win_over_those_that_are_carried(write, tmp_path):
+    write_predictions(tmp_path / "p.json", [WAVE], HANDS)
+    (tmp_path / "more.txt").write_text("wave\nnod\nsit\n")
+    more = read_label_set(str(tmp_path / "more.txt"))
+    assert read_predictions(tmp_path / "p.json", more).labels == more
+    carried, silent = origin_of(tmp_path / "p.json"), origin_of(write("val.csv", CSV))
+    assert choose_labels(None, silent) == MMA52
+    assert choose_labels(None, silent, carried) == HANDS
+    assert choose_labels(str(tmp_path / "more.txt"), carried) == more
+    with pytest.raises(InputError, match=r"--labels: the files carry different label sets"):
+        choose_labels(None, carried, Origin(labels=MMA52))
+
+
+def test_truth_is_read_as_the_predictions_say_unless_somebody_says_otherwise(write, tmp_path, capsys):
+    path = write("val.csv", ",video_id,start_frame,end_frame,class,total_frames\n0,v1,0,50,nod,100\n")
+    write_predictions(tmp_path / "p.json", [WAVE], HANDS, Origin(path, fps=25.0))
+    predictions = read_predictions(tmp_path / "p.json")
+    assert plain(read_truth(path, predictions)) == {"v1": (4.0, [(1, 0.0, 2.0)])}
+    assert plain(read_truth(path, predictions, fps=50)) == {"v1": (2.0, [(1, 0.0, 1.0)])}
+    assert capsys.readouterr().err == ""
+    videos = {name: {"subset": name, "duration": 9, "actions": [["wave", 0, 1]]} for name in ("val", "test")}
+    path = write("truth.json", videos)
+    for carried, typed, read in (("", None, "val"), ("test", None, "test"), ("test", "val", "val")):
+        predictions.origin = Origin(subset=carried)
+        assert [item.video_id for item in read_truth(path, predictions, typed)] == [read]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("ground_truth", "a\0b", "is no file name"),
+        ("subset", 5, "is no name of a subset"),
+        ("fps", 0, "expected a positive number or null"),
+        ("fps", "fast", "expected a positive number or null"),
+        ("labels", "hands", "is no label set"),
+        ("labels", {"name": "hands", "actions": ["wave"]}, "is no label set"),
+        ("labels", {**HANDS.as_dict(), "part_of": [0, 2]}, "is no label set"),
+        ("labels", {**HANDS.as_dict(), "actions": ["wave", "wave"]}, "is there twice"),
+    ],
+)
+def test_what_predictions_carry_is_checked(write, key, value, said):
+    path = write("p.json", {key: value, "results": {}})
+    for read in (read_predictions, origin_of):
+        with pytest.raises(InputError) as error:
+            read(path)
+        assert error.value.place == f"{path}, {key}" and said in str(error.value)
 
 
 def json_item(**changes) -> dict:

@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -6,6 +7,8 @@ import torch
 from torch import nn
 
 from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferConfig, to_dict
+from mmad.data.annotations import read_predictions
+from mmad.engine import detect
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import detect_track, load_detector, load_pipeline, pick_candidates, windows
@@ -250,3 +253,12 @@ def test_a_pipeline_with_other_weights_is_refused(tmp_path):
         InputError, match=r"makes features efficientnet_lite0.*knows somebody else's; give the recognizer"
     ):
         load_pipeline(tmp_path / "d.pt", device="cpu")
+
+
+def test_what_a_detector_finds_carries_the_names_it_learned(tmp_path, monkeypatch):
+    """So that it is read without the label file, wherever the folder goes."""
+    monkeypatch.setattr(detect, "extract_folder", lambda *_: [])
+    labels = LabelSet("hands", ("wave", "nod"), ("hand", "head"), (0, 1))
+    detect.detect_videos(SimpleNamespace(extractor=None, labels=labels), [], tmp_path)
+    file = read_predictions(tmp_path / "predictions.json")
+    assert (file.labels, file.origin.ground_truth) == (labels, None)

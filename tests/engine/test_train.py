@@ -96,11 +96,16 @@ def test_the_command_leaves_everything(data, tmp_path, capsys):
     assert [row["epoch"] for row in rows_of(output)] == list(range(1, 13))
     predictions = json.loads((output / "predictions.json").read_text())
     assert predictions["results"].keys() == {"v6", "v7"}
-    assert predictions["ground_truth"] == str(data / "truth.json")
+    assert (output / predictions["ground_truth"]).resolve() == data / "truth.json"
+    assert (predictions["subset"], predictions["fps"], predictions["labels"]) == ("val", None, "mma52")
     assert predictions["results"]["v6"][0].keys() == {"segment", "label", "score"}
     report = json.loads((output / "report.json").read_text())
     best = max(row["score"] for row in rows_of(output))
-    assert report["average"] == pytest.approx(best) and best > 0
+    assert report["average"] == pytest.approx(best, abs=1e-3) and best > 0
+    epoch = max(rows_of(output), key=lambda row: row["score"])["epoch"]
+    chosen = "best of 12 evaluations on these same 2 videos"
+    assert report["checkpoint"] == {"epoch": epoch, "evaluations": 12, "chosen": chosen}
+    assert f"epoch {epoch}, {chosen}:" in first.stdout
     _, labels, config, features = load_detector(output / "best.pt")
     assert labels == MMA52 and config.train.epochs == 12
     assert features["channels"] == 6 and features["source"] == "bare npy"
@@ -112,6 +117,40 @@ def test_the_command_leaves_everything(data, tmp_path, capsys):
     refused = run("train.lr=5")
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1 and "was trained with another train.lr" in refused.stderr
+
+
+def test_predictions_are_judged_again_as_training_judged_them(data, tmp_path, monkeypatch, capsys):
+    """Another rate, another label file, another subset: nothing has to be said again, also when all was moved."""
+    here = tmp_path / "here"
+    shutil.copytree(data, here / "data")
+    videos = json.loads((data / "truth.json").read_text())["database"]
+    names = [f"action {k}" for k in range(3)]
+    (here / "data" / "labels.txt").write_text("".join(f"{k}\t{name}\tpart {k % 2}\n" for k, name in enumerate(names)))
+    for part, chosen in (("train", range(6)), ("val", (6, 7))):
+        rows = ["video_id,start_frame,end_frame,class,total_frames"]
+        for video_id, video in ((f"v{i}", videos[f"v{i}"]) for i in chosen):
+            for k, item in enumerate(video["annotations"]):
+                start, end = (25 * time for time in item["segment"])
+                rows.append(f"{video_id},{start},{end},{k},{25 * video['duration']}")
+        (here / "data" / f"{part}.csv").write_text("\n".join(rows) + "\n")
+    config = config_of(here / "data", here / "run", epochs=12, batch=1, lr=0.01, evaluate_every=12)
+    files = {"train": "train.csv", "val": "val.csv", "labels": str(here / "data" / "labels.txt"), "fps": 25.0}
+    detection.train_detector(replace(config, data=replace(config.data, val_subset="test", **files)))
+    said = capsys.readouterr()
+    assert "assumed" not in said.err
+    report = json.loads((here / "run" / "report.json").read_text())
+    chosen = "the last, evaluated once on 2 videos (nothing was chosen)"
+    assert report.pop("checkpoint") == {"epoch": 12, "evaluations": 1, "chosen": chosen}
+    assert f"epoch 12, {chosen}:" in said.out and report["average"] > 0.05
+    for name in ("predictions.json", "report.json"):
+        assert str(tmp_path) not in (here / "run" / name).read_text()
+
+    here.rename(tmp_path / "there")
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, REPOSITORY / "eval" / "map.py", "there/run/predictions.json", "--json", "map.json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(Path("map.json").read_text()) == report
 
 
 # --- stopping and going on --------------------------------------------------------------------------------------
@@ -201,6 +240,13 @@ def test_other_settings_are_refused_on_resume(data, tmp_path):
         assert (tmp_path / "run" / "config.yaml").read_text() == before  # the refused settings leave no trace
     moved = replace(config, train=replace(config.train, workers=1))
     assert detection.train_detector(moved)["epoch"] == 1  # where and with how many hands does not matter
+
+
+def test_a_run_of_when_30_frames_a_second_were_the_default_goes_on(data, tmp_path):
+    """What the rate changes is in the annotations, and these are compared."""
+    config = config_of(data, tmp_path / "run", epochs=1)
+    detection.train_detector(replace(config, data=replace(config.data, fps=30.0)))
+    assert detection.train_detector(config)["epoch"] == 1
 
 
 def change_truth(data: Path, change) -> None:

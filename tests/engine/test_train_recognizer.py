@@ -87,7 +87,11 @@ def test_colours_are_learned_with_every_addition(data, tmp_path):
     assert (found.logits.shape, found.part_logits.shape, found.near.shape) == ((2, 3), (2, 2), (2, 3))
 
 
-@pytest.mark.parametrize("settings", [(), EVERYTHING, ("loss.kind=focal",)], ids=["plain", "everything", "focal"])
+@pytest.mark.parametrize(
+    "settings",
+    [("train.workers=1",), EVERYTHING, ("loss.kind=focal",)],
+    ids=["workers that stay", "everything", "focal"],
+)
 def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, settings):
     train_recognizer(config_of(data, tmp_path / "whole", *settings))
     original, calls = recognition.clip_losses, []

@@ -1,9 +1,13 @@
-# make test   install into .venv and run the tests that need no data and no GPU
+# make test   install into .venv and run the tests that need no data and no GPU, a process for each core
+#             PYTEST_ARGS="-n 0 -x -k video": in one process, until the first failure, only some; --slow: all
 # make bench  measure what needs no data (benchmarks/README.md has the rest)
 # make demo   install into .venv and run the whole job once on a small set of rendered people
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+# One thread for each process: threads of several processes would wait for one another. A process that has nothing left
+# takes tests from another; more than eight spend their time on importing torch.
+PARALLEL := -n logical --maxprocesses 8 --dist worksteal
 
 .PHONY: install test demo bench
 
@@ -17,7 +21,7 @@ $(VENV)/installed: setup.py
 
 test: install
 	$(RUN) -m ruff check mmad tools eval tests benchmarks
-	$(RUN) -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(RUN) -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 demo: install
 	$(RUN) tools/demo.py demo

@@ -60,7 +60,8 @@ class FeatureTrack:
     """The features of one video: `values` (T, C) float32, row i centred on `grid.to_seconds(i)`.
 
     duration: of the video, s. source: backbone, its weights' digest and the settings that made the values, so
-    that features of other weights are refused. details: what else the sidecar file keeps.
+    that features of other weights are refused. details: what else the sidecar file keeps; "video" says which file it
+    was (its size and a digest of its head and tail), so that another one under the same name is noticed.
     """
 
     video_id: str

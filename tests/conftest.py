@@ -1,14 +1,28 @@
 """What several tests need: the gated research data where it is, and the choice to run slow tests."""
 
+import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+ANNYS_CACHE = Path.home() / ".cache" / "anny"
+
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run the tests that take minutes")
+
+
+def pytest_sessionstart(session):
+    """Before several processes (`-n`) make people at once: on a new machine the first to do so writes anny's cache, and
+    another would read it half written."""
+    several = getattr(session.config.option, "numprocesses", None) and not hasattr(session.config, "workerinput")
+    if several and importlib.util.find_spec("anny") and not any(ANNYS_CACHE.rglob("*.safetensors")):
+        command = [sys.executable, "-c", "from mmad.render.body import anatomy; anatomy()"]
+        subprocess.run(command, cwd=Path(__file__).parents[1])
 
 
 def pytest_collection_modifyitems(config, items):

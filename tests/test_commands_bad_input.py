@@ -196,6 +196,17 @@ def test_extraction_settings(run, tmp_path, monkeypatch, setting):
     assert list(tmp_path.rglob("a.npy")) == []
 
 
+def test_a_misspelt_key_of_extraction(run, tmp_path):
+    done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", "strde=8")
+    check_refused(done, "error: argument 'strde=8': unknown key 'strde'; did you mean stride?")
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_option_of_extraction(run, tmp_path):
+    done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", "--overwrite", "stride=0")
+    assert done.code == 2 and "--overwrite" in done.err
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -342,7 +353,7 @@ def test_checkpoints(run, trained, tmp_path, monkeypatch, kind, how):
         done = run("tools/detect.py", video, "--detector", path, *more, "--out", out)
     else:
         done = run("tools/extract_features.py", "--videos", video, "--out", out, "--checkpoint", path, "device=cpu")
-    check_refused(done, "bad.pt")
+    check_refused(done, f"error: {path}: ", "not a checkpoint that can be read safely" if how == "random bytes" else "")
     assert not out.exists()
     assert not (tmp_path / "taken").exists()
 

@@ -52,26 +52,3 @@ def test_good_videos_are_done_and_bad_ones_named(tmp_path):
     again = run("--videos", videos / "one.mp4", videos / "two.mp4", "--out", out)
     assert (again.returncode, errors_of(again)) == (0, [])
     assert "2 of 2 videos are done already" in again.stdout
-
-
-def test_an_unknown_key_is_refused(tmp_path):
-    done = run("--videos", write_video(tmp_path / "a.mp4", 4), "--out", tmp_path / "out", "strde=8")
-    assert done.returncode == 2
-    assert errors_of(done) == ["error: argument 'strde=8': unknown key 'strde'; did you mean stride?"]
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_unknown_option_is_refused(tmp_path):
-    done = run("--videos", write_video(tmp_path / "a.mp4", 4), "--out", tmp_path / "out", "--overwrite", "stride=0")
-    assert done.returncode == 2
-    assert "--overwrite" in done.stderr
-
-
-def test_a_wrong_checkpoint_is_refused(tmp_path):
-    checkpoint = tmp_path / "best.pt"
-    checkpoint.write_bytes(b"nonsense")
-    video = write_video(tmp_path / "a.mp4", 4)
-    done = run("--videos", video, "--out", tmp_path / "out", "--checkpoint", checkpoint)
-    assert done.returncode == 2
-    (line,) = errors_of(done)
-    assert line.startswith(f"error: {checkpoint}: not a checkpoint that can be read safely")

@@ -29,7 +29,7 @@ def main() -> int:
 
     config = load_config(ExtractConfig, path, args.settings)
     videos = take_shard(find_videos(args.videos), args.shard)
-    problems = extract_folder(Extractor(config, args.checkpoint), videos, args.out)
+    _, problems = extract_folder(Extractor(config, args.checkpoint), videos, args.out)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
     return 2 if problems else 0

@@ -1,21 +1,20 @@
 """Short clips as samples, trimmed or cut from long videos; what is seen is a matter of (seed, epoch, index) alone."""
 
 import math
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, Sampler, WeightedRandomSampler
 
 from mmad.config import ClipConfig, ViewConfig
 from mmad.data.check import find_video
 from mmad.data.clips import Preprocess, centre_crop, resize_frames, segment_frames, three_crops
-from mmad.data.video import VideoInfo, probe, read_frames
-from mmad.errors import InputError
+from mmad.data.video import Probes, VideoInfo, read_frames
+from mmad.errors import InputError, warn
 from mmad.files import path_for_id
 from mmad.records import Annotation, annotations_digest, content_digest
 
@@ -35,32 +34,33 @@ class ClipBatch:
 
 
 class ClipSource(Dataset):
-    """Samples ((V, T, 3, S, S) uint8, labels), or an `InputError` in a sample's place.
+    """Samples ((V, T, 3, S, S) uint8, labels) by (epoch, index), or an `InputError` in a sample's place.
 
     A `ClipLoader` raises it: raised here, in another process, it would come out as a defect of ours.
     """
 
-    epoch = 0  # to be set before each pass
+    def __init__(self):
+        self.probes = Probes()
 
-    def read(self, index: int) -> tuple[Tensor, int | Tensor]:
+    def read(self, index: int, epoch: int = 0) -> tuple[Tensor, int | Tensor]:
         raise NotImplementedError
 
     def digests(self) -> dict[str, str]:
         """{what: digest} of what a training learns from; of the videos only their names."""
         raise NotImplementedError
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int | Tensor] | InputError:
+    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int | Tensor] | InputError:
+        epoch, index = key
         try:
-            return self.read(index)
+            return self.read(index, epoch)
         except InputError as error:
             return error
 
-    def probe(self, path: Path) -> VideoInfo:
-        """What a video holds; one that is cut off is used, and in the first pass said to be."""
-        info = probe(path)
-        if not info.whole and self.epoch == 0:
-            cut = f"cut off, {info.num_frames} of {info.expected_frames} frames are there and used"
-            print(f"warning: {info.path}: {cut}", file=sys.stderr)
+    def probe(self, path: Path, epoch: int) -> VideoInfo:
+        """What a video holds; one that is cut off is used, and in the first epoch said to be."""
+        info, new = self.probes(path)
+        if new and not info.whole and epoch == 0:
+            warn(f"{path}: cut off, {info.num_frames} of {info.expected_frames} frames are there and used")
         return info
 
 
@@ -79,6 +79,7 @@ class ClipDataset(ClipSource):
         training: bool = False,
         seed: int = 0,
     ):
+        super().__init__()
         self.clips, self.config, self.preprocess = clips, config, preprocess
         self.training, self.seed = training, seed
         self.paths = [path_for_id(Path(folder), name, "") for name, _ in clips]
@@ -98,10 +99,10 @@ class ClipDataset(ClipSource):
         """(N,) what balanced sampling balances."""
         return np.array([label for _, label in self.clips])
 
-    def read(self, index: int) -> tuple[Tensor, int]:
+    def read(self, index: int, epoch: int = 0) -> tuple[Tensor, int]:
         """((V, T, 3, S, S) uint8, label)"""
-        info = self.probe(self.paths[index])
-        generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
+        info = self.probe(self.paths[index], epoch)
+        generator = np.random.default_rng([self.seed, epoch, index]) if self.training else None
         views = read_views(info, 0, info.num_frames, self.config, self.preprocess, generator)
         return views, self.clips[index][1]
 
@@ -124,6 +125,7 @@ class WindowDataset(ClipSource):
         training: bool = False,
         seed: int = 0,
     ):
+        super().__init__()
         self.config, self.preprocess, self.num_classes = config, preprocess, num_classes
         self.training, self.seed, self.annotations = training, seed, list(annotations)
         self.items: list[tuple[Annotation, int]] = []  # a video and which of its actions, or of its windows
@@ -146,11 +148,11 @@ class WindowDataset(ClipSource):
         """(N,) what balanced sampling balances; of training windows."""
         return np.array([item.labels[i] for item, i in self.items])
 
-    def read(self, index: int) -> tuple[Tensor, Tensor]:
+    def read(self, index: int, epoch: int = 0) -> tuple[Tensor, Tensor]:
         """((V, T, 3, S, S) uint8, (K,) of 0 and 1)"""
         item, i = self.items[index]
-        generator = np.random.default_rng([self.seed, self.epoch, index]) if self.training else None
-        info = self.probe(self.paths[item.video_id])
+        generator = np.random.default_rng([self.seed, epoch, index]) if self.training else None
+        info = self.probe(self.paths[item.video_id], epoch)
         duration = min(item.duration, info.duration)
         length = min(self.config.window, duration)
         if generator is None:
@@ -187,12 +189,13 @@ def read_views(
         frames = read_frames(info, chosen, config.reader)
         pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
         return augment(pixels, config, how, generator)[None]
+    within = (np.arange(config.samplings) + 0.5) / config.samplings
+    chosen = first + np.stack([segment_frames(count, config.frames, share) for share in within])
+    frames = read_frames(info, chosen.ravel(), config.reader)  # of all samplings: the file is opened once
+    pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
     views = []
-    for sampling in range(config.samplings):
-        chosen = first + segment_frames(count, config.frames, (sampling + 0.5) / config.samplings)
-        frames = read_frames(info, chosen, config.reader)
-        pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
-        views += three_crops(pixels, how.crop) if config.crops == 3 else [centre_crop(pixels, how.crop)]
+    for sampling in pixels.split(config.frames):
+        views += three_crops(sampling, how.crop) if config.crops == 3 else [centre_crop(sampling, how.crop)]
     if config.mirrored:
         views += [view.flip(-1) for view in views]
     return torch.stack(views)
@@ -215,10 +218,16 @@ def augment(pixels: Tensor, config: ClipConfig, how: Preprocess, generator: np.r
     return cut.flip(-1) if generator.random() < config.flip else cut
 
 
-def balanced_order(classes: np.ndarray, balance: float, generator: torch.Generator) -> WeightedRandomSampler:
-    """As many draws as there are clips, each with chance (clips of its class)^-balance. classes: (N,) ids."""
+def training_order(classes: np.ndarray, balance: float, seed: int, epoch: int) -> list[int]:
+    """Indices in the order of an epoch. classes: (N,) ids.
+
+    Each clip once; with `balance`, as many draws as there are clips, each with chance (clips of its class)^-balance.
+    """
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    if not balance:
+        return torch.randperm(len(classes), generator=generator).tolist()
     weights = np.bincount(classes)[classes].astype(np.float64) ** -balance
-    return WeightedRandomSampler(weights.tolist(), len(classes), generator=generator)
+    return list(WeightedRandomSampler(weights.tolist(), len(classes), generator=generator))
 
 
 def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> ClipBatch | InputError:
@@ -230,17 +239,48 @@ def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> Cl
     return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.stack(labels))
 
 
+class EpochBatches(Sampler):
+    """Batches of (epoch, index): an index says to a worker that stays for the whole run which epoch it is of."""
+
+    def __init__(self, count: int, batch: int, order: Callable[[int], Iterable[int]]):
+        self.count, self.batch, self.order, self.epoch = count, batch, order, 0
+
+    def __len__(self) -> int:
+        return math.ceil(self.count / self.batch)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        pairs = [(self.epoch, index) for index in self.order(self.epoch)]
+        return (pairs[first : first + self.batch] for first in range(0, len(pairs), self.batch))
+
+
 class ClipLoader(DataLoader):
     """Batches of a `ClipSource`; what is wrong with a sample is raised here, whichever process came upon it.
 
-    workers: processes that read. They are started afresh, not forked: decord's readers hang in forked processes.
+    workers: processes that read, and stay for as long as the loader: they and what they remember of the videos serve
+    every epoch. They are started afresh, not forked: decord's readers hang in forked processes.
+    order: epoch -> as many indices as there are samples; default: all, one after the other.
     """
 
-    def __init__(self, source: ClipSource, batch: int, workers: int = 0, **order):
-        how = {"num_workers": workers, "multiprocessing_context": "spawn" if workers else None}
-        super().__init__(source, batch, collate_fn=collate_clips, **how, **order)
+    def __init__(
+        self, source: ClipSource, batch: int, workers: int = 0, order: Callable[[int], Iterable[int]] | None = None
+    ):
+        batches = EpochBatches(len(source), batch, order or (lambda epoch: range(len(source))))
+        super().__init__(
+            source,
+            batch_sampler=batches,
+            collate_fn=collate_clips,
+            num_workers=workers,
+            multiprocessing_context="spawn" if workers else None,
+            persistent_workers=workers > 0,
+            generator=torch.Generator(),  # it draws when workers start: from torch's own, dropout would be another
+        )
 
-    def __iter__(self):
+    def of_epoch(self, epoch: int) -> "ClipLoader":
+        """The loader itself, whose next pass is that of an epoch."""
+        self.batch_sampler.epoch = epoch
+        return self
+
+    def __iter__(self) -> Iterator[ClipBatch]:
         for batch in super().__iter__():
             if isinstance(batch, InputError):
                 raise batch

@@ -7,6 +7,7 @@ first shown frame at 0 s. Both readers give bit-identical full-size frames.
 """
 
 import contextlib
+import hashlib
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ READERS = ("auto", "pyav", "decord")
 WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
 RUN_UP = 300  # frames that are decoded before the first wanted one after a jump
 SEAM = 1.0  # s by which times jump back where two files were joined
+ENDS = 64 * 1024  # bytes at the head and at the tail of a file by which it is told from others
 NEARLY_SQUARE = 0.02  # by which a pixel's width may differ from its height: some files are made so by rounding
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
 
@@ -90,6 +92,14 @@ class VideoInfo:
         nearer = np.abs(self.times[np.minimum(after, last)] - seconds) < np.abs(seconds - self.times[before])
         return np.minimum(np.where(nearer, after, before), last)
 
+    @cached_property
+    def decord_frames(self) -> int:
+        """Frames that decord counts; -1 if it cannot open the file."""
+        try:
+            return len(_open_decord(self.path))
+        except Exception:  # decord raises its own error types, by version
+            return -1
+
 
 class BrokenVideo(InputError):
     """The decoder stopped before the end. read: frames that were read; expected: frames the file's index promises."""
@@ -100,6 +110,64 @@ class BrokenVideo(InputError):
         super().__init__(
             path, problem, "copy the file again, or give files that were joined one by one; what was read is kept"
         )
+
+
+def video_identity(path: str | Path) -> dict[str, int | str]:
+    """{"size": bytes, "digest": of the first and last 64 KiB}: the same wherever a file is moved, copied or touched.
+
+    Cheap for thousands of long videos: what is encoded anew or cut differs at its head, its tail or in its size.
+    `InputError` where there is no such file, it is empty or may not be read.
+    """
+    path = Path(path)
+    _require_file(path)
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            digest = hashlib.sha256(file.read(ENDS))
+            file.seek(max(size - ENDS, 0))
+            digest.update(file.read(ENDS))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})", "may you read it, is its disk there?") from None
+    return {"size": size, "digest": digest.hexdigest()[:16]}
+
+
+class Probes:
+    """`probe` that remembers what it found, of the files asked for last; it holds no file open.
+
+    room: frames of all remembered videos together, each of which takes 16 bytes: 64 MB.
+    """
+
+    def __init__(self, room: int = 4_000_000):
+        self.room, self.taken = room, 0
+        self.found: dict[Path, tuple[tuple[int, int], VideoInfo]] = {}  # the one asked for last stands last
+
+    def __call__(self, path: Path) -> tuple[VideoInfo, bool]:
+        """What the video holds, and whether it is new: asked for the first time, or changed since."""
+        state = _state(path)
+        before, info = self.found.pop(path, (None, None))
+        self.taken -= _room_of(info) if info else 0
+        new = info is None or before != state
+        if new:
+            info = probe(path)
+        self.found[path] = state, info
+        self.taken += _room_of(info)
+        while self.taken > self.room and len(self.found) > 1:
+            _, oldest = self.found.pop(next(iter(self.found)))
+            self.taken -= _room_of(oldest)
+        return info, new
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of change of a file; None where it is not there."""
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        return status.st_size, status.st_mtime_ns
+    return None
+
+
+def _room_of(info: VideoInfo) -> int:
+    return info.num_frames + 60  # all but the timestamps takes as much as those of 60 frames
 
 
 def probe(path: str | Path) -> VideoInfo:
@@ -177,14 +245,8 @@ def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iter
         wrong = last if last >= info.num_frames else first
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
     shown = -1  # index of the frame on screen
-    begin = first - RUN_UP  # where decoding has to begin
-    jumps = begin > 0 and _lands_before(info, begin)
-    with open_video(info.path) as container:
-        video = picture_track(container, info.path)
-        video.thread_type = "AUTO"
+    with _opened_before(info, first - RUN_UP) as (container, video):
         unwanted = _unwanted(info, wanted) if video.codec_context.name in SKIPPING else frozenset()
-        if jumps:
-            container.seek(int(info.timestamps[begin]), stream=video)
         for position, (frame, failed) in enumerate(_decode(container, video, unwanted)):
             stamp = frame.pts if info.timed and frame.pts is not None else info.timestamps[min(position, last)]
             if failed and shown < last and stamp > info.timestamps[shown + 1]:
@@ -264,20 +326,23 @@ def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
         raise InputError("reader", f"{wish!r}", f"choose one of {', '.join(READERS)}")
     if wish != "auto":
         return wish, "forced"
+    reason = _not_for_decord(info)
+    if not reason and info.decord_frames != info.num_frames:
+        reason = f"decord counts {info.decord_frames} frames of {info.num_frames}"
+    return ("pyav", reason) if reason else ("decord", "trimmed file that decord reads rightly")
+
+
+def _not_for_decord(info: VideoInfo) -> str:
+    """Why decord is not even tried on a file; empty where it may read it rightly."""
     if importlib.util.find_spec("decord") is None:
-        return "pyav", "decord is not installed"
+        return "decord is not installed"
     if info.hidden_packets or info.timestamps[0] < 0:
-        return "pyav", "the file has an edit list, from which decord returns wrong frames"
+        return "the file has an edit list, from which decord returns wrong frames"
     if not info.whole:
-        return "pyav", "the file is cut off"
+        return "the file is cut off"
     if not info.timed:
-        return "pyav", "the file has no times of presentation"
-    if not info.square:
-        return "pyav", "its pixels are not square"
-    count = _decord_length(info.path)
-    if count != info.num_frames:
-        return "pyav", f"decord counts {count} frames of {info.num_frames}"
-    return "decord", "trimmed file that decord reads rightly"
+        return "the file has no times of presentation"
+    return "" if info.square else "its pixels are not square"
 
 
 def read_frames(
@@ -298,9 +363,10 @@ def read_frames(
     if indices.min() < 0 or indices.max() >= info.num_frames:
         wrong = indices[(indices < 0) | (indices >= info.num_frames)][0]
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
-    name, _ = choose_reader(info, reader)
-    if name == "decord":
-        frames = _read_decord(info, indices, size or (None if info.square else (info.height, info.width)))
+    if reader not in READERS:
+        raise InputError("reader", f"{reader!r}", f"choose one of {', '.join(READERS)}")
+    if reader == "decord" or (reader == "auto" and not _not_for_decord(info)):
+        frames = _read_decord(info, indices, size or (None if info.square else (info.height, info.width)), reader)
         if frames is not None:
             return frames
         if reader == "decord":
@@ -312,12 +378,7 @@ def read_frames(
 
 def open_video(path: Path):
     """The file as PyAV's container; `InputError` where it cannot be opened."""
-    if not path.exists():
-        raise InputError(path, "no such file")
-    if path.is_dir():
-        raise InputError(path, "is a folder", "name a video file")
-    if path.stat().st_size == 0:
-        raise InputError(path, "the file is empty (0 bytes)")
+    _require_file(path)
     # Older torchvision has the decoder's threads write to Python's log on import. They wait for the interpreter to do
     # so, and the interpreter waits for them when a broken file is closed: a deadlock. Without a log there is none.
     av.logging.set_level(None)
@@ -325,6 +386,15 @@ def open_video(path: Path):
         return av.open(str(path))
     except av.error.FFmpegError as error:
         raise InputError(path, f"not a readable video ({error.strerror})", "is the file complete?") from None
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        raise InputError(path, "no such file")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name a video file")
+    if path.stat().st_size == 0:
+        raise InputError(path, "the file is empty (0 bytes)")
 
 
 def picture_track(container, path: Path):
@@ -336,12 +406,26 @@ def picture_track(container, path: Path):
     return streams[0]
 
 
-def _lands_before(info: VideoInfo, index: int) -> bool:
-    """Whether a jump to this frame lands before the end of the run-up: not in every kind of file."""
-    if not (info.timed and info.whole):  # where files were joined, times stand for two frames
-        return False
-    with open_video(info.path) as container, contextlib.suppress(av.error.FFmpegError):
+@contextlib.contextmanager
+def _opened_before(info: VideoInfo, index: int) -> Iterator[tuple]:
+    """(container, picture track), to be decoded from frame `index` on, or from the start if no jump gets there."""
+    if index > 0 and info.timed and info.whole:  # where files were joined, times stand for two frames
+        with open_video(info.path) as container:
+            video = picture_track(container, info.path)
+            video.thread_type = "AUTO"
+            if _lands_before(container, video, info, index):
+                container.seek(int(info.timestamps[index]), stream=video)
+                yield container, video
+                return
+    with open_video(info.path) as container:  # anew: what cannot jump there may not find back either
         video = picture_track(container, info.path)
+        video.thread_type = "AUTO"
+        yield container, video
+
+
+def _lands_before(container, video, info: VideoInfo, index: int) -> bool:
+    """Whether a jump to this frame lands before the end of the run-up: not in every kind of file."""
+    with contextlib.suppress(av.error.FFmpegError):
         container.seek(int(info.timestamps[index]), stream=video)
         first = next(_decode(container, video), (None, True))[0]
         return first is not None and first.pts is not None and first.pts <= info.timestamps[index + RUN_UP * 9 // 10]
@@ -398,17 +482,18 @@ def _open_decord(path: Path, size: tuple[int, int] | None = None):
     return decord.VideoReader(str(path), num_threads=1, width=width, height=height)
 
 
-def _decord_length(path: Path) -> int:
-    """Frames that decord counts; -1 if it cannot open the file."""
+def _read_decord(info: VideoInfo, indices: np.ndarray, size: tuple[int, int] | None, wish: str) -> np.ndarray | None:
+    """The frames, or None if decord fails on the file, or counts other frames and nobody wished for it all the same.
+
+    `info` remembers what decord counted: a file that it reads is opened once, one that it fails on not again.
+    """
+    known = vars(info)  # where `VideoInfo.decord_frames` keeps its value
+    if wish == "auto" and known.get("decord_frames", info.num_frames) != info.num_frames:
+        return None
     try:
-        return len(_open_decord(path))
+        reader = _open_decord(info.path, size)
+        known["decord_frames"] = len(reader)
+        return None if wish == "auto" and len(reader) != info.num_frames else reader.get_batch(indices).asnumpy()
     except Exception:  # decord raises its own error types, by version
-        return -1
-
-
-def _read_decord(info: VideoInfo, indices: np.ndarray, size: tuple[int, int] | None) -> np.ndarray | None:
-    """The frames, or None if decord fails on the file."""
-    try:
-        return _open_decord(info.path, size).get_batch(indices).asnumpy()
-    except Exception:  # as above
+        known["decord_frames"] = -1
         return None

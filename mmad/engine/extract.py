@@ -6,6 +6,7 @@
 
 import hashlib
 import json
+import math
 import queue
 import threading
 import time
@@ -23,10 +24,10 @@ from mmad.config import ExtractConfig
 from mmad.data import clips
 from mmad.data.annotations import VIDEO_SUFFIXES
 from mmad.data.features import GrowingTrack, is_done, save_track
-from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
+from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identity
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError, warn
-from mmad.files import check_id
+from mmad.files import check_id, path_for_id
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack, TimeGrid, content_digest
@@ -40,11 +41,13 @@ AHEAD = 64  # prepared frames or clips that may wait for the network: bounds mem
 class Plan:
     """Which frames of one video are needed, and the times of its steps.
 
-    frames: (steps,) or (steps, frames of a clip) indices into the video, ascending over the steps. kept: what an
-    earlier run made of it and this one adds to; None for short videos. first: the step to begin at.
+    identity: which file it is, as `video_identity` has it. frames: (steps,) or (steps, frames of a clip) indices into
+    the video, ascending over the steps. kept: what an earlier run made of it and this one adds to; None for short
+    videos. first: the step to begin at.
     """
 
     video_id: str
+    identity: dict[str, int | str]
     info: VideoInfo
     grid: TimeGrid
     frames: np.ndarray
@@ -104,25 +107,45 @@ class Extractor:
 
     def plan(self, path: Path, video_id: str) -> Plan:
         """Which frames to read. Steps lie evenly in time; frames are chosen by their timestamps."""
-        info, config = probe(path), self.config
-        fps = config.fps or info.fps
-        if not config.fps and self.usual_fps and not 0.9 < info.fps / self.usual_fps < 1.1:
-            fps = self.usual_fps  # or actions would last more or fewer steps than they did in training
+        identity, info, config = video_identity(path), probe(path), self.config
+        fps = self.sampled_fps(info.fps)
         even = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
         if config.mode == "dense":
             wanted = clips.centre_frames(even, config.stride)
         else:
             wanted = clips.window_frames(even, config.stride, config.window, self.frames)
         frames = wanted if info.constant_rate and fps == info.fps else info.nearest_frames(wanted / fps)
-        return Plan(video_id, info, clips.step_grid(config.stride, fps), np.minimum(frames, info.num_frames - 1))
+        grid = clips.step_grid(config.stride, fps)
+        return Plan(video_id, identity, info, grid, np.minimum(frames, info.num_frames - 1))
+
+    def sampled_fps(self, fps: float) -> float:
+        """Frames a second by which a video of `fps` is cut into steps."""
+        if self.config.fps:
+            return self.config.fps
+        if self.usual_fps and not 0.9 < fps / self.usual_fps < 1.1:
+            return self.usual_fps  # or actions would last more or fewer steps than they did in training
+        return fps
+
+    def changed(self, sidecar: dict, path: Path) -> str:
+        """Why the features with this sidecar are not those of the video as it is now; empty where nothing shows it.
+
+        Sidecars of older versions know no file: of those only the step is compared. `InputError` where the video
+        cannot be read.
+        """
+        video, identity = _video_of(sidecar), video_identity(path)
+        if "digest" in video and any(video.get(key) != value for key, value in identity.items()):
+            return "is another video than the one its features were made from"
+        step = self.config.stride / self.sampled_fps(video["fps"]) if "fps" in video else sidecar["step"]
+        if not math.isclose(step, sidecar["step"], rel_tol=1e-6):
+            return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
+        return ""
 
     def go_on(self, plan: Plan, folder: str | Path) -> Plan:
         """The same plan; of a long video it begins behind what an earlier run left in the folder."""
         if len(plan.frames) < WORTH_KEEPING:
             return plan
         read = content_digest([plan.frames, plan.info.timestamps])
-        file = plan.info.path.stat()
-        identity = {"source": self.source, "bytes": file.st_size, "changed": file.st_mtime_ns, "frames": read}
+        identity = {"source": self.source, **plan.identity, "frames": read}
         kept = GrowingTrack(folder, plan.video_id, identity, len(plan.frames))
         # At least one step is made anew: a video that is broken just there has features all the same.
         reach = FrameStream(self.network).reach if self.config.mode == "dense" else 1
@@ -330,7 +353,13 @@ class _Results:
         plan, info = video.plan, video.plan.info
         details = {
             "settings": self.extractor.settings,
-            "video": {"file": info.path.name, "fps": info.fps, "frames": info.num_frames, "reader": "pyav"},
+            "video": {
+                "file": info.path.name,
+                **plan.identity,
+                "fps": info.fps,
+                "frames": info.num_frames,
+                "reader": "pyav",
+            },
         }
         if info.damaged:
             details["video"]["damaged"] = info.damaged
@@ -440,25 +469,21 @@ def output_folder(name: str | Path) -> Path:
     return Path(name)
 
 
-def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: str | Path) -> list[str]:
-    """Write one feature file a video into `out`, skipping what is done. Returns what went wrong, a line each."""
+def extract_folder(
+    extractor: Extractor, videos: list[tuple[str, Path]], out: str | Path
+) -> tuple[list[str], list[str]]:
+    """Write one feature file a video into `out`, skipping what is done of the very same video.
+
+    Returns the ids of the videos whose features are there, be it of what could be read, and what went wrong, a line
+    each.
+    """
     out = output_folder(out)
     print(f"features by {extractor.source} on {extractor.device}", flush=True)
-    todo, problems = [], []
-    for video_id, path in videos:
-        try:
-            check_id(video_id, repr(str(path)))
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        done = is_done(out, video_id, extractor.source)
-        if done is None:
-            todo.append((video_id, path))
-        elif "broken" in done:
-            problems.append(done["broken"])
-    done_already = len(videos) - len(todo) - len(problems)
-    if done_already:
-        print(f"{done_already} of {len(videos)} videos are done already")
+    done, todo, problems = _sort_out(extractor, videos, out)
+    ready = set(done)
+    whole = sum("broken" not in sidecar for sidecar in done.values())
+    if whole:
+        print(f"{whole} of {len(videos)} videos are done already")
     steps, began = 0, time.perf_counter()
     with tqdm(total=len(todo), disable=None, bar_format=PROGRESS) as bar:
 
@@ -471,17 +496,64 @@ def extract_folder(extractor: Extractor, videos: list[tuple[str, Path]], out: st
             bar.set_postfix_str(f"{steps / (time.perf_counter() - began):.1f} steps/s", refresh=False)
             bar.update(min(share, bar.total - bar.n))  # shares are rounded
 
-        for whole, item in enumerate(extractor.extract(todo, count, out), start=1):
+        for made, item in enumerate(extractor.extract(todo, count, out), start=1):
             if item.track is not None:
                 save_track(out, item.track)
+                ready.add(item.video_id)
                 damaged = item.track.details["video"].get("damaged")
                 if damaged:
                     warn(f"{item.video_id}: {damaged} packets are damaged, or the seams of a recording in parts")
             if item.problem is not None:
                 problems.append(str(item.problem))
-            bar.update(max(whole - bar.n, 0))  # what could not be read of it
+                if item.track is None and path_for_id(out, item.video_id, ".json").exists():
+                    warn(f"{item.video_id}: its features in {out} are of an earlier file of this name, and not used")
+            bar.update(max(made - bar.n, 0))  # what could not be read of it
     seconds = time.perf_counter() - began
     print(f"{len(videos) - len(problems)} of {len(videos)} videos are whole, features in {out}")
     if steps:
         print(f"{steps} steps in {seconds:.1f} s, {steps / seconds:.1f} a second")
-    return problems
+    return [video_id for video_id, _ in videos if video_id in ready], problems
+
+
+def _sort_out(
+    extractor: Extractor, videos: list[tuple[str, Path]], out: Path
+) -> tuple[dict[str, dict], list[tuple[str, Path]], list[str]]:
+    """({id: sidecar} of what is done, the videos whose features are to be made, what is wrong, a line each)."""
+    done, todo, problems, unknown = {}, [], [], []
+    for video_id, path in videos:
+        try:
+            check_id(video_id, repr(str(path)))
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        sidecar = is_done(out, video_id, extractor.source)
+        if sidecar is None or not _still_fits(extractor, sidecar, path):
+            todo.append((video_id, path))
+            continue
+        done[video_id] = sidecar
+        if "broken" in sidecar:
+            problems.append(sidecar["broken"])
+        if "digest" not in _video_of(sidecar):
+            unknown.append(video_id)
+    if unknown:
+        which = f"{len(unknown)} of {len(videos)} videos (the first: {unknown[0]})"
+        problem = f"the features of {which} do not say from which file they were made, as those of older versions"
+        warn(f"{out}: {problem}; where a video was replaced since, delete its .json to have them made again")
+    return done, todo, problems
+
+
+def _video_of(sidecar: dict) -> dict:
+    """What a sidecar says of the video; nothing where it is another program's."""
+    video = sidecar.get("video")
+    return video if isinstance(video, dict) else {}
+
+
+def _still_fits(extractor: Extractor, sidecar: dict, path: Path) -> bool:
+    """Whether features are of the video as it is now; where not, that is said, or will be when it is opened."""
+    try:
+        changed = extractor.changed(sidecar, path)
+    except InputError:
+        return False
+    if changed:
+        warn(f"{path}: {changed}; they are made again")
+    return not changed

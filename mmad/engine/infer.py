@@ -15,7 +15,7 @@ from torch import Tensor
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferConfig, from_dict
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.extract import Extractor, choose_device
-from mmad.errors import InputError
+from mmad.errors import InputError, warn
 from mmad.labels import LabelSet
 from mmad.models import build_detector
 from mmad.models.detector import Detector
@@ -93,10 +93,15 @@ class Pipeline:
         self.detector, self.labels, self.config, self.extractor = detector, labels, config, extractor
 
     def detect(self, video_path: str | Path) -> Detections:
-        """The detections in one video of any length, best first."""
+        """The detections in one video of any length, best first.
+
+        Those in what could be read of a broken video come with a warning; `InputError` where nothing could be read.
+        """
         (item,) = self.extractor.extract([(Path(video_path).stem, Path(video_path))])
-        if item.problem is not None:
+        if item.track is None:
             raise item.problem
+        if item.problem is not None:
+            warn(str(item.problem))
         return self.detect_track(item.track)
 
     def detect_track(self, track: FeatureTrack) -> Detections:

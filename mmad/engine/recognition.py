@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from mmad.config import RecognitionConfig, ViewConfig
 from mmad.data.annotations import read_annotations, read_clip_list, read_label_set, select_subset
-from mmad.data.clip_dataset import ClipBatch, ClipDataset, ClipLoader, WindowDataset, balanced_order
+from mmad.data.clip_dataset import ClipBatch, ClipDataset, ClipLoader, WindowDataset, training_order
 from mmad.data.clips import Preprocess, normalise
 from mmad.data.exchange import ClipPredictions, write_recognition
 from mmad.data.label_vectors import label_vectors
@@ -45,26 +45,24 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     kind = f"windows of {config.clips.window:g} s" if config.clips.window else "clips"
     print(f"{len(train_set)} {kind} to train on, {len(val_set)} to judge by, {config.backbone.name} on {device}")
 
-    def batches(epoch: int) -> ClipLoader:
-        train_set.epoch = epoch
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-        if config.clips.balance:
-            order = balanced_order(train_set.classes, config.clips.balance, generator)
-            return ClipLoader(train_set, config.train.batch, config.train.workers, sampler=order)
-        return ClipLoader(train_set, config.train.batch, config.train.workers, shuffle=True, generator=generator)
+    def order(epoch: int) -> list[int]:
+        return training_order(train_set.classes, config.clips.balance, config.seed, epoch)
+
+    batch, workers = config.train.batch, config.train.workers
+    train_loader, val_loader = ClipLoader(train_set, batch, workers, order), ClipLoader(val_set, batch, workers)
 
     def judge(model: nn.Module) -> dict[str, float]:
-        figures, _ = _judge(model, val_set, config, preprocess, labels, device)
+        figures, _ = _judge(model, val_loader, config, preprocess, labels, device)
         score = "mean_ap" if config.clips.window else "f1_mean"
         return {"score": figures[score]} | ({"action_top1": figures["action_top1"]} if score == "f1_mean" else {})
 
     losses = clip_losses(config, labels, preprocess, vectors, device)
     data = data_digests(train_set, val_set, labels)
-    task = Task("recognizer", model, labels, config, {}, data, batches, losses, judge)
+    task = Task("recognizer", model, labels, config, {}, data, train_loader.of_epoch, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")
-    figures, found = _judge(model.eval(), val_set, config, preprocess, labels, device)
+    figures, found = _judge(model.eval(), val_loader, config, preprocess, labels, device)
     if found is not None:
         form = "mac2025-rec" if found.actions.shape[1] >= 5 else "mac2024-rec"  # the five best, where there are five
         write_recognition(output / "prediction.csv", found, form)
@@ -124,15 +122,19 @@ def clip_losses(
 
 
 def _judge(
-    model: nn.Module, dataset, config: RecognitionConfig, preprocess: Preprocess, labels: LabelSet, device: torch.device
+    model: nn.Module,
+    loader: ClipLoader,
+    config: RecognitionConfig,
+    preprocess: Preprocess,
+    labels: LabelSet,
+    device: torch.device,
 ) -> tuple[dict, ClipPredictions | None]:
     """Figures on a data set, and the predictions where each clip has one action; the model is in eval mode."""
     several = bool(config.clips.window)
-    loader = ClipLoader(dataset, config.train.batch, config.train.workers)
     chances, truth = predict(model, loader, preprocess, labels, device, config.precision, several)
     if several:
         return {"mean_ap": mean_average_precision(truth, chances)}, None
-    found = best_five([name for name, _ in dataset.clips], chances, labels)
+    found = best_five([name for name, _ in loader.dataset.clips], chances, labels)
     return recognition_figures(truth, found.actions, found.parts, labels), found
 
 

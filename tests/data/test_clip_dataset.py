@@ -1,17 +1,21 @@
+import importlib.util
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
 from made_videos import cut_off, index_of, write_video
 
 from mmad.config import ClipConfig
+from mmad.data import video
 from mmad.data.clip_dataset import (
     ClipDataset,
     ClipLoader,
     WindowDataset,
     augment,
-    balanced_order,
     collate_clips,
     labels_within,
+    training_order,
 )
 from mmad.data.clips import Preprocess
 from mmad.errors import InputError
@@ -28,19 +32,18 @@ def test_what_is_seen_is_a_matter_of_seed_epoch_and_index(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         write_video(tmp_path / name, 20)
     clips, again = (data_set(tmp_path, training=True, seed=1) for _ in range(2))
-    first, label = clips[0]
+    first, label = clips.read(0)
     assert (first.shape, first.dtype, label) == ((1, 4, 3, 32, 32), torch.uint8, 3)
-    assert torch.equal(first, again[0][0])
-    again.epoch = 1
-    assert not torch.equal(first, again[0][0])
-    batch = collate_clips([clips[0], clips[1]])
+    assert torch.equal(first, again.read(0)[0])
+    assert not torch.equal(first, again.read(0, epoch=1)[0])
+    batch = collate_clips([clips[0, 0], clips[0, 1]])
     assert (batch.pixels.shape, batch.labels.tolist()) == ((2, 1, 4, 3, 32, 32), [3, 5])
 
 
 def test_testing_looks_at_the_middle_of_each_part(tmp_path):
     write_video(tmp_path / "a.mp4", 40, size=(64, 64))
     config, how = ClipConfig(frames=4), Preprocess(resize=64, crop=64)
-    seen, _ = ClipDataset([("a.mp4", 3)], tmp_path, config, how)[0]
+    seen, _ = ClipDataset([("a.mp4", 3)], tmp_path, config, how).read(0)
     assert [index_of(frame) for frame in seen[0].permute(0, 2, 3, 1).numpy()] == [5, 15, 25, 35]
 
 
@@ -77,16 +80,17 @@ def test_sides_of_the_multi_scale_crop_are_alike_or_next():
 
 def test_a_cut_off_clip_is_used_and_said(tmp_path, capsys):
     cut_off(tmp_path / "a.mp4", write_video(tmp_path / "b.mp4", 40), 10, 0)
-    assert data_set(tmp_path)[0][0].shape == (1, 4, 3, 32, 32)
+    assert data_set(tmp_path).read(0)[0].shape == (1, 4, 3, 32, 32)
     assert "a.mp4: cut off, 10 of 40 frames" in capsys.readouterr().err
 
 
 def test_views_are_samplings_times_crops_times_two(tmp_path):
     write_video(tmp_path / "a.mp4", 40, size=(80, 48))
     config = ClipConfig(frames=4, samplings=2, crops=3, mirrored=True)
-    views, _ = ClipDataset([("a.mp4", 0)], tmp_path, config, Preprocess(resize=48, crop=48))[0]
+    views, _ = ClipDataset([("a.mp4", 0)], tmp_path, config, Preprocess(resize=48, crop=48)).read(0)
     assert views.shape == (12, 4, 3, 48, 48)
-    plain, _ = ClipDataset([("a.mp4", 0)], tmp_path, ClipConfig(frames=4, crops=3), Preprocess(resize=48, crop=48))[0]
+    config = ClipConfig(frames=4, crops=3)
+    plain, _ = ClipDataset([("a.mp4", 0)], tmp_path, config, Preprocess(resize=48, crop=48)).read(0)
     assert not torch.equal(views[0], views[3])  # another sampling
     assert torch.equal(views[6:], views[:6].flip(-1))
     left, middle, right = plain
@@ -116,18 +120,18 @@ def test_windows_of_a_long_video(tmp_path):
     config, how = ClipConfig(window=2.0, frames=4, flip=0.0, scales=[1.0]), Preprocess(resize=64, crop=64)
     windows = WindowDataset([LONG], tmp_path, "train", config, how, 10)
     assert len(windows) == 3
-    seen, target = windows[1]  # 2 .. 4 s: frames 50 .. 99, the centres of four parts
+    seen, target = windows.read(1)  # 2 .. 4 s: frames 50 .. 99, the centres of four parts
     assert [index_of(frame) for frame in seen[0].permute(0, 2, 3, 1).numpy()] == [56, 68, 81, 93]
     assert target.nonzero()[:, 0].tolist() == [7, 9]
 
     training = WindowDataset([LONG], tmp_path, "train", config, how, 10, training=True)
     assert training.classes.tolist() == [7, 8, 9]
     for index, label in enumerate(training.classes):
-        pixels, target = training[index]
+        pixels, target = training.read(index)
         assert pixels.shape == (1, 4, 3, 64, 64) and target[label] == 1
         frames = [index_of(frame) for frame in pixels[0].permute(0, 2, 3, 1).numpy()]
         assert frames == sorted(frames) and frames[-1] - frames[0] <= 50
-    batch = collate_clips([training[0], training[1]])
+    batch = collate_clips([training[0, 0], training[0, 1]])
     assert batch.labels.shape == (2, 10)
 
 
@@ -139,7 +143,7 @@ def test_windows_stay_within_what_is_there_of_a_video(tmp_path):
     for training in (False, True):
         windows = WindowDataset([LONG], tmp_path, "train", config, how, 10, training=training)
         for i in range(len(windows)):
-            pixels, target = windows[i]
+            pixels, target = windows.read(i)
             frames = [index_of(frame) for frame in pixels[0].permute(0, 2, 3, 1).numpy()]
             assert len(set(frames)) == 4
             assert set(target.nonzero()[:, 0].tolist()) == {7, 8}
@@ -161,13 +165,111 @@ def test_windows_without_any_action_are_refused(tmp_path):
         WindowDataset([nothing], tmp_path, "train", ClipConfig(window=2.0), SMALL, 10)
 
 
+def test_the_order_of_an_epoch_is_a_matter_of_its_seed_and_number():
+    classes = np.zeros(20, dtype=int)
+    order = training_order(classes, 0, seed=1, epoch=2)
+    assert sorted(order) == list(range(20)) and order == training_order(classes, 0, seed=1, epoch=2)
+    assert order not in (training_order(classes, 0, 1, 3), training_order(classes, 0, 2, 2), list(range(20)))
+
+
 def test_balanced_order_draws_rare_classes_as_often():
     classes = np.array([0] * 90 + [1] * 10)
 
     def share(balance: float) -> float:
-        drawn = list(balanced_order(classes, balance, torch.Generator().manual_seed(0)))
+        drawn = training_order(classes, balance, seed=0, epoch=0)
         assert len(drawn) == 100
         return float((classes[drawn] == 1).mean())
 
     assert share(1.0) == pytest.approx(0.5, abs=0.12)
     assert share(0.5) == pytest.approx(0.25, abs=0.1)
+
+
+# --- opened once, and by workers that stay ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(monkeypatch) -> list[str]:
+    """Names of the files that were opened to be read, once for each time, by either reader."""
+    names = []
+
+    def count(module, name: str) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda path, *given: (names.append(str(path)), real(path, *given))[1])
+
+    count(video, "open_video")
+    count(video, "_open_decord")
+    return names
+
+
+def readers() -> list[str]:
+    return ["auto", "pyav", *(["decord"] if importlib.util.find_spec("decord") else [])]
+
+
+@pytest.mark.parametrize("reader", readers())
+def test_a_clip_is_opened_once_and_to_be_known_once(tmp_path, opened, reader):
+    """Three views of it or one, in training or testing: the first time twice, from then on once."""
+    write_video(tmp_path / "a.mp4", 20)
+    config = ClipConfig(frames=4, samplings=3, reader=reader)
+    for training in (False, True):
+        clips = ClipDataset([("a.mp4", 3)], tmp_path, config, SMALL, training)
+        opened.clear()
+        for epoch in range(3):
+            clips.read(0, epoch)
+            assert len(opened) == 2 + epoch
+
+
+@pytest.mark.parametrize("reader", readers())
+def test_windows_of_a_long_video_open_it_once_each(tmp_path, opened, monkeypatch, reader):
+    """Also those far inside it, to which the reader jumps."""
+    monkeypatch.setattr(video, "RUN_UP", 20)
+    (tmp_path / "train").mkdir()
+    write_video(tmp_path / "train" / "v.mp4", 150, fps=25)
+    windows = WindowDataset([LONG], tmp_path, "train", ClipConfig(window=2.0, frames=4, reader=reader), SMALL, 10)
+    opened.clear()
+    for i in range(3):
+        windows.read(i)
+    assert len(opened) == 1 + 3
+
+
+@pytest.mark.skipif(len(readers()) < 3, reason="decord is not installed")
+def test_a_clip_that_decord_fails_on_is_not_tried_with_it_again(tmp_path, opened):
+    write_video(tmp_path / "a.mp4", 20, size=(48, 64))  # a width at which decord 0.6 cannot copy frames
+    clips = ClipDataset([("a.mp4", 3)], tmp_path, ClipConfig(frames=4), SMALL)
+    clips.read(0)
+    opened.clear()
+    clips.read(0)
+    assert len(opened) == 1
+
+
+def test_what_is_remembered_of_videos_is_bounded_and_of_today(tmp_path, opened):
+    paths = [write_video(tmp_path / f"{i}.mp4", 20) for i in range(3)]
+    probes = video.Probes(room=2 * (20 + 60))
+    opened.clear()
+    assert [probes(paths[i])[1] for i in (0, 1, 0, 2, 0, 1)] == [True, True, False, True, False, True]
+    assert len(opened) == 4 and list(probes.found) == [paths[0], paths[1]]
+    write_video(paths[1], 30)
+    assert (probes(paths[1])[0].num_frames, probes.taken) == (30, 80 + 90 - 80)
+
+
+def test_workers_stay_and_read_what_one_process_reads(tmp_path):
+    for name in ("a.mp4", "b.mp4"):
+        write_video(tmp_path / name, 20)
+
+    def loader(workers: int) -> ClipLoader:
+        clips = data_set(tmp_path, training=True, seed=1)
+        return ClipLoader(clips, 1, workers, lambda epoch: training_order(clips.classes, 0, 1, epoch))
+
+    alone, helped = loader(0), loader(1)
+    others, processes, seen = set(multiprocessing.active_children()), set(), []
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    for epoch in (0, 1, 4):
+        batches = list(helped.of_epoch(epoch))
+        assert len(batches) == len(helped) == 2
+        for mine, theirs in zip(alone.of_epoch(epoch), batches):
+            assert torch.equal(mine.pixels, theirs.pixels) and torch.equal(mine.labels, theirs.labels)
+        seen.append(torch.cat([batch.pixels for batch in batches]))
+        processes |= set(multiprocessing.active_children()) - others
+    assert len(processes) == 1
+    assert not any(torch.equal(seen[i], seen[i + 1]) for i in (0, 1))
+    assert torch.equal(torch.get_rng_state(), before)  # or a training that goes on would have other dropout

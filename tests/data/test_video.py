@@ -74,6 +74,34 @@ def test_variable_rate_takes_times_from_timestamps(tmp_path):
     assert list(info.nearest_frames(seconds)) == [0, 0, 1, 2, 3, 4, 6, 9, 9]
 
 
+# --- which file -------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_told_by_its_size_its_head_and_its_tail(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "ENDS", 10)
+    path = tmp_path / "a.mp4"
+
+    def identity(content: bytes) -> dict:
+        path.write_bytes(content)
+        return video.video_identity(path)
+
+    content = bytes(range(100))
+    told = identity(content)
+    assert told["size"] == 100 and len(told["digest"]) == 16
+    assert identity(content) == told
+    others = [b"x" + content[1:], content[:-1] + b"x", content + b"x", content[:-1], content[:5], content[:6]]
+    assert len({str(identity(other)) for other in [content, *others]}) == 7
+    assert identity(content[:50] + b"x" + content[51:]) == told  # the middle is not read: a video may be huge
+
+
+@pytest.mark.parametrize("content", [None, b""])
+def test_a_file_that_is_not_there_is_not_told(tmp_path, content):
+    if content is not None:
+        (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.mp4: (no such file|the file is empty)"):
+        video.video_identity(tmp_path / "a.mp4")
+
+
 # --- frames -----------------------------------------------------------------------------------------------------
 
 

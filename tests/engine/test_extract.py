@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import os
 import threading
 import time
 from fractions import Fraction
@@ -46,7 +47,7 @@ def extractor_of(name: str = "manet_r18", **settings) -> Extractor:
 
 
 def run_folder(videos, out, **settings) -> list[str]:
-    return extract_folder(extractor_of(**settings), videos, out)
+    return extract_folder(extractor_of(**settings), videos, out)[1]
 
 
 def values_of(extractor: Extractor, *paths) -> list[np.ndarray]:
@@ -150,7 +151,8 @@ def test_counts_and_times(tmp_path, frames, fps, stride, steps):
     assert track.duration == pytest.approx(frames / fps)
     assert track.grid.start == pytest.approx(stride / 2 / fps)
     assert track.grid.step == pytest.approx(stride / fps)
-    assert track.details["video"] == {"file": "a.mp4", "fps": pytest.approx(fps), "frames": frames, "reader": "pyav"}
+    known = {"file": "a.mp4", "fps": pytest.approx(fps), "frames": frames, "reader": "pyav"}
+    assert track.details["video"] == {**known, **video.video_identity(path)}
 
 
 def test_variable_rate_chooses_frames_by_their_times(tmp_path):
@@ -212,6 +214,93 @@ def test_a_rerun_skips_what_is_done(tmp_path, capsys):
     assert run_folder(videos, out) == []
     again = {file.name: file.stat().st_mtime_ns for file in out.iterdir()}
     assert {name for name in written if again[name] != written[name]} == {"b.json", "b.npy"}
+
+
+def without_video(sidecar) -> None:
+    """As versions wrote it that did not look at the file itself."""
+    content = json.loads(sidecar.read_text())
+    del content["video"]["size"], content["video"]["digest"]
+    sidecar.write_text(json.dumps(content))
+
+
+def test_another_video_under_the_same_name_is_done_again(tmp_path, steps_read, capsys):
+    path, out = write_video(tmp_path / "a.mp4", 10), tmp_path / "out"
+    videos = [("a", path), ("b", write_video(tmp_path / "b.mp4", 10))]
+    run_folder(videos, out)
+    write_video(path, 20, first=7)
+    steps_read.clear()
+    assert run_folder(videos, out) == []
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [
+        f"warning: {path}: is another video than the one its features were made from; they are made again"
+    ]
+    assert "1 of 2 videos are done already" in said.out
+    assert steps_read == list(range(5))  # of this video only
+    run_folder(videos, tmp_path / "fresh")
+    assert_equal(load_track(out, "a").values, load_track(tmp_path / "fresh", "a").values)
+
+
+def test_a_video_that_was_copied_again_is_whole(tmp_path):
+    """What the line of a broken video advises."""
+    source, path = write_video(tmp_path / "source.mp4", 40, between=0), tmp_path / "a.mp4"
+    cut_off(path, source, 10)
+    assert len(run_folder([("a", path)], tmp_path / "out")) == 1
+    path.write_bytes(source.read_bytes())
+    assert run_folder([("a", path)], tmp_path / "out") == []
+    assert len(load_track(tmp_path / "out", "a").values) == 10
+
+
+def test_a_video_that_was_moved_or_touched_is_the_same(tmp_path, steps_read, capsys):
+    path, out = write_video(tmp_path / "a.mp4", 10), tmp_path / "out"
+    run_folder([("a", path)], out)
+    moved = tmp_path / "elsewhere.mp4"
+    moved.write_bytes(path.read_bytes())
+    os.utime(moved, (1, 1))
+    steps_read.clear()
+    assert run_folder([("a", moved)], out) == [] and steps_read == []
+    assert capsys.readouterr().err == ""
+
+
+def test_another_usual_rate_needs_another_grid(tmp_path, monkeypatch, capsys):
+    """As where another detector, trained at another rate, is to use the same folder."""
+    path, out, extractor = write_video(tmp_path / "a.mp4", 20, 25), tmp_path / "out", extractor_of()
+    for usual, step in ((0, 0.16), (27, 0.16), (50, 0.08), (0, 0.16)):
+        monkeypatch.setattr(extractor, "usual_fps", usual)
+        assert run_folder([("a", path)], out) == []
+        assert load_track(out, "a").grid.step == pytest.approx(step)
+    assert capsys.readouterr().err.splitlines() == [
+        f"warning: {path}: its features lie 0.16 s apart, 0.08 s are needed now; they are made again",
+        f"warning: {path}: its features lie 0.08 s apart, 0.16 s are needed now; they are made again",
+    ]
+
+
+def test_features_that_know_no_video_are_kept_and_said_once(tmp_path, monkeypatch, steps_read, capsys):
+    videos, out = [(name, write_video(tmp_path / f"{name}.mp4", 10)) for name in "abc"], tmp_path / "out"
+    run_folder(videos, out)
+    for name in "bc":
+        without_video(out / f"{name}.json")
+    steps_read.clear()
+    assert run_folder(videos, out) == [] and steps_read == []
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{out}: the features of 2 of 3 videos (the first: b) do not say from which file they were made" in line
+    monkeypatch.setattr(extractor_of(), "usual_fps", 50)  # what can be checked is
+    assert run_folder(videos, out) == [] and len(steps_read) == 3 * 5
+
+
+def test_a_video_that_cannot_be_read_any_more_has_no_features(tmp_path, capsys):
+    videos, out = [(name, write_video(tmp_path / f"{name}.mp4", 10)) for name in "abc"], tmp_path / "out"
+    run_folder(videos, out)
+    before = (out / "a.npy").read_bytes()
+    videos[0][1].write_bytes(b"no video")
+    videos[1][1].write_bytes(b"")
+    without_video(out / "b.json")
+    ready, problems = extract_folder(extractor_of(), videos, out)
+    assert ready == ["c"]
+    assert "a.mp4: not a readable video" in problems[0] and "b.mp4: the file is empty" in problems[1]
+    said = capsys.readouterr().err
+    for name in "ab":
+        assert f"warning: {name}: its features in {out} are of an earlier file of this name, and not used" in said
+    assert (out / "a.npy").read_bytes() == before
 
 
 @pytest.mark.parametrize("change", [{"stride": 2}, {"mode": "clip"}, {"resize_in_decoder": True}])
@@ -375,6 +464,15 @@ def test_what_was_begun_of_something_else_does_not_count(tmp_path, all_are_long,
     assert steps_read == list(range(60 // settings["stride"]))
     run_folder([("a", path)], tmp_path / "whole", **settings)
     assert_equal(load_track(out, "a").values, load_track(tmp_path / "whole", "a").values)
+
+
+def test_a_video_that_was_touched_goes_on_where_it_was_stopped(tmp_path, all_are_long, steps_read):
+    settings, path = {"stride": 1, "batch": 8}, write_video(tmp_path / "a.mp4", 60)
+    interrupted([("a", path)], tmp_path / "out", **settings)
+    os.utime(path, (1, 1))
+    steps_read.clear()
+    assert run_folder([("a", path)], tmp_path / "out", **settings) == []
+    assert steps_read == list(range(4 * 8 - 8, 60))
 
 
 def test_rows_stand_where_they_belong_however_many_runs_write_them(tmp_path, all_are_long):

@@ -71,6 +71,14 @@ def config_of(data: Path, output: Path, *settings: str) -> RecognitionConfig:
     )
 
 
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Path:
+    """The folder of a training as `config_of` has it; read only."""
+    folder = tmp_path_factory.mktemp("trained")
+    train_recognizer(config_of(data, folder))
+    return folder
+
+
 EVERYTHING = ("embedding=builtin", "loss.mixup=0.5", "loss.part=1", "loss.prototypes=0.5", "loss.smoothing=0.1")
 EVERYTHING += ("train.ema=0.9", "clips.balance=0.5")
 
@@ -90,7 +98,11 @@ def test_colours_are_learned_with_every_addition(data, tmp_path, capsys):
     assert (found.logits.shape, found.part_logits.shape, found.near.shape) == ((2, 3), (2, 2), (2, 3))
 
 
-@pytest.mark.parametrize("settings", [(), EVERYTHING, ("loss.kind=focal",)], ids=["plain", "everything", "focal"])
+@pytest.mark.parametrize(
+    "settings",
+    [("train.workers=1",), EVERYTHING, ("loss.kind=focal",)],
+    ids=["workers that stay", "everything", "focal"],
+)
 def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, settings):
     train_recognizer(config_of(data, tmp_path / "whole", *settings))
     original, calls = recognition.clip_losses, []
@@ -145,14 +157,13 @@ def test_windows_of_long_videos_with_several_actions(data, tmp_path):
     assert not (tmp_path / "prediction.csv").exists()
 
 
-def test_a_list_is_recognised_as_in_training(data, tmp_path):
+def test_a_list_is_recognised_as_in_training(data, trained):
     """With the three frames a clip of its training, which nobody has to say again."""
-    train_recognizer(config_of(data, tmp_path))
-    models = load_recognizers([tmp_path / "best.pt"])
+    models = load_recognizers([trained / "best.pt"])
     assert models[0].clip_config.frames == 3
     clips = [(f"val{i}.mp4", 0) for i in range(6)]
     found = recognise_list(models, clips, data, ViewConfig(), torch.device("cpu"), batch=3)
-    trained = read_recognition(tmp_path / "prediction.csv", models[0].labels)
+    trained = read_recognition(trained / "prediction.csv", models[0].labels)
     assert found.clips == trained.clips and (found.actions[:, 0] == trained.actions[:, 0]).all()
 
 
@@ -210,12 +221,11 @@ def test_number_of_frames_is_the_recognizers_own_unless_told(data):
     assert model.frames == [3, 2]
 
 
-def test_recognizers_that_cannot_be_averaged_are_refused(data, tmp_path):
-    train_recognizer(config_of(data, tmp_path / "one", "train.epochs=1"))
+def test_recognizers_that_cannot_be_averaged_are_refused(data, trained, tmp_path):
     (tmp_path / "two.txt").write_text(LABELS.replace("green", "yellow"))
     train_recognizer(config_of(data, tmp_path / "two", "train.epochs=1", f"data.labels={tmp_path / 'two.txt'}"))
     with pytest.raises(InputError, match="knows other classes"):
-        load_recognizers([tmp_path / "one" / "best.pt", tmp_path / "two" / "best.pt"])
+        load_recognizers([trained / "best.pt", tmp_path / "two" / "best.pt"])
     windows = ("clips.window=1", "clips.videos=long", "loss.kind=sigmoid", "data.train=long.csv", "data.val=long.csv")
     train_recognizer(config_of(data, tmp_path / "windows", *windows, "train.epochs=1"))
     with pytest.raises(InputError, match="several actions hold"):

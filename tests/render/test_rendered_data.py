@@ -79,7 +79,7 @@ def test_a_stopped_run_goes_on(made):
     lost = sorted((made / "a" / "train").iterdir())[1]
     before, kept = lost.read_bytes(), sorted((made / "a" / "train").iterdir())[0].stat().st_mtime_ns
     lost.unlink()
-    write_data_set(made / "a", RenderConfig(**SMALL))
+    write_data_set(made / "a", RenderConfig(**SMALL, workers=1))
     assert lost.read_bytes() == before
     assert sorted((made / "a" / "train").iterdir())[0].stat().st_mtime_ns == kept
 
@@ -87,7 +87,8 @@ def test_a_stopped_run_goes_on(made):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to a group")
 def test_interrupting_ends_soon_and_leaves_nothing_half_written(tmp_path):
     """Dozens of videos are planned; after Ctrl-C only those under way are finished."""
-    command = [sys.executable, MAKE, tmp_path, "--videos", "80", "--clips", "0", "--size", "40x48", "--workers", "2"]
+    small = ["--clips", "0", "--size", "40x48", "--samples", "1", "--longest", "4"]
+    command = [sys.executable, MAKE, tmp_path, "--videos", "80", *small, "--workers", "2"]
     hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # whoever started us in the background ignores it
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hears

@@ -1,0 +1,70 @@
+"""Detections in own videos: they follow the files, and what could be read of a broken one counts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_videos import cut_off, write_video
+
+from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig
+from mmad.engine.detect import detect_videos
+from mmad.engine.extract import Extractor
+from mmad.engine.infer import Pipeline
+from mmad.errors import InputError
+from mmad.labels import MMA52
+from mmad.records import Detections, FeatureTrack
+
+
+class Whole(Pipeline):
+    """Finds one action that lasts as long as the features say."""
+
+    def detect_track(self, track: FeatureTrack) -> Detections:
+        return Detections(track.video_id, [[0, track.duration]], [0], [1.0])
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    backbone = BackboneConfig("manet_r18", "random", resize=36, crop=32)
+    return Whole(None, MMA52, DetectionConfig(), Extractor(ExtractConfig(backbone, device="cpu")))
+
+
+def ends(out: Path) -> dict[str, float]:
+    """{video: s at which its only detection ends} of predictions.json."""
+    results = json.loads((out / "predictions.json").read_text())["results"]
+    return {name: found[0]["segment"][1] for name, found in results.items()}
+
+
+def test_detections_follow_a_video_that_was_replaced(pipeline, tmp_path, capsys):
+    videos = [(name, write_video(tmp_path / f"{name}.mp4", 25)) for name in "ab"]
+    out = tmp_path / "out"
+    detect_videos(pipeline, videos, out)
+    assert ends(out) == {"a": 1.0, "b": 1.0}
+    write_video(videos[0][1], 50)
+    found, durations, problems = detect_videos(pipeline, videos, out)
+    assert ends(out) == durations == {"a": 2.0, "b": 1.0} and (len(found), problems) == (2, [])
+    assert "a.mp4: is another video than the one its features were made from" in capsys.readouterr().err
+
+
+def test_a_video_that_cannot_be_read_any_more_has_no_detections(pipeline, tmp_path, capsys):
+    videos = [(name, write_video(tmp_path / f"{name}.mp4", 25)) for name in "ab"]
+    out = tmp_path / "out"
+    detect_videos(pipeline, videos, out)
+    videos[0][1].write_bytes(b"no video")
+    _, durations, (problem,) = detect_videos(pipeline, videos, out)
+    assert ends(out) == durations == {"b": 1.0}
+    assert "a.mp4: not a readable video" in problem
+    assert "a: its features in" in capsys.readouterr().err
+
+
+def test_a_broken_video_has_detections_in_what_was_read(pipeline, tmp_path, capsys):
+    source = write_video(tmp_path / "whole.mp4", 40, between=0)
+    broken = cut_off(tmp_path / "broken.mp4", source, 10)
+    assert pipeline.detect(source).segments.tolist() == [[0, 1.6]]
+    assert capsys.readouterr().err == ""
+    assert pipeline.detect(broken).segments == pytest.approx(np.array([[0, 0.4]]))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {broken}: broken or cut off: 10 of 40 frames could be read")
+    broken.write_bytes(b"no video")
+    with pytest.raises(InputError, match=r"broken\.mp4: not a readable video"):
+        pipeline.detect(broken)

@@ -6,6 +6,7 @@ load_config(DetectionConfig, "configs/bench.yaml", ["data.root=bench", "train.ep
 import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -18,7 +19,8 @@ from mmad.files import write_text
 from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML makes of hopeless text
-ENDS_FELT = 24  # steps: no further than this the detector knows of the ends of a video
+PROBE_VIEWS = ("plain", "centred", "random")  # of the features, that the detector's linear probe can have
+EDGE_REACH = 24  # steps: no further than this the detector knows of the start and the end of a video
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -92,24 +94,33 @@ class FeaturesConfig:
 
 @dataclass
 class DetectorConfig:
-    """The temporal detector: evidence found in closed form, and one small network that all classes share."""
+    """The temporal detector: a linear probe found in closed form, and one small decoder that all classes share."""
 
-    ridge: float = 0.01  # of the evidence's regression: how little it trusts the data
-    folds: int = 5  # parts of the training videos; a part's evidence is learned from the others. 1: from all
-    centring: int = 60  # steps on either side whose mean is taken away in the evidence's second view; 0: no such view
-    width: int = 32  # channels inside
+    views: list[str] = field(default_factory=lambda: ["plain", "centred", "random"])  # of the features, for the probe
+    random: int = 1024  # random features of each of the two kinds in the view "random"
+    ridge: float = 0.0  # L2 penalty of the probe, relative to the number of steps; 0: chosen out of fold, per view
+    folds: int = 5  # parts of the training videos; a part's scores come from the others. 1: from all, itself included
+    groups: str = ""  # regular expression of the part of an id that names its person; empty: what stands before a _
+    centring: int = 60  # steps on either side whose mean is taken away in the view "centred"
+    width: int = 32  # channels inside the decoder
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # of the convolutions, one block each
 
     def __post_init__(self):
-        require_positive(self, "ridge")
-        require_between(self, 1, 1024, "folds", "width")
-        require_between(self, 0, 4096, "centring")
+        require_between(self, 0, 1e6, "ridge")
+        require_between(self, 1, 1024, "folds", "width", "centring")
+        require_between(self, 1, 65536, "random")
+        if not self.views or len(set(self.views)) < len(self.views) or not set(self.views) <= set(PROBE_VIEWS):
+            raise InputError("views", f"{self.views}", f"choose some of {', '.join(PROBE_VIEWS)}, each once")
         if not 0 < len(self.dilations) <= 32 or not all(0 < dilation <= 4096 for dilation in self.dilations):
             raise InputError("dilations", f"{self.dilations}", "give one or more numbers of steps, such as [1,2,4,8]")
+        try:
+            re.compile(self.groups)
+        except re.error as error:
+            raise InputError("groups", f"{self.groups!r} is not a regular expression ({error})") from None
 
     def context(self) -> int:
         """How many steps to either side have a say in what is said of a step."""
-        return max(self.centring, ENDS_FELT) + 1 + sum(self.dilations)
+        return max(self.centring, EDGE_REACH) + 1 + sum(self.dilations)
 
 
 @dataclass
@@ -187,7 +198,7 @@ class DetectionConfig:
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     train: TrainConfig = field(
-        default_factory=lambda: TrainConfig(epochs=20, batch=16, lr=3e-3, weight_decay=0.01, ema=0.99)
+        default_factory=lambda: TrainConfig(epochs=20, batch=16, lr=3e-3, weight_decay=0.01)
     )
     infer: InferConfig = field(default_factory=InferConfig)
 

@@ -17,37 +17,46 @@ from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest,
 
 @dataclass
 class Sample:
-    """One video, or a window of one: features (T, C), segments (N, 2) in steps, labels (N,)."""
+    """One video, or a window of one: features (T, C), segments (N, 2) in steps, labels (N,).
 
-    features: Tensor
+    probe_scores: (T, E, R) found without the video; where they are there, features are not read.
+    """
+
+    features: Tensor | None
     segments: Tensor
     labels: Tensor
     video_id: str
     grid: TimeGrid
+    probe_scores: Tensor | None = None
 
 
 @dataclass
 class Batch:
     """features: (B, T, C) zero-padded. mask: (B, T) True where a step is real. The lists have B items.
 
-    segments: (N_i, 2) steps. labels: (N_i,).
+    segments: (N_i, 2) steps. labels: (N_i,). probe_scores: (B, T, E, R) in place of features, which are None then.
     """
 
-    features: Tensor
+    features: Tensor | None
     mask: Tensor
     segments: list[Tensor]
     labels: list[Tensor]
     video_ids: list[str]
     grids: list[TimeGrid]
+    probe_scores: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
+        def there(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=True)
+
         return Batch(
-            self.features.to(device, non_blocking=True),
-            self.mask.to(device, non_blocking=True),
+            there(self.features),
+            there(self.mask),
             [segments.to(device) for segments in self.segments],
             [labels.to(device) for labels in self.labels],
             self.video_ids,
             self.grids,
+            there(self.probe_scores),
         )
 
 

@@ -76,14 +76,15 @@ class StoredArray(LazyRows):
     def read(self, first: int, stop: int) -> np.ndarray:
         with _said_plainly(self.path), np.errstate(over="ignore"):  # becomes infinite, and is refused below
             rows = np.ascontiguousarray(self._rows(first, stop), dtype=np.float32)
-        if rows.shape != (stop - first, self.shape[1]):
-            raise InputError(self.path, "has changed since it was opened", "leave features alone while they are in use")
         return _finite(rows, self.path, first)
 
     def _rows(self, first: int, stop: int) -> np.ndarray:
         """(stop - first, C) numbers of any kind."""
         content = _content(self.path, *_stamp(self.path))
-        return np.array((content.T if self.turned else content)[first:stop], dtype=np.float32)
+        content = content.T if self.turned else content
+        if content.shape != self.shape:
+            raise _changed(self.path)
+        return np.array(content[first:stop], dtype=np.float32)
 
     def fingerprint(self) -> Iterator:
         """The file's size and a few parts of it."""
@@ -101,11 +102,14 @@ class NpyArray(StoredArray):
 
     dtype: np.dtype
     offset: int  # bytes before the first number
+    size: int  # of the file, bytes
     fortran: bool  # the file's first axis is the one that runs fastest
 
     def _rows(self, first: int, stop: int) -> np.ndarray:
         steps, channels = self.shape
         with open(self.path, "rb") as file:
+            if os.fstat(file.fileno()).st_size != self.size:  # what the header said may hold no more
+                raise _changed(self.path)
             if self.turned == self.fortran:  # a row of the track is a stretch of the file
                 return self._stretch(file, first * channels, (stop - first) * channels).reshape(-1, channels)
             if stop - first == steps:
@@ -137,7 +141,7 @@ def open_array(path: str | Path, turned: bool = False) -> StoredArray:
             steps_and_channels = _track_shape(shape, turned, path)
             if size - offset < dtype.itemsize * shape[0] * shape[1]:
                 raise EOFError(f"{size} bytes are too few for {shape} {dtype}")
-            return NpyArray(path, steps_and_channels, turned, dtype, offset, fortran)
+            return NpyArray(path, steps_and_channels, turned, dtype, offset, size, fortran)
         return StoredArray(path, _track_shape(SHAPES[form](path), turned, path), turned)
 
 
@@ -145,6 +149,10 @@ def _track_shape(shape: tuple[int, ...], turned: bool, path: str) -> tuple[int, 
     if len(shape) != 2 or min(shape) < 1:
         raise InputError(path, f"shape {tuple(shape)}", "expected (steps, channels)")
     return (shape[1], shape[0]) if turned else (shape[0], shape[1])
+
+
+def _changed(path: str) -> InputError:
+    return InputError(path, "has changed since it was opened", "leave features alone while they are in use")
 
 
 def _finite(rows: np.ndarray, path: str, first: int) -> np.ndarray:

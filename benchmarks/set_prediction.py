@@ -5,6 +5,7 @@ and DualDETR do), and moves; queries of a row see each other, so that no suppres
 at each layer. A row of `benchmarks/detection.py`.
 """
 
+import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
@@ -118,7 +119,7 @@ def detect_sets(model: SetDetector, dataset: FeatureDataset, config: DetectionCo
     """Every query of every class, as it is: nothing is suppressed."""
     found = []
     for track in dataset.tracks:
-        features = torch.from_numpy(track.values.astype("float32"))[None]
+        features = torch.from_numpy(np.asarray(track.values, dtype=np.float32))[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool)
         inputs = model.describe(model.evidence(features, mask), mask)[0]
         label = torch.arange(model.num_classes)

@@ -79,17 +79,34 @@ class DataConfig:
 
 @dataclass
 class FeaturesConfig:
-    """Where the features of a data set lie, and what to believe of arrays without a sidecar file."""
+    """Where the features of a data set lie, and what to believe of arrays without a sidecar file ("bare" ones)."""
 
     folder: str = "features"  # relative to data.root
-    bare_stride: float = 0.0  # frames a step of arrays without sidecar; 0: the duration spread over the rows
-    bare_offset: float = 0.0  # frame on which their first row is centred; 0: half a stride
-    bare_fps: float = 30.0  # frames a second that the two are counted in
-    channels_first: bool = False  # (C, T) arrays, as some other tools write them
+    folders: list[str] = field(default_factory=list)  # instead of `folder`: several, their channels side by side
+    prefix: str = ""  # of the names of bare files: {prefix}{video id}{suffix}.npy, .npz, .pt, .csv or .pkl
+    suffix: str = ""
+    bare_stride: float = 0.0  # frames from row to row; 0: not known, the rows are spread over the duration
+    bare_offset: float = -1.0  # frame on which the first row is centred; -1: half of bare_window, or of bare_stride
+    bare_window: float = 0.0  # frames that one row was made of; 0: as many as the stride
+    bare_fps: float = 30.0  # frames per second that the three are counted in
+    bare_spread: bool = False  # the rows were resized to each video's duration: its step may be any
+    channels_first: bool = False  # bare arrays are (C, T), as some other tools write them
 
     def __post_init__(self):
         require_positive(self, "bare_fps")
-        require_between(self, 0, 1e6, "bare_stride", "bare_offset")
+        require_between(self, 0, 1e6, "bare_stride", "bare_window")
+        if self.bare_offset != -1:
+            require_between(self, 0, 1e6, "bare_offset")
+        for name in ("bare_offset", "bare_window"):
+            if getattr(self, name) > 0 and not self.bare_stride:
+                raise InputError(name, f"{getattr(self, name):g} has no meaning without bare_stride", "give both")
+        if self.bare_spread and self.bare_stride:
+            remedy = "give bare_stride where rows lie evenly in time, bare_spread where they were resized"
+            raise InputError("bare_spread", f"true does not go with bare_stride {self.bare_stride:g}", remedy)
+
+    def paths(self, root: str | Path) -> list[Path]:
+        """The folders of features; their channels are joined in this order."""
+        return [Path(root) / name for name in self.folders or [self.folder]]
 
 
 @dataclass
@@ -472,12 +489,13 @@ def _merge(defaults: dict, values: dict) -> dict:
 def _convert(value, wanted, name: str, source: str):
     """PyYAML reads `1e-4` as a string and `1` as an integer: the field's type decides."""
     if isinstance(value, _Typed):
+        loader = yaml.BaseLoader if wanted == list[str] else yaml.SafeLoader  # BaseLoader: 1.10 stays "1.10"
         try:
-            value = str(value) if wanted is str else yaml.safe_load(value)
+            value = str(value) if wanted is str else yaml.load(value, Loader=loader)
         except UNREADABLE:
             raise InputError(source, f"the value of {name} cannot be read") from None
     if typing.get_origin(wanted) is list:
-        items = value if isinstance(value, list) else [value]
+        items = value if isinstance(value, list) else [] if value is None else [value]
         return [_convert(item, typing.get_args(wanted)[0], name, source) for item in items]
     if wanted is bool and isinstance(value, bool):
         return value

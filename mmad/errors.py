@@ -23,6 +23,28 @@ class InputError(ValueError):
         return InputError, (self.place, self.problem, self.remedy)
 
 
+def system_error(path: str | Path, error: OSError) -> InputError:
+    """What the operating system said of a file, and what to do. Nothing is known of the file itself, which may be
+    whole: no remedy is to delete it or to make it again."""
+    said = error.strerror or str(error) or type(error).__name__
+    return InputError(path, said, _SYSTEM_REMEDIES.get(error.errno, ""))
+
+
+_CONNECTION = "check the disk or the network connection, then type the same command again"
+_SYSTEM_REMEDIES = {
+    errno.EMFILE: "one process may not open so many: allow more (ulimit -n 4096), then type the same command again",
+    errno.ENFILE: "the whole machine may not open so many: close other programs, then type the same command again",
+    errno.EACCES: "check its permissions and those of its folders (ls -l)",
+    errno.EPERM: "check its permissions and those of its folders (ls -l)",
+    errno.EIO: _CONNECTION,
+    errno.ESTALE: _CONNECTION,
+    errno.ETIMEDOUT: _CONNECTION,
+    errno.ENOMEM: "close other programs, then type the same command again",
+    errno.EDQUOT: "make room, then type the same command again",
+    errno.ENOSPC: "make room, then type the same command again",
+}
+
+
 def refuse(error: InputError) -> None:
     """The default for readers that can also collect what is wrong: stop at the first."""
     raise error
@@ -44,14 +66,14 @@ def run_command(main: Callable[[], int | None]) -> None:
     except InputError as error:
         code = _complain(str(error))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, FileExistsError) as error:
-        code = _complain(f"{error.filename}: {error.strerror or error}")
+        code = _complain(str(system_error(str(error.filename), error)))
     except BrokenPipeError:  # `... | head` closed the pipe: not an error of anybody's
         sys.stderr.close()
         code = 0
     except OSError as error:
-        if error.errno not in (errno.ENAMETOOLONG, errno.ENOSPC, errno.EROFS, errno.ELOOP):
+        if error.errno not in _SYSTEM_REMEDIES and error.errno not in (errno.ENAMETOOLONG, errno.EROFS, errno.ELOOP):
             raise
-        code = _complain(f"{error.filename}: {error.strerror}")
+        code = _complain(str(system_error(str(error.filename or "a file"), error)))
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept, the same command goes on from there", file=sys.stderr)
         code = 130

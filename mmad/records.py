@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -55,17 +56,29 @@ class Annotation:
             raise InputError(f"annotation of {self.video_id}", f"duration {self.duration} s is not positive")
 
 
+class Rows(Protocol):
+    """(T, C) float32 values: a numpy array, or rows in a file that are read when they are sliced."""
+
+    shape: tuple[int, ...]
+    ndim: int
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice) -> np.ndarray: ...
+
+
 @dataclass
 class FeatureTrack:
     """The features of one video: `values` (T, C) float32, row i centred on `grid.to_seconds(i)`.
 
+    Values in a file are read when they are sliced: take the rows that are needed, once.
     duration: of the video, s. source: backbone, its weights' digest and the settings that made the values, so
     that features of other weights are refused. details: what else the sidecar file keeps; "video" says which file it
     was (its size and a digest of its head and tail), so that another one under the same name is noticed.
     """
 
     video_id: str
-    values: np.ndarray
+    values: Rows
     grid: TimeGrid
     duration: float
     source: str = ""

@@ -142,6 +142,22 @@ def test_bare_features_need_a_rate(train):
     check_refused(train("features.bare_stride=4", "features.bare_fps=0"), "bare_fps")
 
 
+def test_bare_features_of_unlike_steps(train, data):
+    np.save(data / "features" / "v1.npy", np.zeros((20, 8), np.float32))
+    said = "v1 has 20 rows for 5.333 s, one every 0.267 s and v0 has 40 rows for 5.333 s, one every 0.133 s"
+    check_refused(train(), f"{data / 'features'}: the rows are not equally far apart", said)
+    assert train("features.bare_spread=true").code == 0
+
+
+def test_a_folder_of_features_that_lacks_a_video(train, data):
+    (data / "more").mkdir()
+    check_refused(train("features.folders=[features,more]"), f"{data / 'more' / 'v0.npy'}: no such features")
+    for path in (data / "features").iterdir():
+        shutil.copy(path, data / "more")
+    done = train("features.folders=[features,more]")
+    assert done.code == 0 and "features by bare features/*.npy, spread over the duration + bare more/*.npy" in done.out
+
+
 @pytest.mark.parametrize(
     "setting",
     ["clips.frames=0", "clips.scales=[]", "dropout=2", "seed=-1", "backbone.crop=-5", "clips.videos=nowhere"],

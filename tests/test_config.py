@@ -55,6 +55,10 @@ def test_half_a_section_keeps_the_other_half_of_that_kind_of_config():
         ("train.step_epochs=10", lambda c: c.train.step_epochs, [10]),
         ("features.channels_first=true", lambda c: c.features.channels_first, True),
         ("features.folder=", lambda c: c.features.folder, ""),
+        ("features.folders=[rgb, 1.10, yes]", lambda c: c.features.folders, ["rgb", "1.10", "yes"]),
+        ("features.folders=007", lambda c: c.features.folders, ["007"]),
+        ("features.folders=", lambda c: c.features.folders, []),
+        ("features.bare_offset=0", lambda c: c.features.bare_offset, 0.0),
         ("output=a=b", lambda c: c.output, "a=b"),
     ],
 )

@@ -1,10 +1,12 @@
+import errno
+import os
 import subprocess
 import sys
 import zipfile
 
 import pytest
 
-from mmad.errors import InputError, run_command
+from mmad.errors import InputError, run_command, system_error
 from mmad.files import atomic_path, path_for_id, read_json, read_table, write_json, write_text
 
 
@@ -208,3 +210,31 @@ def test_id_that_would_leave_the_folder_is_refused_by_name(tmp_path, video_id):
     with pytest.raises(InputError) as error:
         path_for_id(tmp_path, video_id, ".npy")
     assert repr(video_id) in str(error.value)
+
+
+# --- what the operating system says -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (
+            errno.EMFILE,
+            "one process may not open so many: allow more (ulimit -n 4096), then type the same command again",
+        ),
+        (errno.EACCES, "check its permissions and those of its folders (ls -l)"),
+        (errno.EIO, "check the disk or the network connection, then type the same command again"),
+        (errno.ENOSPC, "make room, then type the same command again"),
+        (errno.ENAMETOOLONG, ""),
+    ],
+)
+def test_errors_of_the_system_end_a_command_with_one_line(capsys, number, remedy):
+    def main() -> None:
+        raise OSError(number, os.strerror(number), "a/v.npy")
+
+    with pytest.raises(SystemExit) as left:
+        run_command(main)
+    assert left.value.code == 2
+    said = f"error: a/v.npy: {os.strerror(number)}" + (f"; {remedy}" if remedy else "")
+    assert capsys.readouterr().err == said + "\n"
+    assert str(system_error("a/v.npy", OSError(number, os.strerror(number)))) == said.removeprefix("error: ")

@@ -1,6 +1,6 @@
 """Annotated features as training samples: crop a window, put segments on the grid, collate to a `Batch`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmad.config import FeaturesConfig
-from mmad.data.features import find_track
+from mmad.data.arrays import LazyRows
+from mmad.data.features import find_tracks
 from mmad.errors import InputError
-from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest, content_digest
+from mmad.records import Annotation, FeatureTrack, Rows, TimeGrid, annotations_digest, content_digest
 
 
 @dataclass
@@ -61,21 +62,26 @@ class Batch:
 
 
 class FeatureDataset(Dataset):
-    """The annotated videos whose features lie in `folder`; item i is the whole video, or a random window of a long one.
+    """The annotated videos whose features lie in a folder, or in several that are joined; item i is the whole video, or
+    a random window of a long one.
 
-    window: steps at most. Which window is a matter of (seed, epoch, i) alone: set `epoch` before each pass.
+    window: steps at most. The window is determined by (seed, epoch, i): set `epoch` before each pass. Features are
+    read when an item is asked for, and NaN or infinite ones are refused then.
     """
 
     def __init__(
-        self, annotations: Sequence[Annotation], folder: str | Path, config: FeaturesConfig, window: int, seed: int = 0
+        self,
+        annotations: Sequence[Annotation],
+        folder: str | Path | Sequence[str | Path],
+        config: FeaturesConfig,
+        window: int,
+        seed: int = 0,
     ):
         self.annotations, self.window, self.seed, self.epoch = list(annotations), window, seed, 0
-        self.tracks = [find_track(folder, item.video_id, item.duration, config) for item in self.annotations]
+        folders = [folder] if isinstance(folder, str | Path) else folder
+        self.tracks = find_tracks(folders, self.annotations, config)
         self.source = _one_source(self.tracks)
         self.channels = self.tracks[0].values.shape[1]
-        for track in self.tracks:
-            if not np.isfinite(track.values).all():
-                raise InputError(f"features of {track.video_id}", "hold NaN or infinite values", "extract them again")
 
     def __len__(self) -> int:
         return len(self.annotations)
@@ -93,8 +99,11 @@ class FeatureDataset(Dataset):
             first = int(generator.integers(len(values) - self.window + 1))
             values, segments, labels = crop(values, segments, labels, first, self.window)
             grid = TimeGrid(grid.to_seconds(first), grid.step)
+        values = values[:]  # read here, if they were not by `crop`
+        if isinstance(track.values, np.ndarray):
+            values = values.astype(np.float32)  # a copy; what was read from a file is one already
         return Sample(
-            torch.from_numpy(np.array(values, dtype=np.float32)),
+            torch.from_numpy(values),
             torch.from_numpy(np.asarray(segments, dtype=np.float32)),
             torch.from_numpy(labels),
             annotation.video_id,
@@ -103,7 +112,7 @@ class FeatureDataset(Dataset):
 
 
 def crop(
-    values: np.ndarray, segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
+    values: Rows, segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A window of `count` steps from `first` on. Actions are cut at its ends; of those cut, the ones of which less
     than the part `visible` is left are dropped. Segments are (N, 2) steps, before and after."""
@@ -141,12 +150,17 @@ def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[in
 
 
 def tracks_digest(tracks: Sequence[FeatureTrack]) -> str:
-    """Of where the features come from, their times and some rows of each video: to read them all takes too long."""
-    parts = []
-    for track in tracks:
-        some = track.values[:: max(1, len(track.values) // 8)]
-        parts += [track.source, track.grid.start, track.grid.step, len(track.values), some]
-    return content_digest(parts)
+    """Of where the features come from, their times, and a few rows or parts of each video's file: to read them all
+    takes too long."""
+    return content_digest(part for track in tracks for part in _fingerprint(track))
+
+
+def _fingerprint(track: FeatureTrack) -> Iterator:
+    yield from (track.source, track.grid.start, track.grid.step, len(track.values))
+    if isinstance(track.values, LazyRows):
+        yield from track.values.fingerprint()
+    else:
+        yield track.values[:: max(1, len(track.values) // 8)]
 
 
 def _one_source(tracks: list) -> str:

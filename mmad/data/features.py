@@ -2,21 +2,23 @@
 
 While a long video is under way its rows stand in ID.begun, so that a run that was stopped goes on behind them.
 
-Arrays of other tools without the sidecar are read too: .npy, .npz or .pt, (T, C) or (C, T).
+Files of other tools without the sidecar are read too (`bare_features.py`), and several folders' channels are joined.
 """
 
 import contextlib
 import json
-import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from mmad.config import FeaturesConfig
+from mmad.data.arrays import LazyRows, open_array
+from mmad.data.bare_features import UNLIKE, check_times, find_bare
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, read_json, write_json
-from mmad.records import FeatureTrack, TimeGrid
+from mmad.records import Annotation, FeatureTrack, Rows, TimeGrid
 
 _FIELDS = ("video_id", "source", "start", "step", "duration", "shape")  # of the sidecar; the rest are details
 
@@ -82,17 +84,23 @@ class GrowingTrack:
 
 
 def load_track(folder: str | Path, video_id: str) -> FeatureTrack:
-    """A track with its values memory-mapped. `InputError` where the pair of files is incomplete or does not fit."""
-    path, sidecar = path_for_id(folder, video_id, ".npy"), path_for_id(folder, video_id, ".json")
-    content = read_json(sidecar)
+    """A track whose values are read when they are sliced. `InputError` where its two files are incomplete or do not
+    fit."""
+    sidecar = path_for_id(folder, video_id, ".json")
+    path, content = sidecar.with_suffix(".npy"), read_json(sidecar)
+    if not path.exists():
+        problem = f"no such file, but its sidecar {sidecar.name} is there"
+        raise InputError(path, problem, "copy it here too, or extract it again")
     values = open_array(path)
     try:
         grid = TimeGrid(float(content["start"]), float(content["step"]))
         duration, source, shape = float(content["duration"]), str(content["source"]), list(content["shape"])
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(sidecar, f"is no sidecar of features ({error!r})", "extract them again") from None
+        remedy = "move it away and extract them again"
+        raise InputError(sidecar, f"is no sidecar of features ({error!r})", remedy) from None
     if list(values.shape) != shape:
-        raise InputError(path, f"shape {list(values.shape)}, its sidecar says {shape}", "extract them again")
+        problem = f"shape {list(values.shape)}, its sidecar says {shape}"
+        raise InputError(path, problem, "move both away and extract them again")
     details = {key: value for key, value in content.items() if key not in _FIELDS}
     return FeatureTrack(video_id, values, grid, duration, source, details)
 
@@ -117,57 +125,85 @@ def find_track(folder: str | Path, video_id: str, duration: float, config: Featu
     """The track of a video, with a sidecar or bare. duration: of the video in s, from its annotation."""
     if path_for_id(folder, video_id, ".json").exists():
         return load_track(folder, video_id)
-    for suffix, read in (("npy", open_array), ("npz", _read_npz), ("pt", _read_pt)):
-        path = path_for_id(folder, video_id, f".{suffix}")
-        if path.exists():
-            values = read(path)
-            values = values.T if config.channels_first else values
-            if values.ndim != 2 or len(values) == 0:
-                raise InputError(path, f"shape {values.shape}", "expected (steps, channels)")
-            return FeatureTrack(video_id, values, bare_grid(len(values), duration, config), duration, f"bare {suffix}")
-    raise InputError(path_for_id(folder, video_id, ".npy"), "no such features", "extract them, or check data.root")
+    return find_bare(folder, video_id, duration, config)
 
 
-def bare_grid(steps: int, duration: float, config: FeaturesConfig) -> TimeGrid:
-    """The times of an array without sidecar: as configured, or its rows spread evenly over the duration."""
-    if config.bare_stride <= 0:
-        return TimeGrid(duration / steps / 2, duration / steps)
-    offset = config.bare_offset or config.bare_stride / 2
-    return TimeGrid(offset / config.bare_fps, config.bare_stride / config.bare_fps)
+def find_tracks(
+    folders: Sequence[str | Path], annotations: Sequence[Annotation], config: FeaturesConfig
+) -> list[FeatureTrack]:
+    """The tracks of a data set's videos, in order; of several folders, joined. `InputError` where a folder lacks a
+    video, or where the rows of files without sidecar cannot lie as is said of them."""
+    parts = [_tracks_in(folder, annotations, config) for folder in folders]
+    if len(parts) == 1 or not annotations:
+        return parts[0]
+    finest = _finest(parts)
+    return [join_tracks(tracks, finest) for tracks in zip(*parts)]
 
 
-def open_array(path: Path) -> np.ndarray:
-    """A .npy of numbers, memory-mapped."""
-    try:
-        return _numbers(np.load(path, mmap_mode="r", allow_pickle=False), path)
-    except FileNotFoundError:
-        raise InputError(path, "no such file", "make it again") from None
-    except (ValueError, EOFError, OSError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(path, f"not a readable array ({error})", "delete it and make it again") from None
+def _tracks_in(folder: str | Path, annotations: Sequence[Annotation], config: FeaturesConfig) -> list[FeatureTrack]:
+    shared: dict = {}
+    tracks = [_share(find_track(folder, item.video_id, item.duration, config), shared) for item in annotations]
+    check_times([track for track in tracks if track.details.get("bare")], config, folder)
+    return tracks
 
 
-def _numbers(values, path: Path) -> np.ndarray:
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise InputError(path, f"holds {getattr(values, 'dtype', 'no array')}", "expected an array of real numbers")
-    return values
+def _share(track: FeatureTrack, shared: dict) -> FeatureTrack:
+    """The same track; its source and settings are one object for all tracks that have the same."""
+    track.source = shared.setdefault(track.source, track.source)
+    if "settings" in track.details:
+        settings = track.details["settings"]
+        track.details["settings"] = shared.setdefault(repr(settings), settings)
+    return track
 
 
-def _read_npz(path: Path) -> np.ndarray:
-    """The array called "feats", or the only one."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            name = "feats" if "feats" in arrays.files else arrays.files[0]
-            return _numbers(arrays[name], path)
-    except (ValueError, OSError, IndexError, EOFError, TypeError, AttributeError, BadZipFile, zlib.error) as error:
-        raise InputError(path, f"no readable array in it ({error})", "make it again") from None
+# --- several folders --------------------------------------------------------------------------------------------
 
 
-def _read_pt(path: Path) -> np.ndarray:
-    import torch  # on demand: the other forms need numpy only
+@dataclass(frozen=True, slots=True)
+class JoinedRows(LazyRows):
+    """The values of several tracks of one video, their channels side by side at the times of `grid`.
 
-    try:
-        return _numbers(torch.load(path, map_location="cpu", weights_only=True).float().numpy(), path)
-    except Exception as error:  # whatever a broken file makes of itself
-        raise InputError(path, f"no readable tensor in it ({type(error).__name__})") from None
+    Between a track's rows its values are linear in time; before its first and behind its last row they stay.
+    """
+
+    parts: tuple[tuple[Rows, TimeGrid], ...]
+    grid: TimeGrid
+    shape: tuple[int, int]  # (T, C)
+
+    def read(self, first: int, stop: int) -> np.ndarray:
+        times = self.grid.to_seconds(np.arange(first, stop))
+        return np.concatenate([rows_at(values, grid.to_index(times)) for values, grid in self.parts], axis=1)
+
+    def fingerprint(self) -> Iterator:
+        for values, grid in self.parts:
+            yield from (grid.start, grid.step, *values.fingerprint())
+
+
+def join_tracks(tracks: Sequence[FeatureTrack], finest: int) -> FeatureTrack:
+    """One track with the channels of several of the same video, at the times of the rows of `tracks[finest]`."""
+    chosen = tracks[finest]
+    shape = (len(chosen.values), sum(track.values.shape[1] for track in tracks))
+    values = JoinedRows(tuple((track.values, track.grid) for track in tracks), chosen.grid, shape)
+    return FeatureTrack(
+        chosen.video_id, values, chosen.grid, chosen.duration, " + ".join(track.source for track in tracks)
+    )
+
+
+def rows_at(values: Rows, at: np.ndarray) -> np.ndarray:
+    """(N, C) values at fractional rows (N,), ascending; linear between rows, the outermost rows outside them."""
+    if not len(at):
+        return values[:0]
+    at = np.round(np.clip(at, 0, len(values) - 1), 6)  # so that times that are rows but for rounding are rows
+    low = np.floor(at).astype(int)
+    part = (at - low).astype(np.float32)[:, None]
+    first = low[0]
+    block = values[first : low[-1] + 2]
+    high = np.minimum(low + 1 - first, len(block) - 1)
+    return block[low - first] * (1 - part) + block[high] * part
+
+
+def _finest(folders: Sequence[Sequence[FeatureTrack]]) -> int:
+    """The folder whose rows are the densest in time; of those alike to 5 %, the one with the most."""
+    steps = [np.median([track.grid.step for track in tracks]) for tracks in folders]
+    rows = [sum(len(track.values) for track in tracks) for tracks in folders]
+    return max((i for i, step in enumerate(steps) if step <= (1 + UNLIKE) * min(steps)), key=lambda i: rows[i])

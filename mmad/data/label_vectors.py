@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.errors import InputError
+from mmad.errors import InputError, system_error
 from mmad.labels import LabelSet
 
 SIZE = 300  # as GloVe's
@@ -87,8 +87,10 @@ def _finished(path: Path, num_classes: int) -> np.ndarray:
         vectors = np.load(path, allow_pickle=False)
     except FileNotFoundError:
         raise
+    except OSError as error:
+        raise system_error(path, error) from None
     except Exception as error:  # a damaged file can fail in any of a dozen ways
-        raise InputError(path, f"not a readable array ({error!r})", "make it again") from None
+        raise InputError(path, f"not a readable array ({error!r})", "is it a file that numpy.save wrote?") from None
     numbers = isinstance(vectors, np.ndarray) and vectors.dtype.kind in "fiu"
     fits = numbers and vectors.ndim == 2 and len(vectors) == num_classes and vectors.shape[1]
     if not fits or not np.isfinite(vectors).all():

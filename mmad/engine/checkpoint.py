@@ -12,7 +12,7 @@ import torchvision
 from torch import Tensor, nn
 
 from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, from_dict
-from mmad.errors import InputError
+from mmad.errors import InputError, system_error
 from mmad.files import atomic_path
 from mmad.labels import MMA52, LabelSet, label_set_from
 from mmad.models import build_backbone
@@ -47,6 +47,8 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
         raise InputError(path, "is a folder", "name a checkpoint file")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise system_error(path, error) from None
     except Exception as error:  # a damaged file can fail in any of a dozen ways
         reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
         problem = f"not a checkpoint that can be read safely ({reason})"

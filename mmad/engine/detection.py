@@ -144,5 +144,5 @@ def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotati
     return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{part}_subset"), path)
 
 
-def _folder(config: DetectionConfig) -> Path:
-    return Path(config.data.root) / config.features.folder
+def _folder(config: DetectionConfig) -> list[Path]:
+    return config.features.paths(config.data.root)

@@ -1,3 +1,10 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +16,7 @@ from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid
 
 STEP = 0.5  # s
+REPOSITORY = Path(__file__).parents[2]
 
 
 def put_video(folder, video_id: str, steps: int, segments=(), channels: int = 2, source: str = "net/abc") -> Annotation:
@@ -160,3 +168,103 @@ def test_batches_hold_each_video_once_beside_others_of_like_length():
     assert any(set(batch) <= short for batch in batches)
     assert batches_of_like_length(lengths, 3, [0, 0]) == batches  # a matter of the seed alone
     assert any(batches_of_like_length(lengths, 3, [0, epoch]) != batches for epoch in range(1, 9))
+
+
+# --- many files -------------------------------------------------------------------------------------------------
+
+
+def test_values_are_checked_when_they_are_read(tmp_path):
+    annotations = [put_video(tmp_path, name, 60) for name in "ab"]
+    values = np.load(tmp_path / "b.npy")
+    values[41, 1] = np.nan
+    np.save(tmp_path / "b.npy", values)
+    dataset = dataset_of(annotations, tmp_path)  # reads no values
+    assert torch.isfinite(dataset[0].features).all()
+    with pytest.raises(InputError, match=r"b\.npy, row 41, channel 1 .*the value is nan, .*extract it again"):
+        dataset[1]
+
+
+def test_an_item_is_its_readers_own(tmp_path):
+    dataset = dataset_of([put_video(tmp_path, "a", 10)], tmp_path)
+    for track in dataset.tracks, [replace(track, values=np.asarray(track.values)) for track in dataset.tracks]:
+        dataset.tracks = track
+        dataset[0].features[:] = 9
+        assert dataset[0].features[:, 0].tolist() == list(range(10))
+
+
+def test_what_many_tracks_share_is_kept_once(tmp_path):
+    annotations = []
+    for name in "abc":
+        annotations.append(put_video(tmp_path, name, 10))
+        track = FeatureTrack(name, np.zeros((10, 2)), TimeGrid(0, 1), 10.0, "net/" + "abc", {"settings": {"net": [1]}})
+        save_track(tmp_path, track)
+    first, *others = dataset_of(annotations, tmp_path).tracks
+    for track in others:
+        assert track.source is first.source and track.details["settings"] is first.details["settings"]
+
+
+def test_digests_tell_features_apart(tmp_path):
+    annotations = [put_video(tmp_path, name, 60) for name in "ab"]
+    first = dataset_of(annotations, tmp_path).digests()
+    assert dataset_of(annotations, tmp_path).digests() == first
+    np.save(tmp_path / "b.npy", np.load(tmp_path / "b.npy") + 1)
+    assert dataset_of(annotations, tmp_path).digests()["features"] != first["features"]
+
+
+FEW_FILES = """
+import resource, sys
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+sys.path[:0] = sys.argv[2:]
+import torch  # its libraries are open while they are loaded
+from mmad.config import FeaturesConfig
+from mmad.data.dataset import FeatureDataset
+from mmad.data.annotations import read_annotations
+from mmad.labels import MMA52
+annotations = read_annotations(Path(sys.argv[1]) / "truth.json", MMA52)
+dataset = FeatureDataset(annotations, Path(sys.argv[1]) / "features", FeaturesConfig(), window=20)
+items = [dataset[i] for i in range(len(dataset))]
+print(len(items), sorted(dataset.digests()))
+"""
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Path:
+    """300 videos: more than a process may open files, where it may open 128."""
+    folder, database = tmp_path_factory.mktemp("many"), {}
+    (folder / "features").mkdir()
+    for i in range(300):
+        values = np.random.default_rng(i).normal(size=(24, 4)).astype(np.float32)
+        np.save(folder / "features" / f"v{i}.npy", values)
+        action = {"segment": [0.5, 1.5], "label": "nodding"}
+        part = "val" if i % 3 == 2 else "train"
+        database[f"v{i}"] = {"subset": part, "duration": 3.2, "annotations": [action]}
+    (folder / "truth.json").write_text(json.dumps({"database": database}))
+    return folder
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits open files as Unix does")
+def test_more_videos_than_files_may_be_open(many):
+    command = [sys.executable, "-c", FEW_FILES, str(many), str(REPOSITORY)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "300 ['annotations', 'features']"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits open files as Unix does")
+def test_training_on_more_videos_than_files_may_be_open(many):
+    import resource
+
+    settings = ["data.train=truth.json", "data.val=truth.json", "device=cpu", "train.epochs=1", "detector.folds=2"]
+    settings += ["detector.width=8", "detector.dilations=[1]", "detector.centring=4", f"output={many / 'out'}"]
+    command = [sys.executable, "tools/train_det.py", "configs/bench.yaml", f"data.root={many}", *settings]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)},
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads((many / "out" / "predictions.json").read_text())["results"]) == 100

@@ -1,3 +1,5 @@
+import builtins
+import errno
 import os
 from pathlib import Path
 
@@ -97,3 +99,16 @@ def test_finished_vectors_come_back(tmp_path):
     vectors = np.arange(6, dtype=np.float32).reshape(3, 2)
     np.save(tmp_path / "v.npy", vectors)
     assert (label_vectors(os.fspath(Path(tmp_path / "v.npy")), THREE) == vectors).all()
+
+
+def test_what_the_system_says_of_a_file_is_no_reason_to_make_it_again(tmp_path, monkeypatch):
+    path = tmp_path / "vectors.npy"
+    np.save(path, np.zeros((52, 3)))
+
+    def refused(*args, **kwargs):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    monkeypatch.setattr(builtins, "open", refused)
+    with pytest.raises(InputError, match=r"vectors\.npy: Too many open files; .*ulimit -n") as caught:
+        label_vectors(str(path), MMA52)
+    assert "make it again" not in str(caught.value)

@@ -1,3 +1,6 @@
+import builtins
+import errno
+import os
 import pickle
 from pathlib import Path
 
@@ -180,3 +183,17 @@ def test_the_digest_changes_with_any_weight_and_nothing_else():
 def test_labels_of_the_real_set_survive(tmp_path):
     save_checkpoint(tmp_path / "m.pt", "detector", {}, MMA52, nn.Linear(1, 1))
     assert labels_of(read_checkpoint(tmp_path / "m.pt"), "m.pt") == MMA52
+
+
+def test_what_the_system_says_of_a_checkpoint(tmp_path, monkeypatch):
+    """No word of an incomplete file: it is whole."""
+    path = tmp_path / "last.pt"
+    torch.save({}, path)
+
+    def refused(*args, **kwargs):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), str(path))
+
+    monkeypatch.setattr(builtins, "open", refused)
+    with pytest.raises(InputError, match=r"last\.pt: Too many open files; .*ulimit -n") as caught:
+        read_checkpoint(path)
+    assert "complete" not in str(caught.value)

@@ -45,6 +45,10 @@ _SYSTEM_REMEDIES = {
 }
 
 
+class Diverged(ArithmeticError):
+    """A computation whose numbers became NaN or infinite: neither bad input nor a defect that a traceback explains."""
+
+
 def refuse(error: InputError) -> None:
     """The default for readers that can also collect what is wrong: stop at the first."""
     raise error
@@ -65,6 +69,9 @@ def run_command(main: Callable[[], int | None]) -> None:
         sys.stdout.flush()
     except InputError as error:
         code = _complain(str(error))
+    except Diverged as error:
+        _complain(str(error))
+        code = 1
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, FileExistsError) as error:
         code = _complain(str(system_error(str(error.filename), error)))
     except BrokenPipeError:  # `... | head` closed the pipe: not an error of anybody's

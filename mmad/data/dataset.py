@@ -65,8 +65,9 @@ class FeatureDataset(Dataset):
     """The annotated videos whose features lie in a folder, or in several that are joined; item i is the whole video, or
     a random window of a long one.
 
-    window: steps at most. The window is determined by (seed, epoch, i): set `epoch` before each pass. Features are
-    read when an item is asked for, and NaN or infinite ones are refused then.
+    window: steps at most. Item (epoch, i) has a window determined by (seed, epoch, i); item i is that of epoch 0.
+    Features are read when an item is asked for, and NaN or infinite ones are refused then. probe_scores: of each video
+    (T, E, R), found without it; items then carry these in place of features.
     """
 
     def __init__(
@@ -77,11 +78,12 @@ class FeatureDataset(Dataset):
         window: int,
         seed: int = 0,
     ):
-        self.annotations, self.window, self.seed, self.epoch = list(annotations), window, seed, 0
+        self.annotations, self.window, self.seed = list(annotations), window, seed
         folders = [folder] if isinstance(folder, str | Path) else folder
         self.tracks = find_tracks(folders, self.annotations, config)
         self.source = _one_source(self.tracks)
         self.channels = self.tracks[0].values.shape[1]
+        self.probe_scores: Sequence[np.ndarray] | None = None
 
     def __len__(self) -> int:
         return len(self.annotations)
@@ -90,55 +92,75 @@ class FeatureDataset(Dataset):
         """{what: digest} of what a training learns from."""
         return {"annotations": annotations_digest(self.annotations), "features": tracks_digest(self.tracks)}
 
-    def __getitem__(self, index: int) -> Sample:
+    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
+        epoch, index = item if isinstance(item, tuple) else (0, item)
         annotation, track = self.annotations[index], self.tracks[index]
-        segments, labels = track.grid.to_index(annotation.segments), annotation.labels
-        values, grid = track.values, track.grid
-        if len(values) > self.window:
-            generator = np.random.default_rng([self.seed, self.epoch, index])
-            first = int(generator.integers(len(values) - self.window + 1))
-            values, segments, labels = crop(values, segments, labels, first, self.window)
+        grid, steps = track.grid, len(track.values)
+        segments, labels = grid.to_index(annotation.segments), annotation.labels
+        first, count = 0, min(steps, self.window)
+        if count < steps:
+            first = int(np.random.default_rng([self.seed, epoch, index]).integers(steps - count + 1))
+            segments, labels = crop(segments, labels, first, count)
             grid = TimeGrid(grid.to_seconds(first), grid.step)
-        values = values[:]  # read here, if they were not by `crop`
-        if isinstance(track.values, np.ndarray):
-            values = values.astype(np.float32)  # a copy; what was read from a file is one already
+        features = scores = None
+        if self.probe_scores is None:
+            features = torch.from_numpy(np.array(track.values[first : first + count], dtype=np.float32))
+        else:
+            scores = torch.from_numpy(self.probe_scores[index][first : first + count]).float()
         return Sample(
-            torch.from_numpy(values),
+            features,
             torch.from_numpy(np.asarray(segments, dtype=np.float32)),
             torch.from_numpy(labels),
             annotation.video_id,
             grid,
+            scores,
         )
 
 
 def crop(
-    values: Rows, segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A window of `count` steps from `first` on. Actions are cut at its ends; of those cut, the ones of which less
-    than the part `visible` is left are dropped. Segments are (N, 2) steps, before and after."""
+    segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
+) -> tuple[np.ndarray, np.ndarray]:
+    """The actions in a window of `count` steps from `first` on. They are cut at its ends; of those cut, the ones of
+    which less than the part `visible` is left are dropped. Segments are (N, 2) steps, before and after."""
     low, high = first - 0.5, first + count - 0.5  # where the window's outermost steps begin and end
     cut = np.clip(segments, low, high)
     left = (cut[:, 1] - cut[:, 0]) / np.maximum(segments[:, 1] - segments[:, 0], 1e-6)
     inside = (segments[:, 0] < high) & (segments[:, 1] > low) & (left >= visible)
-    return values[first : first + count], cut[inside] - first, labels[inside]
+    return cut[inside] - first, labels[inside]
 
 
 def collate(samples: list[Sample]) -> Batch:
     """Pad to the longest."""
-    steps = max(len(sample.features) for sample in samples)
-    features = torch.zeros(len(samples), steps, samples[0].features.shape[1])
-    mask = torch.zeros(len(samples), steps, dtype=torch.bool)
-    for i, sample in enumerate(samples):
-        features[i, : len(sample.features)] = sample.features
-        mask[i, : len(sample.features)] = True
+    inputs = [sample.features if sample.probe_scores is None else sample.probe_scores for sample in samples]
+    padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
+    lengths = torch.tensor([len(values) for values in inputs])
+    scored = samples[0].probe_scores is not None
     return Batch(
-        features,
-        mask,
+        None if scored else padded,
+        torch.arange(padded.shape[1]) < lengths[:, None],
         [sample.segments for sample in samples],
         [sample.labels for sample in samples],
         [sample.video_id for sample in samples],
         [sample.grid for sample in samples],
+        padded if scored else None,
     )
+
+
+class EpochBatches:
+    """Batches of (epoch, index) for a `FeatureDataset`: a loader whose workers stay asks for the epoch that is set.
+
+    lengths: steps of each video.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int):
+        self.lengths, self.batch, self.seed, self.epoch = lengths, batch, seed, 0
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for indices in batches_of_like_length(self.lengths, self.batch, [self.seed, self.epoch]):
+            yield [(self.epoch, index) for index in indices]
 
 
 def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[int]) -> list[list[int]]:

@@ -1,6 +1,5 @@
 """Training a detector on features, and judging it."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,20 +17,23 @@ from mmad.data.annotations import (
     select_subset,
     write_predictions,
 )
-from mmad.data.dataset import Batch, FeatureDataset, batches_of_like_length, collate
+from mmad.data.dataset import Batch, EpochBatches, FeatureDataset, collate
 from mmad.engine.checkpoint import load_into, read_checkpoint
-from mmad.engine.evidence import fit_evidence
 from mmad.engine.extract import choose_device
 from mmad.engine.infer import detect_track
-from mmad.engine.train import Task, data_digests, fit, how_chosen
+from mmad.engine.probe import ProbeScores, fit_probe
+from mmad.engine.train import Task, data_digests, epochs_done, fit, how_chosen
 from mmad.errors import InputError
-from mmad.files import write_json
+from mmad.files import atomic_path, write_json
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 from mmad.models import build_detector
 from mmad.models.detector import Detector
 from mmad.ops.losses import detection_losses
-from mmad.records import Annotation, Detections
+from mmad.ops.probe import ROLES
+from mmad.records import Annotation, Detections, content_digest
+
+PROBE_FILE, SCORES_FILE = "probe.pt", "probe_scores.f16"  # what a stopped training need not solve again
 
 
 def train_detector(config: DetectionConfig) -> dict[str, float]:
@@ -54,22 +56,27 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     torch.manual_seed(config.seed)
     model = build_detector(config.detector, train_set.channels, labels)
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
-    data = data_digests(train_set, val_set, labels)  # of the features, before evidence takes their place
-    evidence = fit_evidence(model, train_set, config.detector)
-    train_set.tracks = [replace(track, values=values) for track, values in zip(train_set.tracks, evidence)]
-    lengths = [len(values) for values in evidence]
-    solved, learned = model.evidence.weight.numel() / 1e6, sum(p.numel() for p in model.parameters()) / 1e6
+    data = data_digests(train_set, val_set, labels)
+    if epochs_done(output) < config.train.epochs:
+        train_set.probe_scores = probe_scores(model, train_set, config, data, output)
+    solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
+    learned = sum(p.numel() for p in model.parameters()) / 1e6
     print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
 
+    order = EpochBatches([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
+    loader = DataLoader(
+        train_set,
+        batch_sampler=order,
+        num_workers=config.train.workers,
+        multiprocessing_context="spawn" if config.train.workers else None,
+        persistent_workers=config.train.workers > 0,
+        collate_fn=collate,
+        generator=torch.Generator(),  # it draws when workers start: from torch's own, training would be another
+    )
+
     def batches(epoch: int) -> DataLoader:
-        train_set.epoch = epoch
-        return DataLoader(
-            train_set,
-            batch_sampler=batches_of_like_length(lengths, config.train.batch, [config.seed, epoch]),
-            num_workers=config.train.workers,
-            multiprocessing_context="spawn" if config.train.workers else None,
-            collate_fn=collate,
-        )
+        order.epoch = epoch
+        return loader
 
     def judge(model: nn.Module) -> dict[str, float]:
         report = evaluate(val_set.annotations, detect_all(model, val_set, config), labels)
@@ -84,6 +91,8 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     losses = partial(detector_losses, config=config)
     task = Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
     best = fit(task, config.train, output, config.seed, device)
+    for name in (PROBE_FILE, SCORES_FILE):  # only training needs them, and they are large
+        (output / name).unlink(missing_ok=True)
 
     content = read_checkpoint(output / "best.pt", "detector")
     load_into(model, content["model"], output / "best.pt")
@@ -105,38 +114,54 @@ def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfi
     return [detect_track(model, track, config.infer) for track in dataset.tracks]
 
 
+def probe_scores(
+    model: Detector, train_set: FeatureDataset, config: DetectionConfig, data: dict[str, str], output: Path
+) -> ProbeScores:
+    """The training videos' scores, and the probe filled; as an earlier run left them in `output` if that is of the same
+    settings and data."""
+    output.mkdir(parents=True, exist_ok=True)
+    made_of = content_digest([*data.values(), repr(config.detector), config.seed])
+    kept, scores = output / PROBE_FILE, output / SCORES_FILE
+    if kept.exists() and scores.exists():
+        content = read_checkpoint(kept)
+        if content.get("made_of") == made_of:
+            load_into(model, {**model.state_dict(), **content["model"]}, kept)
+            lengths = [len(track.values) for track in train_set.tracks]
+            return ProbeScores(scores, lengths, (model.probe.entities, len(ROLES) * len(model.probe.views)))
+    kept.unlink(missing_ok=True)
+    found = fit_probe(model, train_set, config.detector, scores, config.seed)
+    solved = {name: value for name, value in model.state_dict().items() if name in dict(model.named_buffers())}
+    with atomic_path(kept) as temporary:
+        torch.save({"made_of": made_of, "model": solved}, temporary)
+    return found
+
+
 def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> dict[str, torch.Tensor]:
-    """{name: scalar} of a batch whose features are evidence (B, T, E * R)."""
-    inputs, video, label, weights = training_rows(model, batch, config.loss.others)
-    curves = model.decode(inputs, batch.mask[video], label)
-    row_of = torch.full((len(batch.labels), model.num_classes), -1, device=video.device)
+    """{name: scalar} of a batch with features, or with probe scores in their place."""
+    chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.others)
+    video, label = chosen.nonzero(as_tuple=True)
+    output = model(batch.features, batch.mask, batch.probe_scores, (video, label))
+    row_of = torch.full(chosen.shape, -1, device=video.device)
     row_of[video, label] = torch.arange(len(video), device=video.device)
     rows = torch.cat([row_of[index, labels] for index, labels in enumerate(batch.labels)])
-    return detection_losses(curves, torch.cat(batch.segments), rows, weights, config.loss)
+    return detection_losses(output.curves, torch.cat(batch.segments), rows, weights[video, label], config.loss)
 
 
-def training_rows(model: Detector, batch: Batch, others: int) -> tuple[torch.Tensor, ...]:
-    """What a training step looks at: inputs (N, T, I), video (N,), label (N,) and for how many each row stands (N,)."""
-    evidence = batch.features.unflatten(2, (model.evidence.entities, -1))
-    chosen, weights = choose_rows(batch.labels, model.num_classes, others)
-    video, label = chosen.nonzero(as_tuple=True)
-    return model.describe(evidence, batch.mask)[video, label], video, label, weights[video, label]
-
-
-def choose_rows(labels: list[torch.Tensor], num_classes: int, others: int) -> tuple[torch.Tensor, torch.Tensor]:
+def choose_pairs(labels: list[torch.Tensor], seen: torch.Tensor, others: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Which classes of which videos a training step looks at, and for how many each stands: two (B, K).
 
-    All classes that a video holds, each for itself, and `others` more, drawn at random, for all those it does not hold.
+    seen: (K,) True for classes with training actions. All classes that a video holds are chosen, each for itself, and
+    `others` of the seen ones that it does not hold, drawn at random, for all of those.
     """
-    device = labels[0].device
-    held = torch.zeros(len(labels), num_classes, dtype=torch.bool, device=device)
+    held = torch.zeros(len(labels), len(seen), dtype=torch.bool, device=seen.device)
     for index, mine in enumerate(labels):
         held[index, mine] = True
-    place = torch.rand(held.shape, device=device).masked_fill(held, -1).argsort(dim=1).argsort(dim=1)
-    absent = num_classes - held.sum(dim=1, keepdim=True)
-    drawn = absent.clamp(max=others)
-    chosen = place < num_classes - absent + drawn
-    return chosen, torch.where(held, 1.0, absent / drawn.clamp(min=1)) * chosen
+    absent = seen & ~held
+    place = torch.rand(held.shape, device=seen.device).masked_fill(~absent, 2).argsort(dim=1).argsort(dim=1)
+    count = absent.sum(dim=1, keepdim=True)
+    drawn = count.clamp(max=others)
+    chosen = held | (place < drawn)
+    return chosen, torch.where(held, 1.0, count / drawn.clamp(min=1)) * chosen
 
 
 def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotation]:

@@ -120,7 +120,7 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
     features = content.get("features")
     try:
         channels = int(features["channels"])
-        if content["model"]["evidence.mean"].shape != (channels,):
+        if content["model"]["probe.mean"].shape != (channels,):
             raise ValueError(f"{channels} channels")
         detector = build_detector(config.detector, channels, labels)
         if features["settings"]:
@@ -137,7 +137,7 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
 def _require_sane(detector: Detector, path: str | Path) -> None:
     """Numbers that no training leaves behind would only show as videos in which nothing is found."""
     finite = all(value.isfinite().all() for value in detector.state_dict().values())
-    positive = (detector.length, detector.evidence.deviation, detector.evidence.scale)
+    positive = (detector.length, detector.probe.deviation)
     if not (finite and all((value > 0).all() for value in positive) and (detector.count >= 0).all()):
         raise InputError(path, "holds weights that are no numbers, or lengths that are not positive", "is it damaged?")
 

@@ -21,7 +21,7 @@ from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.models.detector import Detector
 from mmad.models.probe import LinearProbe, RandomView
-from mmad.ops.probe import ridge_errors, role_targets, solve_ridge, with_parts
+from mmad.ops.probe import ridge_correlations, role_targets, solve_ridge, with_parts
 
 CHUNK = 8192  # steps whose products are summed at once
 SAMPLE = 65536  # steps from which the directions of largest variance are found
@@ -302,16 +302,16 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
 def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
     """The L2 penalty relative to the number of steps that serves the first fold best, found on the others.
 
-    Best: the mean over the outputs of the squared error relative to their variance, so that rare classes count.
+    Best: the mean over the outputs of the correlation with their targets. Rare classes count as much as frequent ones,
+    and how far scores are shrunk does not count; by squared error they would be shrunk ten times as much.
     """
     if len(sums.steps) == 1:
         return UNCHOSEN
     steps = float(sums.steps[1:].sum())
     strengths = [steps * strength for strength in STRENGTHS]
-    errors = ridge_errors(gram - sums.gram[0], moment - sums.moment[0], sums.gram[0], sums.moment[0], strengths)
-    variance = sums.square.sum(dim=0)
-    relative = errors[:, variance > 0] / variance[variance > 0]
-    return STRENGTHS[int(relative.mean(dim=1).argmin())]
+    fitted, held_out = (gram - sums.gram[0], moment - sums.moment[0]), (sums.gram[0], sums.moment[0])
+    deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
+    return STRENGTHS[int((ridge_correlations(*fitted, *held_out, strengths) / deviation).mean(dim=1).argmax())]
 
 
 def write_scores(

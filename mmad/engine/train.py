@@ -19,10 +19,12 @@ from tqdm import tqdm
 from mmad.config import TrainConfig, save_config, to_dict
 from mmad.engine.checkpoint import load_into, read_checkpoint, save_checkpoint
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
-from mmad.errors import InputError, warn
+from mmad.errors import Diverged, InputError, warn
 from mmad.files import write_text
 from mmad.labels import LabelSet
 from mmad.records import content_digest
+
+CHECKED_EVERY = 50  # steps: whether the loss is still a number; a look waits for the device
 
 
 @dataclass
@@ -126,10 +128,27 @@ def train_one_epoch(
             average.update(model)
         for name, value in {**losses, "loss": total}.items():
             totals[name] = totals.get(name, 0) + value.detach()
+        if (step + 1) % CHECKED_EVERY == 0 or step + 1 == steps:
+            require_finite(model, totals["loss"], f"epoch {epoch + 1}, step {step + 1}")
     means = {name: float(value) / steps for name, value in totals.items()}
-    if not (math.isfinite(means["loss"]) and all(value.isfinite().all() for value in model.parameters())):
-        raise InputError("training", f"loss or weights are no numbers any more in epoch {epoch + 1}", "lower train.lr")
     return {**means, "lr": optimizer.param_groups[0]["lr"], "seconds": round(time.perf_counter() - began, 2)}
+
+
+def require_finite(model: nn.Module, loss: Tensor, when: str) -> None:
+    """Stop before weights that became NaN or infinite are saved over good ones."""
+    if not (loss.isfinite().all() and all(value.isfinite().all() for value in model.parameters())):
+        remedy = "the last finished epoch is kept; lower train.lr and train into another output=DIR"
+        raise Diverged(f"training: loss or weights became NaN or infinite by {when}; {remedy}")
+
+
+def epochs_done(output: Path) -> int:
+    """How many epochs the training in this folder has finished; 0 where nothing says so."""
+    if not (output / "last.pt").exists():
+        return 0
+    try:
+        return len(json.loads(read_checkpoint(output / "last.pt").get("history", "[]")))
+    except (ValueError, TypeError):
+        return 0  # what is wrong with it is said when training goes on from it
 
 
 def _save_last(task: Task, model, optimizer, average, history: list[dict], output: Path) -> None:

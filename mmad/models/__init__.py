@@ -88,5 +88,5 @@ def build_backbone(config: BackboneConfig) -> nn.Module:
 
 
 def build_detector(config: DetectorConfig, channels: int, labels: LabelSet) -> Detector:
-    """The network with fresh weights, for features of so many channels; `mmad.engine.evidence` fills its first half."""
+    """The network with fresh weights, for features of so many channels; `mmad.engine.probe` fills its first half."""
     return Detector(channels, labels, config)

@@ -14,8 +14,9 @@ from mmad.ops.probe import ROLES, at_offset, moving_mean
 
 BOUND = 5.0  # standardised features lie in -BOUND..BOUND: a person unlike all in training is not scored by one channel
 WHITENED = 256  # directions of largest variance from which random features are drawn
-TAPS, DILATIONS = 5, (1, 2)  # of the random motion filters, steps
-POOL = 4  # steps to either side over which motion is averaged
+TAPS = 5  # of the random motion filters
+MOTION = ((1, 2), (1, 8), (2, 4), (2, 16))  # kinds of them: dilation, and reach of the mean over time; steps
+STILL = 1  # reach of the mean over the cosines, steps
 
 
 class PlainView(nn.Module):
@@ -44,9 +45,9 @@ class RandomView(nn.Module):
     """Random features: conjunctions of channels, and how much they move.
 
     Half of them are cosines of random directions, with which a linear map becomes kernel regression (Rahimi and Recht,
-    NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged over a
-    second: a linear map sees no trace of a head that shakes evenly about its middle, these do (in the spirit of ROCKET,
-    Dempster et al., 2020). `whiten` is filled in closed form, the rest is drawn once and kept.
+    NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged over a part
+    of a second to some seconds: a linear map sees no trace of a head that shakes evenly about its middle, these do (in
+    the spirit of ROCKET, Dempster et al., 2020). `whiten` is filled in closed form, the rest is drawn once and kept.
     """
 
     def __init__(self, channels: int, config: DetectorConfig):
@@ -64,12 +65,17 @@ class RandomView(nn.Module):
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, T, C), (B, T) -> (B, T, 2 half)."""
         still, moving = (x @ self.whiten @ self.directions).chunk(2, dim=2)
-        motion = [
-            sum(kernel * at_offset(some, mask, (tap - TAPS // 2) * dilation) for tap, kernel in enumerate(kernels))
-            for dilation, some, kernels in zip(DILATIONS, moving.chunk(2, dim=2), self.kernels.chunk(2, dim=1))
-        ]
-        motion = moving_mean(torch.cat(motion, dim=2).abs(), mask, POOL)
-        return torch.cat([torch.cos(still + self.phase), torch.log(motion + 0.1)], dim=2)
+        still = moving_mean(torch.cos(still + self.phase), mask, STILL)
+        kinds = zip(MOTION, moving.chunk(len(MOTION), dim=2), self.kernels.chunk(len(MOTION), dim=1))
+        motion = [motion_energy(some, mask, kernels, *kind) for kind, some, kernels in kinds]
+        return torch.cat([still, *motion], dim=2)
+
+
+def motion_energy(x: Tensor, mask: Tensor, kernels: Tensor, dilation: int, reach: int) -> Tensor:
+    """How much each channel moves as its filter asks: (B, T, D), (B, T), kernels (TAPS, D) -> (B, T, D), a logarithm."""
+    middle = len(kernels) // 2
+    filtered = sum(kernel * at_offset(x, mask, (tap - middle) * dilation) for tap, kernel in enumerate(kernels))
+    return torch.log(moving_mean(filtered.abs(), mask, reach) + 0.1)
 
 
 VIEWS = {"plain": PlainView, "centred": CentredView, "random": RandomView}

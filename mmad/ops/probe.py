@@ -60,14 +60,18 @@ def solve_ridge(gram: Tensor, moment: Tensor, strength: float) -> Tensor:
     return torch.cholesky_solve(moment, torch.linalg.cholesky(gram + penalty))
 
 
-def ridge_errors(gram: Tensor, moment: Tensor, held_gram: Tensor, held_moment: Tensor, strengths: list[float]) -> Tensor:
-    """The squared error of ridge regression on data that it was not fitted to, for many strengths: (S, O).
+def ridge_correlations(
+    gram: Tensor, moment: Tensor, held_gram: Tensor, held_moment: Tensor, strengths: list[float]
+) -> Tensor:
+    """How far predictions of ridge regression agree with data that it was not fitted to, for many strengths: (S, O).
 
-    gram (D, D), moment (D, O): sums over the data fitted to; held_*: the same sums over the data held out. Up to the
-    part that no strength changes, |Y|^2 of the data held out. One eigendecomposition serves all strengths.
+    gram (D, D), moment (D, O): sums over the data fitted to; held_*: the same sums over the data held out; all of them
+    centred. The correlation of prediction and target but for the target's deviation, which no strength changes. One
+    eigendecomposition serves all strengths.
     """
     values, basis = torch.linalg.eigh(gram)
     moment, held_moment = basis.T @ moment, basis.T @ held_moment
     held_gram = basis.T @ held_gram @ basis
     weights = torch.stack([moment / (values.clamp(min=0) + strength).unsqueeze(1) for strength in strengths])
-    return ((held_gram @ weights - 2 * held_moment) * weights).sum(dim=1)
+    spread = ((held_gram @ weights) * weights).sum(dim=1).clamp(min=1e-12).sqrt()
+    return (weights * held_moment).sum(dim=1) / spread

@@ -60,7 +60,7 @@ class Sums:
         self.steps[fold] += len(x)
 
     def centre_and_scale(self) -> tuple[Tensor, Tensor]:
-        """Turn the sums into those of x and y minus their mean over all folds, x in units of its deviation.
+        """Turn all sums but `goal` into those of x and y minus their mean over all folds, x in units of its deviation.
 
         Returns mean and deviation (D,) of x.
         """
@@ -72,7 +72,6 @@ class Sums:
         self.moment += self.steps[:, None, None] * mean[:, None] * goal
         self.total -= self.steps[:, None] * mean
         self.square += self.steps[:, None] * goal**2 - 2 * self.goal * goal
-        self.goal -= self.steps[:, None] * goal
         deviation = (self.gram.diagonal(dim1=1, dim2=2).sum(dim=0) / count).clamp(min=0).sqrt().clamp(min=1e-6)
         self.gram /= deviation[:, None] * deviation
         self.moment /= deviation[:, None]
@@ -274,20 +273,20 @@ def targets_of(detector: Detector, dataset: FeatureDataset, index: int) -> Tenso
 def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
     """Weight (D, O) and bias (O,) from all folds, and those for each fold found without it; float32.
 
-    Scores are put in units of their deviation over the training videos, each scored out of its fold.
+    Scores are put in units of their deviation over the training videos, each scored out of its fold. A ridge weight
+    grows with the number of examples of its class, so for the very fold that holds them it would be smaller than for the
+    others: weights are taken per example. (Of four examples one is held out: its score would count three quarters of
+    what the same score counts elsewhere, and the decoder would learn that rare classes are found where scores are low.)
     """
     mean, deviation = sums.centre_and_scale()
     gram, moment, steps = sums.gram.sum(dim=0), sums.moment.sum(dim=0), float(sums.steps.sum())
-    folds = len(sums.steps)
     strength = steps * (ridge or choose_strength(sums, gram, moment))
     whole = solve_ridge(gram, moment, strength)
-    if folds == 1:
-        held_out = [whole]
-    else:
-        held_out = [
-            solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * float(1 - sums.steps[fold] / steps))
-            for fold in range(folds)
-        ]
+    held_out, goal = [], sums.goal.sum(dim=0)
+    for fold, share in enumerate((sums.steps / steps).tolist() if len(sums.steps) > 1 else ()):
+        weight = solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * (1 - share))
+        held_out.append(weight * goal / (goal - sums.goal[fold]).clamp(min=1e-6))
+    held_out = held_out or [whole]
     square = sum(((sums.gram[fold] @ w) * w).sum(dim=0) for fold, w in enumerate(held_out)) / steps
     average = sum(sums.total[fold] @ w for fold, w in enumerate(held_out)) / steps
     unit = (square - average**2).clamp(min=1e-12).sqrt()

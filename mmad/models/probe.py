@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmad.config import DetectorConfig
 from mmad.ops.probe import ROLES, at_offset, moving_mean
 
-BOUND = 5.0  # standardised features lie in -BOUND..BOUND: a person unlike all in training is not scored by one channel
+BOUND = 4.0  # standardised features lie in -BOUND..BOUND: a person unlike all in training is not scored by one channel
 WHITENED = 256  # directions of largest variance from which random features are drawn
 TAPS = 5  # of the random motion filters
 MOTION = ((1, 2), (1, 8), (2, 4), (2, 16))  # kinds of them: dilation, and reach of the mean over time; steps

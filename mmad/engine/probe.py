@@ -27,6 +27,7 @@ CHUNK = 8192  # steps whose products are summed at once
 SAMPLE = 65536  # steps from which the directions of largest variance are found
 LEAST_DEVIATION = 0.01  # of a channel, relative to the median channel: less is treated as if it were that much
 STRENGTHS = [10.0 ** (power / 2) for power in range(-8, 2)]  # L2 penalties to choose from, relative to the steps
+LEAST_SEEN = 0.05  # of the examples of a class: a map found on fewer says nothing of it
 UNCHOSEN = 0.03  # L2 penalty where a single fold leaves nothing to choose it by
 
 
@@ -285,7 +286,8 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     held_out, goal = [], sums.goal.sum(dim=0)
     for fold, share in enumerate((sums.steps / steps).tolist() if len(sums.steps) > 1 else ()):
         weight = solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * (1 - share))
-        held_out.append(weight * goal / (goal - sums.goal[fold]).clamp(min=1e-6))
+        seen = (1 - sums.goal[fold] / goal.clamp(min=1e-6)).clamp(min=0)  # of the examples, the share it was found on
+        held_out.append(torch.where(seen > LEAST_SEEN, weight / seen.clamp(min=LEAST_SEEN), 0.0))
     held_out = held_out or [whole]
     square = sum(((sums.gram[fold] @ w) * w).sum(dim=0) for fold, w in enumerate(held_out)) / steps
     average = sum(sums.total[fold] @ w for fold, w in enumerate(held_out)) / steps

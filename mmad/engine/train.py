@@ -171,7 +171,7 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
     then, now = _flat(content["config"]), _flat(to_dict(task.config))
     changed = [key for key in now if then.get(key) != now[key]]
     if changed:
-        raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR, or delete it")
+        raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR")
     _refuse_other_data(task, content, path)
     load_into(model, content["model"], path)
     try:
@@ -204,7 +204,7 @@ def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
         return
     changed = [what for what, digest in task.data.items() if then.get(what) != digest]
     if changed:
-        raise InputError(path, f"was trained with other {changed[0]}", "choose another output=DIR, or delete it")
+        raise InputError(path, f"was trained with other {changed[0]}", "choose another output=DIR")
 
 
 def _flat(values: dict, prefix: str = "") -> dict:

@@ -63,7 +63,8 @@ def test_a_detector_rebuilds_itself(tmp_path):
     torch.manual_seed(0)
     config = DetectionConfig(detector=DetectorConfig(width=8, centring=7))
     model = build_detector(config.detector, 5, LABELS).eval()
-    model.evidence.weight.normal_(), model.length.uniform_(2, 9)
+    model.probe.weight_plain.normal_(), model.probe.weight_random.normal_(), model.length.uniform_(2, 9)
+    model.count[:] = 1
     features = {"source": "made up", "channels": 5, "settings": {}, "step": 0.1}
     save_checkpoint(tmp_path / "best.pt", "detector", to_dict(config), LABELS, model, features=features)
     again, labels, settings, known = load_detector(tmp_path / "best.pt")

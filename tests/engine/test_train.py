@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig, load_config
-from mmad.engine import detection
+from mmad.engine import detection, train
 from mmad.engine.checkpoint import read_checkpoint
 from mmad.engine.infer import load_detector
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
-from mmad.errors import InputError
+from mmad.errors import Diverged, InputError, run_command
 from mmad.labels import MMA52
 
 REPOSITORY = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def config_of(data: Path, output: Path, **train) -> DetectionConfig:
         output=str(output),
         device="cpu",
         data=DataConfig(root=str(data), train="truth.json", val="truth.json"),
-        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2, centring=4),
+        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2, centring=4, random=16),
         train=TrainConfig(**{"epochs": 3, "batch": 2, "ema": 0.9, **train}),
         infer=InferConfig(window=120, max_detections=20),  # shorter than some videos: random windows
     )
@@ -77,7 +77,7 @@ def same(a, b) -> bool:
 
 def test_the_command_leaves_everything(data, tmp_path, capsys):
     (tmp_path / "tiny.yaml").write_text(
-        "detector: {width: 16, dilations: [1, 2], folds: 3}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
+        "detector: {width: 16, dilations: [1, 2], folds: 3, random: 64}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
     )
     output = tmp_path / "run"
     command = [sys.executable, "tools/train_det.py", str(tmp_path / "tiny.yaml"), f"data.root={data}"]
@@ -195,7 +195,8 @@ def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, optim
 def test_a_stop_in_the_first_epoch_leaves_nothing_half_written(data, tmp_path, monkeypatch):
     with ctrl_c(monkeypatch, number=2):
         detection.train_detector(config_of(data, tmp_path / "cut"))
-    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"config.yaml", "tensorboard"}
+    left = {path.name for path in (tmp_path / "cut").iterdir()}
+    assert left == {"config.yaml", "tensorboard", detection.PROBE_FILE, detection.SCORES_FILE}
 
 
 def test_each_epoch_sees_other_windows_of_long_videos(data, tmp_path, monkeypatch):
@@ -235,7 +236,7 @@ def test_other_settings_are_refused_on_resume(data, tmp_path):
     detection.train_detector(config)
     before = (tmp_path / "run" / "config.yaml").read_text()
     for name, change in OTHER.items():
-        with pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR"):
+        with pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR$"):
             detection.train_detector(change(config))
         assert (tmp_path / "run" / "config.yaml").read_text() == before  # the refused settings leave no trace
     moved = replace(config, train=replace(config.train, workers=1))
@@ -294,7 +295,7 @@ def test_other_data_is_refused_on_resume(data, tmp_path):
     for what, changes in OTHER_DATA.items():
         for change in changes:
             change(here)
-            said = rf"last\.pt: was trained with other {what}; choose another output=DIR, or delete it"
+            said = rf"last\.pt: was trained with other {what}; choose another output=DIR$"
             with pytest.raises(InputError, match=said):
                 detection.train_detector(config)
             shutil.rmtree(here)
@@ -328,14 +329,53 @@ def test_a_last_checkpoint_that_knows_nothing_of_its_data_goes_on(data, tmp_path
 # --- losses that go wrong ---------------------------------------------------------------------------------------
 
 
-def test_a_loss_that_is_no_number_is_said(data, tmp_path, monkeypatch):
+@contextmanager
+def nan_from(monkeypatch, number: int):
+    """Within it, the losses are NaN from the `number`-th computation on, without harm to the weights. Yields a list
+    that has an item for each computation."""
+    original, calls = detection.detector_losses, []
+
+    def wrapped(model, batch, config):
+        calls.append(None)
+        losses = original(model, batch, config)
+        return losses | {"more": torch.tensor(torch.nan if len(calls) >= number else 0.0)}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(detection, "detector_losses", wrapped)
+        yield calls
+
+
+def test_a_loss_of_nan_ends_the_run_at_the_next_check(data, tmp_path, monkeypatch):
+    """Six batches an epoch, looked at after the second, the fourth and the sixth: in the second epoch's third it
+    appears. What the first left stands."""
+    config = config_of(data, tmp_path / "run", batch=1)
+    monkeypatch.setattr(train, "CHECKED_EVERY", 2)
+    with nan_from(monkeypatch, 6 + 3) as calls, pytest.raises(Diverged, match=r"NaN or infinite by epoch 2, step 4; "):
+        detection.train_detector(config)
+    assert len(calls) == 6 + 4
+    assert [row["epoch"] for row in rows_of(tmp_path / "run")] == [1]
+    content = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert len(json.loads(content["history"])) == 1
+    assert all(value.isfinite().all() for value in content["model"].values())
+
+
+def test_a_run_that_diverges_at_once_leaves_no_checkpoint(data, tmp_path, monkeypatch):
     def broken(model, batch, config):
         return {"classify": sum(p.sum() for p in model.parameters()) * torch.nan}
 
     monkeypatch.setattr(detection, "detector_losses", broken)
-    with pytest.raises(InputError, match=r"loss or weights are no numbers any more in epoch 1; lower train\.lr"):
+    with pytest.raises(Diverged, match=r"loss or weights became NaN or infinite by epoch 1, step 3; .*lower train\.lr"):
         detection.train_detector(config_of(data, tmp_path / "run"))
     assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_the_command_says_in_one_line_that_training_diverged(data, tmp_path, monkeypatch, capsys):
+    config = config_of(data, tmp_path / "run")
+    with nan_from(monkeypatch, 1), pytest.raises(SystemExit) as left:
+        run_command(lambda: detection.train_detector(config) and 0)
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: training: loss or weights became NaN") and said.count("\n") == 1
 
 
 def test_the_loss_falls(data, tmp_path):

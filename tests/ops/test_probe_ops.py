@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.ops.evidence import moving_mean, role_targets, solve_ridge, with_parts
+from mmad.ops.probe import moving_mean, role_targets, solve_ridge, with_parts
 
 
 def test_roles_by_hand():

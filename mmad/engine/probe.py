@@ -35,7 +35,8 @@ class Sums:
     """Over the steps of each of F folds, in float64: of a view's features x (D) and the targets y (O).
 
     gram: (F, D, D) x x^T. moment: (F, D, O) x y^T. total: (F, D) x. goal: (F, O) y.
-    square: (F, O) y^2. steps: (F,).
+    square: (F, O) y^2. steps: (F,). shift: (D,) taken from x first, about its mean: of features that are far from zero
+    and hardly move, single precision would lose what does move.
     """
 
     gram: Tensor
@@ -44,6 +45,7 @@ class Sums:
     goal: Tensor
     square: Tensor
     steps: Tensor
+    shift: Tensor | None = None
 
     @classmethod
     def zeros(cls, folds: int, width: int, outputs: int) -> "Sums":
@@ -52,6 +54,9 @@ class Sums:
 
     def add(self, fold: int, x: Tensor, y: Tensor) -> None:
         """x (N, D), y (N, O)."""
+        if self.shift is None:
+            self.shift = x.mean(dim=0)
+        x = x - self.shift
         self.gram[fold] += (x.T @ x).double()
         self.moment[fold] += (x.T @ y).double()
         self.total[fold] += x.sum(dim=0).double()
@@ -77,7 +82,7 @@ class Sums:
         self.gram /= deviation[:, None] * deviation
         self.moment /= deviation[:, None]
         self.total /= deviation
-        return mean, deviation
+        return mean + self.shift, deviation
 
 
 class ProbeScores(Sequence):

@@ -20,12 +20,13 @@ from mmad.data.dataset import FeatureDataset
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.models.detector import Detector
-from mmad.models.probe import LinearProbe, RandomView
+from mmad.models.probe import BOUND, LinearProbe, RandomView
 from mmad.ops.probe import ridge_correlations, role_targets, solve_ridge, with_parts
 
 CHUNK = 8192  # steps whose products are summed at once
 SAMPLE = 65536  # steps from which the directions of largest variance are found
-LEAST_DEVIATION = 0.01  # of a channel, relative to the median channel: less is treated as if it were that much
+LEAST_DEVIATION = 0.01  # of a channel, relative to the median channel: its unit is not smaller, so that it stays small
+LEAST_UNIT = 0.3  # the same for a view's features before ridge regression
 STRENGTHS = [10.0 ** (power / 2) for power in range(-8, 2)]  # L2 penalties to choose from, relative to the steps
 UNCHOSEN = 0.03  # L2 penalty where a single fold leaves nothing to choose it by
 
@@ -67,7 +68,8 @@ class Sums:
     def centre_and_scale(self) -> tuple[Tensor, Tensor]:
         """Turn the sums into those of x and y minus their mean over all folds, x in units of its deviation.
 
-        Returns mean and deviation (D,) of x.
+        Of a feature that hardly ever moved the unit is larger: it would otherwise shout for a person of whom it does.
+        Returns mean and unit (D,) of x.
         """
         count = self.steps.sum()
         mean, goal = self.total.sum(dim=0) / count, self.goal.sum(dim=0) / count
@@ -78,11 +80,12 @@ class Sums:
         self.total -= self.steps[:, None] * mean
         self.square += self.steps[:, None] * goal**2 - 2 * self.goal * goal
         self.goal -= self.steps[:, None] * goal
-        deviation = (self.gram.diagonal(dim1=1, dim2=2).sum(dim=0) / count).clamp(min=0).sqrt().clamp(min=1e-6)
-        self.gram /= deviation[:, None] * deviation
-        self.moment /= deviation[:, None]
-        self.total /= deviation
-        return mean + self.shift, deviation
+        deviation = (self.gram.diagonal(dim1=1, dim2=2).sum(dim=0) / count).clamp(min=0).sqrt()
+        unit = at_least(deviation, LEAST_UNIT, deviation > 1e-6)
+        self.gram /= unit[:, None] * unit
+        self.moment /= unit[:, None]
+        self.total /= unit
+        return mean + self.shift, unit
 
 
 class ProbeScores(Sequence):
@@ -186,7 +189,9 @@ def group_names(ids: list[str], pattern: str, folds: int) -> list[str]:
     found = [re.search(pattern, video_id) for video_id in ids]
     for video_id, match in zip(ids, found):
         if match is None:
-            raise InputError("detector.groups", f"{pattern!r} does not match the id {video_id}", "make it match all ids")
+            raise InputError(
+                "detector.groups", f"{pattern!r} does not match the id {video_id}", "make it match all ids"
+            )
     return [match.group(min(1, match.re.groups)) or "" for match in found]
 
 
@@ -210,10 +215,17 @@ def standardise(probe: LinearProbe, dataset: FeatureDataset) -> None:
         total, squares, steps = total + x.sum(dim=0), squares + (x**2).sum(dim=0), steps + len(x)
     mean = total / steps
     deviation = (squares / steps - mean**2).clamp(min=0).sqrt()
-    alive = deviation[deviation > 1e-6 * mean.abs()]  # less than that is rounding
-    least = LEAST_DEVIATION * float(alive.median()) if len(alive) else 1.0
+    alive = deviation > 1e-6 * mean.abs()  # less is rounding
+    unit = at_least(deviation, LEAST_DEVIATION, alive)
     probe.mean.copy_(mean)
-    probe.deviation.copy_(deviation.clamp(min=max(least, 1e-6)))
+    probe.deviation.copy_(unit)
+    probe.bound.copy_(BOUND * deviation / unit * alive)
+
+
+def at_least(deviation: Tensor, part: float, alive: Tensor) -> Tensor:
+    """Deviations (D,), none below this part of the median of those that are alive; 1 where none is."""
+    least = part * float(deviation[alive].median()) if alive.any() else 1.0
+    return deviation.clamp(min=max(least, 1e-6))
 
 
 def whitening(probe: LinearProbe, dataset: FeatureDataset, rank: int) -> Tensor:
@@ -281,7 +293,7 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
 
     Scores are put in units of their deviation over the training videos, each scored out of its fold.
     """
-    mean, deviation = sums.centre_and_scale()
+    mean, scale = sums.centre_and_scale()
     gram, moment, steps = sums.gram.sum(dim=0), sums.moment.sum(dim=0), float(sums.steps.sum())
     folds = len(sums.steps)
     strength = steps * (ridge or choose_strength(sums, gram, moment))
@@ -290,7 +302,9 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
         held_out = [whole]
     else:
         held_out = [
-            solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * float(1 - sums.steps[fold] / steps))
+            solve_ridge(
+                gram - sums.gram[fold], moment - sums.moment[fold], strength * float(1 - sums.steps[fold] / steps)
+            )
             for fold in range(folds)
         ]
     square = sum(((sums.gram[fold] @ w) * w).sum(dim=0) for fold, w in enumerate(held_out)) / steps
@@ -298,7 +312,7 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     unit = (square - average**2).clamp(min=1e-12).sqrt()
 
     def as_map(weight: Tensor) -> tuple[Tensor, Tensor]:
-        weight = weight / deviation[:, None] / unit
+        weight = weight / scale[:, None] / unit
         return weight.float(), -(mean @ weight).float()
 
     return *as_map(whole), [as_map(weight) for weight in held_out]

@@ -122,6 +122,7 @@ def fit_probe(
     probe = detector.probe
     fold_of = choose_folds(dataset, detector.num_classes, config, seed)
     folds = int(fold_of.max()) + 1
+    Path(path).parent.mkdir(parents=True, exist_ok=True)  # where that is not possible, it is said before the work
     standardise(probe, dataset)
     for view in probe.views.values():
         if isinstance(view, RandomView):
@@ -231,7 +232,7 @@ def at_least(deviation: Tensor, part: float, alive: Tensor) -> Tensor:
 def whitening(probe: LinearProbe, dataset: FeatureDataset, rank: int) -> Tensor:
     """(C, rank): the directions of largest variance, each in a unit a little over its deviation.
 
-    The unit is the root of a direction's variance plus the mean variance: small directions count, noise is not blown up.
+    The unit is the root of a direction's variance plus the mean variance: small directions count, noise stays small.
     """
     steps = sum(len(track.values) for track in dataset.tracks)
     every = max(1, steps // SAMPLE)

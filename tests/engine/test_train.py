@@ -199,6 +199,93 @@ def test_a_stop_in_the_first_epoch_leaves_nothing_half_written(data, tmp_path, m
     assert left == {"config.yaml", "tensorboard", detection.PROBE_FILE, detection.SCORES_FILE}
 
 
+@contextmanager
+def solutions(monkeypatch):
+    """Within it, yields a list that has an item for each time that the probe was solved."""
+    original, calls = detection.fit_probe, []
+
+    def counted(*arguments):
+        calls.append(None)
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(detection, "fit_probe", counted)
+        yield calls
+
+
+def test_what_was_solved_in_closed_form_is_not_solved_again(data, tmp_path, monkeypatch):
+    """Stopped in the first epoch, in the second, and when all is done; the end is that of training in one go."""
+    output = tmp_path / "cut"
+    kept = [output / name for name in (detection.PROBE_FILE, detection.SCORES_FILE)]
+    with solutions(monkeypatch) as calls:
+        detection.train_detector(config_of(data, tmp_path / "whole"))
+        assert len(calls) == 1
+        for number in (2, 5):
+            with ctrl_c(monkeypatch, number):
+                detection.train_detector(config_of(data, output))
+            assert len(calls) == 2 and all(path.exists() for path in kept)
+        detection.train_detector(config_of(data, output))
+        assert len(calls) == 2 and not any(path.exists() for path in kept)
+        detection.train_detector(config_of(data, output))
+        assert len(calls) == 2
+    assert rows_of(output) == rows_of(tmp_path / "whole")
+    whole, cut = (read_checkpoint(tmp_path / run / "best.pt") for run in ("whole", "cut"))
+    assert same(whole["model"], cut["model"])
+
+
+SOLVED_AGAIN = {  # what is changed after a stop in the first epoch: how, and whether the probe is solved again
+    "train.lr": (lambda c: replace(c, train=replace(c.train, lr=0.5)), False),
+    "detector.ridge": (lambda c: replace(c, detector=replace(c.detector, ridge=0.3)), True),
+    "detector.groups": (lambda c: replace(c, detector=replace(c.detector, groups="v.")), True),
+    "seed": (lambda c: replace(c, seed=5), True),
+    "data.train": (lambda c: change_truth(Path(c.data.root), other_label) or c, True),
+    "features": (lambda c: change_array(Path(c.data.root), "v2") or c, True),
+}
+
+
+@pytest.mark.parametrize("what", SOLVED_AGAIN)
+def test_with_other_settings_or_data_the_probe_is_solved_again(data, tmp_path, monkeypatch, what):
+    change, again = SOLVED_AGAIN[what]
+    config = config_of(shutil.copytree(data, tmp_path / "data"), tmp_path / "run", epochs=1)
+    with ctrl_c(monkeypatch, 2):
+        detection.train_detector(config)
+    changed = change(config)
+    with solutions(monkeypatch) as calls:
+        detection.train_detector(changed)
+        detection.train_detector(replace(changed, output=str(tmp_path / "new")))
+    assert len(calls) == again + 1
+    old, new = (read_checkpoint(tmp_path / run / "best.pt")["model"] for run in ("run", "new"))
+    assert same(old, new)
+
+
+def test_a_scores_file_without_its_probe_is_not_believed(data, tmp_path, monkeypatch):
+    """As a stop between the two leaves it."""
+    with ctrl_c(monkeypatch, 2):
+        detection.train_detector(config_of(data, tmp_path / "run"))
+    (tmp_path / "run" / detection.PROBE_FILE).unlink()
+    with solutions(monkeypatch) as calls:
+        detection.train_detector(config_of(data, tmp_path / "run"))
+    assert len(calls) == 1
+
+
+def test_workers_change_nothing_and_stay_over_the_epochs(data, tmp_path, monkeypatch):
+    started = []
+
+    class Watched(detection.DataLoader):
+        def _get_iterator(self):
+            started.append(self.num_workers)
+            return super()._get_iterator()
+
+    monkeypatch.setattr(detection, "DataLoader", Watched)
+    for workers in (0, 1):
+        detection.train_detector(config_of(data, tmp_path / str(workers), workers=workers))
+    assert started == [0, 0, 0, 1]  # three epochs each
+    assert rows_of(tmp_path / "0") == rows_of(tmp_path / "1")
+    one, other = (read_checkpoint(tmp_path / str(workers) / "last.pt") for workers in (0, 1))
+    for part in ("model", "average", "optimizer"):
+        assert same(one[part], other[part]), part
+
+
 def test_each_epoch_sees_other_windows_of_long_videos(data, tmp_path, monkeypatch):
     original, starts = detection.detector_losses, {}
 
@@ -231,16 +318,22 @@ OTHER = {  # setting: how it is changed
 }
 
 
-def test_other_settings_are_refused_on_resume(data, tmp_path):
-    config = config_of(data, tmp_path / "run", epochs=1)
-    detection.train_detector(config)
+def test_other_settings_are_refused_on_resume(data, tmp_path, monkeypatch):
+    config = config_of(data, tmp_path / "run", epochs=2)
+    with ctrl_c(monkeypatch, 5):  # in the second epoch
+        detection.train_detector(config)
     before = (tmp_path / "run" / "config.yaml").read_text()
     for name, change in OTHER.items():
-        with pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR$"):
+        with (
+            solutions(monkeypatch) as calls,
+            pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR$"),
+        ):
             detection.train_detector(change(config))
+        assert calls == []  # at once
         assert (tmp_path / "run" / "config.yaml").read_text() == before  # the refused settings leave no trace
     moved = replace(config, train=replace(config.train, workers=1))
-    assert detection.train_detector(moved)["epoch"] == 1  # where and with how many hands does not matter
+    assert detection.train_detector(moved)["epoch"] in (1, 2)  # where and with how many hands does not matter
+    assert len(rows_of(tmp_path / "run")) == 2
 
 
 def test_a_run_of_when_30_frames_a_second_were_the_default_goes_on(data, tmp_path):

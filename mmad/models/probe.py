@@ -45,7 +45,7 @@ class RandomView(nn.Module):
     """Random features: conjunctions of channels, and how much they move.
 
     Half of them are cosines of random directions, with which a linear map becomes kernel regression (Rahimi and Recht,
-    NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged over a part
+    NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged over part
     of a second to some seconds: a linear map sees no trace of a head that shakes evenly about its middle, these do (in
     the spirit of ROCKET, Dempster et al., 2020). `whiten` is filled in closed form, the rest is drawn once and kept.
     """
@@ -72,7 +72,7 @@ class RandomView(nn.Module):
 
 
 def motion_energy(x: Tensor, mask: Tensor, kernels: Tensor, dilation: int, reach: int) -> Tensor:
-    """How much each channel moves as its filter asks: (B, T, D), (B, T), kernels (TAPS, D) -> (B, T, D), a logarithm."""
+    """How much each channel moves as its filter asks, as a logarithm; (B, T, D), (B, T), (TAPS, D) -> (B, T, D)."""
     middle = len(kernels) // 2
     filtered = sum(kernel * at_offset(x, mask, (tap - middle) * dilation) for tap, kernel in enumerate(kernels))
     return torch.log(moving_mean(filtered.abs(), mask, reach) + 0.1)

@@ -214,9 +214,7 @@ class DetectionConfig:
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    train: TrainConfig = field(
-        default_factory=lambda: TrainConfig(epochs=20, batch=16, lr=3e-3, weight_decay=0.01)
-    )
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=20, batch=16, lr=3e-3, weight_decay=0.01))
     infer: InferConfig = field(default_factory=InferConfig)
 
     def __post_init__(self):

@@ -60,9 +60,10 @@ def warn(line: str) -> None:
 
 
 def run_command(main: Callable[[], int | None]) -> None:
-    """Run a command's `main` and leave with its exit code: 0 done, 2 bad input (one line), 130 interrupted.
+    """Run a command's `main` and leave with its exit code: 0 done, 2 bad input (one line), 130 interrupted, 1 diverged
+    (one line).
 
-    Anything else that escapes is a defect of ours and keeps its traceback (exit code 1).
+    Anything else that escapes is a defect of ours and keeps its traceback (exit code 1 too).
     """
     try:
         code = main() or 0

@@ -120,6 +120,8 @@ def train(run, data):
         *(
             "detector.folds=0",
             "detector.ridge=nan",
+            "detector.groups=(",
+            "detector.groups=person",  # no id holds it
             "detector.centring=-3",
             "detector.dilations=[]",
             "loss.alpha=-1",

@@ -13,7 +13,7 @@ from mmad.config import FeaturesConfig
 from mmad.data.arrays import LazyRows
 from mmad.data.features import find_tracks
 from mmad.errors import InputError
-from mmad.records import Annotation, FeatureTrack, Rows, TimeGrid, annotations_digest, content_digest
+from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest, content_digest
 
 
 @dataclass

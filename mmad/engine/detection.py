@@ -57,11 +57,6 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     model = build_detector(config.detector, train_set.channels, labels)
     print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
     data = data_digests(train_set, val_set, labels)
-    if epochs_done(output) < config.train.epochs:
-        train_set.probe_scores = probe_scores(model, train_set, config, data, output)
-    solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
-    learned = sum(p.numel() for p in model.parameters()) / 1e6
-    print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
 
     order = EpochBatches([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
     loader = DataLoader(
@@ -90,6 +85,11 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     }
     losses = partial(detector_losses, config=config)
     task = Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
+    if epochs_done(task, output) < config.train.epochs:
+        train_set.probe_scores = probe_scores(model, train_set, config, data, output)
+    solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
+    learned = sum(p.numel() for p in model.parameters()) / 1e6
+    print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
     best = fit(task, config.train, output, config.seed, device)
     for name in (PROBE_FILE, SCORES_FILE):  # only training needs them, and they are large
         (output / name).unlink(missing_ok=True)
@@ -119,7 +119,6 @@ def probe_scores(
 ) -> ProbeScores:
     """The training videos' scores, and the probe filled; as an earlier run left them in `output` if that is of the same
     settings and data."""
-    output.mkdir(parents=True, exist_ok=True)
     made_of = content_digest([*data.values(), repr(config.detector), config.seed])
     kept, scores = output / PROBE_FILE, output / SCORES_FILE
     if kept.exists() and scores.exists():

@@ -20,12 +20,13 @@ from mmad.data.dataset import FeatureDataset
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.models.detector import Detector
-from mmad.models.probe import LinearProbe, RandomView
+from mmad.models.probe import BOUND, LinearProbe, RandomView
 from mmad.ops.probe import ridge_correlations, role_targets, solve_ridge, with_parts
 
 CHUNK = 8192  # steps whose products are summed at once
 SAMPLE = 65536  # steps from which the directions of largest variance are found
-LEAST_DEVIATION = 0.01  # of a channel, relative to the median channel: less is treated as if it were that much
+LEAST_DEVIATION = 0.01  # of a channel, relative to the median channel: its unit is not smaller, so that it stays small
+LEAST_UNIT = 0.3  # the same for a view's features before ridge regression
 STRENGTHS = [10.0 ** (power / 2) for power in range(-8, 2)]  # L2 penalties to choose from, relative to the steps
 LEAST_SEEN = 0.05  # of the examples of a class: a map found on fewer says nothing of it
 UNCHOSEN = 0.03  # L2 penalty where a single fold leaves nothing to choose it by
@@ -36,7 +37,8 @@ class Sums:
     """Over the steps of each of F folds, in float64: of a view's features x (D) and the targets y (O).
 
     gram: (F, D, D) x x^T. moment: (F, D, O) x y^T. total: (F, D) x. goal: (F, O) y.
-    square: (F, O) y^2. steps: (F,).
+    square: (F, O) y^2. steps: (F,). shift: (D,) taken from x first, about its mean: of features that are far from zero
+    and hardly move, single precision would lose what does move.
     """
 
     gram: Tensor
@@ -45,6 +47,7 @@ class Sums:
     goal: Tensor
     square: Tensor
     steps: Tensor
+    shift: Tensor | None = None
 
     @classmethod
     def zeros(cls, folds: int, width: int, outputs: int) -> "Sums":
@@ -53,6 +56,9 @@ class Sums:
 
     def add(self, fold: int, x: Tensor, y: Tensor) -> None:
         """x (N, D), y (N, O)."""
+        if self.shift is None:
+            self.shift = x.mean(dim=0)
+        x = x - self.shift
         self.gram[fold] += (x.T @ x).double()
         self.moment[fold] += (x.T @ y).double()
         self.total[fold] += x.sum(dim=0).double()
@@ -63,7 +69,8 @@ class Sums:
     def centre_and_scale(self) -> tuple[Tensor, Tensor]:
         """Turn all sums but `goal` into those of x and y minus their mean over all folds, x in units of its deviation.
 
-        Returns mean and deviation (D,) of x.
+        Of a feature that hardly ever moved the unit is larger: it would otherwise shout for a person of whom it does.
+        Returns mean and unit (D,) of x.
         """
         count = self.steps.sum()
         mean, goal = self.total.sum(dim=0) / count, self.goal.sum(dim=0) / count
@@ -73,11 +80,12 @@ class Sums:
         self.moment += self.steps[:, None, None] * mean[:, None] * goal
         self.total -= self.steps[:, None] * mean
         self.square += self.steps[:, None] * goal**2 - 2 * self.goal * goal
-        deviation = (self.gram.diagonal(dim1=1, dim2=2).sum(dim=0) / count).clamp(min=0).sqrt().clamp(min=1e-6)
-        self.gram /= deviation[:, None] * deviation
-        self.moment /= deviation[:, None]
-        self.total /= deviation
-        return mean, deviation
+        deviation = (self.gram.diagonal(dim1=1, dim2=2).sum(dim=0) / count).clamp(min=0).sqrt()
+        unit = at_least(deviation, LEAST_UNIT, deviation > 1e-6)
+        self.gram /= unit[:, None] * unit
+        self.moment /= unit[:, None]
+        self.total /= unit
+        return mean + self.shift, unit
 
 
 class ProbeScores(Sequence):
@@ -114,6 +122,7 @@ def fit_probe(
     probe = detector.probe
     fold_of = choose_folds(dataset, detector.num_classes, config, seed)
     folds = int(fold_of.max()) + 1
+    Path(path).parent.mkdir(parents=True, exist_ok=True)  # where that is not possible, it is said before the work
     standardise(probe, dataset)
     for view in probe.views.values():
         if isinstance(view, RandomView):
@@ -181,7 +190,9 @@ def group_names(ids: list[str], pattern: str, folds: int) -> list[str]:
     found = [re.search(pattern, video_id) for video_id in ids]
     for video_id, match in zip(ids, found):
         if match is None:
-            raise InputError("detector.groups", f"{pattern!r} does not match the id {video_id}", "make it match all ids")
+            raise InputError(
+                "detector.groups", f"{pattern!r} does not match the id {video_id}", "make it match all ids"
+            )
     return [match.group(min(1, match.re.groups)) or "" for match in found]
 
 
@@ -205,16 +216,23 @@ def standardise(probe: LinearProbe, dataset: FeatureDataset) -> None:
         total, squares, steps = total + x.sum(dim=0), squares + (x**2).sum(dim=0), steps + len(x)
     mean = total / steps
     deviation = (squares / steps - mean**2).clamp(min=0).sqrt()
-    alive = deviation[deviation > 1e-6 * mean.abs()]  # less than that is rounding
-    least = LEAST_DEVIATION * float(alive.median()) if len(alive) else 1.0
+    alive = deviation > 1e-6 * mean.abs()  # less is rounding
+    unit = at_least(deviation, LEAST_DEVIATION, alive)
     probe.mean.copy_(mean)
-    probe.deviation.copy_(deviation.clamp(min=max(least, 1e-6)))
+    probe.deviation.copy_(unit)
+    probe.bound.copy_(BOUND * deviation / unit * alive)
+
+
+def at_least(deviation: Tensor, part: float, alive: Tensor) -> Tensor:
+    """Deviations (D,), none below this part of the median of those that are alive; 1 where none is."""
+    least = part * float(deviation[alive].median()) if alive.any() else 1.0
+    return deviation.clamp(min=max(least, 1e-6))
 
 
 def whitening(probe: LinearProbe, dataset: FeatureDataset, rank: int) -> Tensor:
     """(C, rank): the directions of largest variance, each in a unit a little over its deviation.
 
-    The unit is the root of a direction's variance plus the mean variance: small directions count, noise is not blown up.
+    The unit is the root of a direction's variance plus the mean variance: small directions count, noise stays small.
     """
     steps = sum(len(track.values) for track in dataset.tracks)
     every = max(1, steps // SAMPLE)
@@ -279,7 +297,7 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     others: weights are taken per example. (Of four examples one is held out: its score would count three quarters of
     what the same score counts elsewhere, and the decoder would learn that rare classes are found where scores are low.)
     """
-    mean, deviation = sums.centre_and_scale()
+    mean, scale = sums.centre_and_scale()
     gram, moment, steps = sums.gram.sum(dim=0), sums.moment.sum(dim=0), float(sums.steps.sum())
     strength = steps * (ridge or choose_strength(sums, gram, moment))
     whole = solve_ridge(gram, moment, strength)
@@ -294,7 +312,7 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     unit = (square - average**2).clamp(min=1e-12).sqrt()
 
     def as_map(weight: Tensor) -> tuple[Tensor, Tensor]:
-        weight = weight / deviation[:, None] / unit
+        weight = weight / scale[:, None] / unit
         return weight.float(), -(mean @ weight).float()
 
     return *as_map(whole), [as_map(weight) for weight in held_out]

@@ -141,14 +141,10 @@ def require_finite(model: nn.Module, loss: Tensor, when: str) -> None:
         raise Diverged(f"training: loss or weights became NaN or infinite by {when}; {remedy}")
 
 
-def epochs_done(output: Path) -> int:
-    """How many epochs the training in this folder has finished; 0 where nothing says so."""
-    if not (output / "last.pt").exists():
-        return 0
-    try:
-        return len(json.loads(read_checkpoint(output / "last.pt").get("history", "[]")))
-    except (ValueError, TypeError):
-        return 0  # what is wrong with it is said when training goes on from it
+def epochs_done(task: Task, output: Path) -> int:
+    """How many epochs of this training the folder holds. `InputError` where it holds another one."""
+    content = _read_last(task, output)
+    return len(_history(content, output)) if content else 0
 
 
 def _save_last(task: Task, model, optimizer, average, history: list[dict], output: Path) -> None:
@@ -162,20 +158,14 @@ def _save_last(task: Task, model, optimizer, average, history: list[dict], outpu
 
 def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
     """Load last.pt if there is one; returns the rows of the epochs that are done."""
-    path = output / "last.pt"
-    if not path.exists():
-        if (output / "best.pt").exists():
-            raise InputError(output / "best.pt", "is there without its last.pt", "choose another output=DIR")
+    content, path = _read_last(task, output), output / "last.pt"
+    if content is None:
         return []
-    content = read_checkpoint(path, task.kind)
-    then, now = _flat(content["config"]), _flat(to_dict(task.config))
-    changed = [key for key in now if then.get(key) != now[key]]
-    if changed:
-        raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR, or delete it")
-    _refuse_other_data(task, content, path)
+    if not isinstance(content.get("data"), dict):
+        warn(f"{path} does not say on what data it was trained: whether that is still the same is not known")
     load_into(model, content["model"], path)
+    history = _history(content, output)
     try:
-        history = json.loads(content["history"])
         optimizer.load_state_dict(content["optimizer"])
         if average is not None:
             load_into(average.model, content["average"], path)
@@ -186,6 +176,31 @@ def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
         raise InputError(path, f"training cannot go on from it ({error!r})", "choose another output=DIR") from None
     print(f"going on from {path} after epoch {len(history)}")
     return history
+
+
+def _read_last(task: Task, output: Path) -> dict | None:
+    """The content of last.pt, None where there is no training yet. Refused where it is of other settings or data."""
+    path = output / "last.pt"
+    if not path.exists():
+        if (output / "best.pt").exists():
+            raise InputError(output / "best.pt", "is there without its last.pt", "choose another output=DIR")
+        return None
+    content = read_checkpoint(path, task.kind)
+    then, now = _flat(content["config"]), _flat(to_dict(task.config))
+    changed = [key for key in now if then.get(key) != now[key]]
+    if changed:
+        raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR")
+    _refuse_other_data(task, content, path)
+    return content
+
+
+def _history(content: dict, output: Path) -> list[dict]:
+    """The rows of the epochs that are done, from the content of last.pt."""
+    try:
+        return list(json.loads(content["history"]))
+    except (KeyError, ValueError, TypeError) as error:
+        problem = f"training cannot go on from it ({error!r})"
+        raise InputError(output / "last.pt", problem, "choose another output=DIR") from None
 
 
 def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
@@ -199,12 +214,9 @@ def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
 def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
     """Half a training on one data set and half on another has figures that mean nothing."""
     then = content.get("data")
-    if not isinstance(then, dict):
-        warn(f"{path} does not say on what data it was trained: whether that is still the same is not known")
-        return
-    changed = [what for what, digest in task.data.items() if then.get(what) != digest]
+    changed = [what for what, digest in task.data.items() if isinstance(then, dict) and then.get(what) != digest]
     if changed:
-        raise InputError(path, f"was trained with other {changed[0]}", "choose another output=DIR, or delete it")
+        raise InputError(path, f"was trained with other {changed[0]}", "choose another output=DIR")
 
 
 def _flat(values: dict, prefix: str = "") -> dict:

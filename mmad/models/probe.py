@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmad.config import DetectorConfig
 from mmad.ops.probe import ROLES, at_offset, moving_mean
 
-BOUND = 4.0  # standardised features lie in -BOUND..BOUND: a person unlike all in training is not scored by one channel
+BOUND = 4.0  # deviations of a channel, beyond which it is cut: a person unlike all in training is not scored by one
 WHITENED = 256  # directions of largest variance from which random features are drawn
 TAPS = 5  # of the random motion filters
 MOTION = ((1, 2), (1, 8), (2, 4), (2, 16))  # kinds of them: dilation, and reach of the mean over time; steps
@@ -45,7 +45,7 @@ class RandomView(nn.Module):
     """Random features: conjunctions of channels, and how much they move.
 
     Half of them are cosines of random directions, with which a linear map becomes kernel regression (Rahimi and Recht,
-    NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged over a part
+    NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged over part
     of a second to some seconds: a linear map sees no trace of a head that shakes evenly about its middle, these do (in
     the spirit of ROCKET, Dempster et al., 2020). `whiten` is filled in closed form, the rest is drawn once and kept.
     """
@@ -72,7 +72,7 @@ class RandomView(nn.Module):
 
 
 def motion_energy(x: Tensor, mask: Tensor, kernels: Tensor, dilation: int, reach: int) -> Tensor:
-    """How much each channel moves as its filter asks: (B, T, D), (B, T), kernels (TAPS, D) -> (B, T, D), a logarithm."""
+    """How much each channel moves as its filter asks, as a logarithm; (B, T, D), (B, T), (TAPS, D) -> (B, T, D)."""
     middle = len(kernels) // 2
     filtered = sum(kernel * at_offset(x, mask, (tap - middle) * dilation) for tap, kernel in enumerate(kernels))
     return torch.log(moving_mean(filtered.abs(), mask, reach) + 0.1)
@@ -91,6 +91,7 @@ class LinearProbe(nn.Module):
         outputs = entities * len(ROLES)
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("deviation", torch.ones(channels))
+        self.register_buffer("bound", torch.full((channels,), BOUND))
         for name, view in self.views.items():
             self.register_buffer(f"weight_{name}", torch.zeros(view.width, outputs))
             self.register_buffer(f"bias_{name}", torch.zeros(outputs))
@@ -104,8 +105,9 @@ class LinearProbe(nn.Module):
         return self.scores(x, mask, {name: self.map_of(name) for name in self.views})
 
     def standardise(self, features: Tensor) -> Tensor:
-        """Each channel in units of its deviation over all steps of the training videos, within -BOUND..BOUND."""
-        return ((features - self.mean) / self.deviation).clamp(-BOUND, BOUND)
+        """Each channel in units of its deviation over all steps of the training videos, within -bound..bound: BOUND, or
+        less where the unit is more than the deviation, down to 0 for a channel that was constant in training."""
+        return ((features - self.mean) / self.deviation).clamp(-self.bound, self.bound)
 
     def map_of(self, name: str) -> tuple[Tensor, Tensor]:
         """Weight (D, E * ROLES) and bias (E * ROLES,) of a view."""

@@ -57,7 +57,11 @@ def at_offset(x: Tensor, mask: Tensor, offset: int) -> Tensor:
 def solve_ridge(gram: Tensor, moment: Tensor, strength: float) -> Tensor:
     """The W that minimises |X W - Y|^2 + strength |W|^2 from X^T X (..., D, D) and X^T Y (..., D, O): (..., D, O)."""
     penalty = strength * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-    return torch.cholesky_solve(moment, torch.linalg.cholesky(gram + penalty))
+    factor, failed = torch.linalg.cholesky_ex(gram + penalty)
+    if failed.any():  # a gram of few steps, which rounding made a little less than positive
+        values, basis = torch.linalg.eigh(gram)
+        return basis @ (basis.mT @ moment / (values.clamp(min=0) + strength).unsqueeze(-1))
+    return torch.cholesky_solve(moment, factor)
 
 
 def ridge_correlations(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mmad.config import FeaturesConfig
-from mmad.data.dataset import FeatureDataset, batches_of_like_length, collate, crop
+from mmad.data.dataset import EpochBatches, FeatureDataset, batches_of_like_length, collate, crop
 from mmad.data.features import save_track
 from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid
@@ -51,21 +51,20 @@ def dataset_of(annotations, folder, window: int = 100, **more) -> FeatureDataset
     ],
 )
 def test_crop_of_one_action(segment, cropped):
-    values, segments, labels = crop(np.arange(40.0)[:, None], np.array([segment], float), np.array([7]), 10, 4)
-    assert values[:, 0].tolist() == [10, 11, 12, 13]
+    segments, labels = crop(np.array([segment], float), np.array([7]), 10, 4)
     assert segments.tolist() == ([list(cropped)] if cropped else [])
     assert labels.tolist() == ([7] if cropped else [])
 
 
 def test_crop_keeps_labels_with_their_actions():
     segments = np.array([[0, 5], [10, 12], [10, 12], [30, 31], [11, 13]], float)
-    _, segments, labels = crop(np.zeros((40, 1)), segments, np.arange(5), 10, 4)
+    segments, labels = crop(segments, np.arange(5), 10, 4)
     assert segments.tolist() == [[0, 2], [0, 2], [1, 3]]
     assert labels.tolist() == [1, 2, 4]
 
 
 def test_crop_without_actions():
-    _, segments, labels = crop(np.zeros((40, 1)), np.empty((0, 2)), np.empty(0, int), 10, 4)
+    segments, labels = crop(np.empty((0, 2)), np.empty(0, int), 10, 4)
     assert (segments.shape, labels.shape) == ((0, 2), (0,))
 
 
@@ -92,8 +91,7 @@ def test_a_window_of_a_long_video_keeps_its_times(tmp_path):
     dataset = dataset_of([annotation], tmp_path, window=16)
     firsts = set()
     for epoch in range(20):
-        dataset.epoch = epoch
-        sample = dataset[0]
+        sample = dataset[epoch, 0]
         first = int(sample.features[0, 0])
         firsts.add(first)
         assert sample.features[:, 0].tolist() == list(range(first, first + 16))
@@ -110,8 +108,7 @@ def test_windows_depend_on_seed_epoch_and_index_only(tmp_path):
 
     def firsts(seed: int, epoch: int, order=(0, 1, 2)) -> dict[int, int]:
         dataset = dataset_of(annotations, tmp_path, window=16, seed=seed)
-        dataset.epoch = epoch
-        return {i: int(dataset[i].features[0, 0]) for i in order}
+        return {i: int(dataset[epoch, i].features[0, 0]) for i in order}
 
     expected = firsts(seed=3, epoch=1)
     np.random.seed(9)
@@ -120,6 +117,21 @@ def test_windows_depend_on_seed_epoch_and_index_only(tmp_path):
     assert len(set(expected.values())) == 3
     assert firsts(seed=3, epoch=2) != expected
     assert firsts(seed=4, epoch=1) != expected
+    dataset = dataset_of(annotations, tmp_path, window=16, seed=3)
+    assert {i: int(dataset[i].features[0, 0]) for i in range(3)} == firsts(seed=3, epoch=0)
+
+
+def test_a_window_of_probe_scores_is_that_of_the_features(tmp_path):
+    """Given scores come in place of features, of the same steps, and what is known of the features stays true."""
+    dataset = dataset_of([put_video(tmp_path, name, 60, [(4.0, 24.0)]) for name in "ab"], tmp_path, window=16)
+    read = [dataset[epoch, 1] for epoch in range(5)]
+    dataset.probe_scores = [np.arange(100 * i, 100 * i + 60)[:, None, None] * np.ones((1, 5, 6)) for i in range(2)]
+    scored = [dataset[epoch, 1] for epoch in range(5)]
+    for one, other in zip(read, scored):
+        assert other.features is None and other.probe_scores.shape == (16, 5, 6)
+        assert (other.probe_scores[:, 4, 5] == 100 + one.features[:, 0]).all()
+        assert torch.equal(other.segments, one.segments) and other.grid == one.grid
+    assert (dataset.source, dataset.channels) == ("net/abc", 2)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +169,29 @@ def test_collate_pads_to_the_longest(tmp_path):
     assert [labels.tolist() for labels in batch.labels] == [[0], []]
     assert batch.video_ids == ["a", "b"]
     assert batch.grids == [TimeGrid(0.25, 0.5)] * 2
+
+
+def test_collate_pads_probe_scores_as_it_pads_features(tmp_path):
+    dataset = dataset_of([put_video(tmp_path, "a", 3), put_video(tmp_path, "b", 5)], tmp_path)
+    dataset.probe_scores = [np.full((steps, 4, 3), steps, np.float16) for steps in (3, 5)]
+    batch = collate([dataset[0], dataset[1]]).to(torch.device("cpu"))
+    assert batch.features is None and batch.probe_scores.shape == (2, 5, 4, 3)
+    assert batch.probe_scores.dtype == torch.float32
+    assert batch.probe_scores[:, :, 3, 2].tolist() == [[3, 3, 3, 0, 0], [5] * 5]
+    assert batch.mask.sum(dim=1).tolist() == [3, 5]
+
+
+def test_an_epoch_of_batches_is_asked_for_by_its_number():
+    batches = EpochBatches([10, 100, 11, 101, 12], batch=2, seed=3)
+    seen = []
+    for epoch in (0, 1, 2, 1):
+        batches.epoch = epoch
+        seen.append(list(batches))
+        assert len(seen[-1]) == len(batches) == 3
+        assert sorted(item for batch in seen[-1] for item in batch) == [(epoch, index) for index in range(5)]
+    assert seen[1] == seen[3]
+    orders = [[[index for _, index in batch] for batch in epoch] for epoch in seen]
+    assert any(order != orders[0] for order in orders)
 
 
 def test_batches_hold_each_video_once_beside_others_of_like_length():

@@ -63,7 +63,13 @@ def test_a_detector_rebuilds_itself(tmp_path):
     torch.manual_seed(0)
     config = DetectionConfig(detector=DetectorConfig(width=8, centring=7))
     model = build_detector(config.detector, 5, LABELS).eval()
-    model.evidence.weight.normal_(), model.length.uniform_(2, 9)
+    for view in model.probe.views:
+        model.probe.map_of(view)[0].normal_()
+    for buffer in model.probe.views["random"].buffers():  # drawn otherwise than a fresh detector draws them
+        buffer.normal_()
+    model.probe.bound[0] = 0.1
+    model.length.uniform_(2, 9)
+    model.count[:] = 1
     features = {"source": "made up", "channels": 5, "settings": {}, "step": 0.1}
     save_checkpoint(tmp_path / "best.pt", "detector", to_dict(config), LABELS, model, features=features)
     again, labels, settings, known = load_detector(tmp_path / "best.pt")

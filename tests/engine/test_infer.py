@@ -60,7 +60,8 @@ class Reader(nn.Module):
     def forward(self, features: torch.Tensor, mask: torch.Tensor) -> DetectorOutput:
         logits, half = features[0, :, :-1].T, features[:, :, -1:]  # (K, T), (1, T, 1)
         curves = curves_of(logits, torch.cat([-half, half], dim=2).expand(len(logits), -1, -1))
-        return DetectorOutput(logits.T[None], mask, curves)
+        label = torch.arange(len(logits))
+        return DetectorOutput(curves, torch.zeros_like(label), label, mask)
 
 
 class Unrefined(Curves):
@@ -100,7 +101,8 @@ def stirred():
     torch.manual_seed(0)
     labels = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
     model = build_detector(DetectorConfig(width=8, dilations=[1, 2], centring=20), 4, labels)
-    model.evidence.weight.normal_()
+    for weight, _ in map(model.probe.map_of, model.probe.views):
+        weight.normal_()
     model.length[:] = torch.tensor([3.0, 20.0, 150.0])
     model.count[:] = torch.tensor([9.0, 5.0, 2.0])
     model.predict.weight.data *= 4
@@ -204,7 +206,7 @@ def save_detector(path, features: dict) -> None:
 DAMAGE = {
     "length is NaN": lambda c: c["model"]["length"].fill_(torch.nan),
     "length is negative": lambda c: c["model"]["length"].fill_(-1.0),
-    "no scale": lambda c: c["model"]["evidence.scale"].zero_(),
+    "no deviation": lambda c: c["model"]["probe.deviation"].zero_(),
     "a weight is infinite": lambda c: c["model"]["predict.weight"].fill_(torch.inf),
     "channels beyond memory": lambda c: c["features"].update(channels=10**12),
     "channels below zero": lambda c: c["features"].update(channels=-1),
@@ -257,7 +259,7 @@ def test_a_pipeline_with_other_weights_is_refused(tmp_path):
 
 def test_what_a_detector_finds_carries_the_names_it_learned(tmp_path, monkeypatch):
     """So that it is read without the label file, wherever the folder goes."""
-    monkeypatch.setattr(detect, "extract_folder", lambda *_: [])
+    monkeypatch.setattr(detect, "extract_folder", lambda *_: ([], []))
     labels = LabelSet("hands", ("wave", "nod"), ("hand", "head"), (0, 1))
     detect.detect_videos(SimpleNamespace(extractor=None, labels=labels), [], tmp_path)
     file = read_predictions(tmp_path / "predictions.json")

@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig, load_config
-from mmad.engine import detection
+from mmad.engine import detection, train
 from mmad.engine.checkpoint import read_checkpoint
 from mmad.engine.infer import load_detector
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
-from mmad.errors import InputError
+from mmad.errors import Diverged, InputError, run_command
 from mmad.labels import MMA52
 
 REPOSITORY = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def config_of(data: Path, output: Path, **train) -> DetectionConfig:
         output=str(output),
         device="cpu",
         data=DataConfig(root=str(data), train="truth.json", val="truth.json"),
-        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2, centring=4),
+        detector=DetectorConfig(width=8, dilations=[1, 2], folds=2, centring=4, random=16),
         train=TrainConfig(**{"epochs": 3, "batch": 2, "ema": 0.9, **train}),
         infer=InferConfig(window=120, max_detections=20),  # shorter than some videos: random windows
     )
@@ -77,7 +77,7 @@ def same(a, b) -> bool:
 
 def test_the_command_leaves_everything(data, tmp_path, capsys):
     (tmp_path / "tiny.yaml").write_text(
-        "detector: {width: 16, dilations: [1, 2], folds: 3}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
+        "detector: {width: 16, dilations: [1, 2], folds: 3, random: 64}\ntrain: {epochs: 12, batch: 1, lr: 1e-2}\n"
     )
     output = tmp_path / "run"
     command = [sys.executable, "tools/train_det.py", str(tmp_path / "tiny.yaml"), f"data.root={data}"]
@@ -195,7 +195,95 @@ def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, optim
 def test_a_stop_in_the_first_epoch_leaves_nothing_half_written(data, tmp_path, monkeypatch):
     with ctrl_c(monkeypatch, number=2):
         detection.train_detector(config_of(data, tmp_path / "cut"))
-    assert {path.name for path in (tmp_path / "cut").iterdir()} == {"config.yaml", "tensorboard"}
+    left = {path.name for path in (tmp_path / "cut").iterdir()}
+    assert left == {"config.yaml", "tensorboard", detection.PROBE_FILE, detection.SCORES_FILE}
+
+
+@contextmanager
+def solutions(monkeypatch):
+    """Within it, yields a list that has an item for each time that the probe was solved."""
+    original, calls = detection.fit_probe, []
+
+    def counted(*arguments):
+        calls.append(None)
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(detection, "fit_probe", counted)
+        yield calls
+
+
+def test_what_was_solved_in_closed_form_is_not_solved_again(data, tmp_path, monkeypatch):
+    """Stopped in the first epoch, in the second, and when all is done; the end is that of training in one go."""
+    output = tmp_path / "cut"
+    kept = [output / name for name in (detection.PROBE_FILE, detection.SCORES_FILE)]
+    with solutions(monkeypatch) as calls:
+        detection.train_detector(config_of(data, tmp_path / "whole"))
+        assert len(calls) == 1
+        for number in (2, 5):
+            with ctrl_c(monkeypatch, number):
+                detection.train_detector(config_of(data, output))
+            assert len(calls) == 2 and all(path.exists() for path in kept)
+        detection.train_detector(config_of(data, output))
+        assert len(calls) == 2 and not any(path.exists() for path in kept)
+        detection.train_detector(config_of(data, output))
+        assert len(calls) == 2
+    assert rows_of(output) == rows_of(tmp_path / "whole")
+    whole, cut = (read_checkpoint(tmp_path / run / "best.pt") for run in ("whole", "cut"))
+    assert same(whole["model"], cut["model"])
+
+
+SOLVED_AGAIN = {  # what is changed after a stop in the first epoch: how, and whether the probe is solved again
+    "train.lr": (lambda c: replace(c, train=replace(c.train, lr=0.5)), False),
+    "detector.ridge": (lambda c: replace(c, detector=replace(c.detector, ridge=0.3)), True),
+    "detector.groups": (lambda c: replace(c, detector=replace(c.detector, groups="v.")), True),
+    "seed": (lambda c: replace(c, seed=5), True),
+    "data.train": (lambda c: change_truth(Path(c.data.root), other_label) or c, True),
+    "features": (lambda c: change_array(Path(c.data.root), "v2") or c, True),
+}
+
+
+@pytest.mark.parametrize("what", SOLVED_AGAIN)
+def test_with_other_settings_or_data_the_probe_is_solved_again(data, tmp_path, monkeypatch, what):
+    change, again = SOLVED_AGAIN[what]
+    config = config_of(shutil.copytree(data, tmp_path / "data"), tmp_path / "run", epochs=1)
+    with ctrl_c(monkeypatch, 2):
+        detection.train_detector(config)
+    changed = change(config)
+    with solutions(monkeypatch) as calls:
+        detection.train_detector(changed)
+        detection.train_detector(replace(changed, output=str(tmp_path / "new")))
+    assert len(calls) == again + 1
+    old, new = (read_checkpoint(tmp_path / run / "best.pt")["model"] for run in ("run", "new"))
+    assert same(old, new)
+
+
+def test_a_scores_file_without_its_probe_is_not_believed(data, tmp_path, monkeypatch):
+    """As a stop between the two leaves it."""
+    with ctrl_c(monkeypatch, 2):
+        detection.train_detector(config_of(data, tmp_path / "run"))
+    (tmp_path / "run" / detection.PROBE_FILE).unlink()
+    with solutions(monkeypatch) as calls:
+        detection.train_detector(config_of(data, tmp_path / "run"))
+    assert len(calls) == 1
+
+
+def test_workers_change_nothing_and_stay_over_the_epochs(data, tmp_path, monkeypatch):
+    started = []
+
+    class Watched(detection.DataLoader):
+        def _get_iterator(self):
+            started.append(self.num_workers)
+            return super()._get_iterator()
+
+    monkeypatch.setattr(detection, "DataLoader", Watched)
+    for workers in (0, 1):
+        detection.train_detector(config_of(data, tmp_path / str(workers), workers=workers))
+    assert started == [0, 0, 0, 1]  # three epochs each
+    assert rows_of(tmp_path / "0") == rows_of(tmp_path / "1")
+    one, other = (read_checkpoint(tmp_path / str(workers) / "last.pt") for workers in (0, 1))
+    for part in ("model", "average", "optimizer"):
+        assert same(one[part], other[part]), part
 
 
 def test_each_epoch_sees_other_windows_of_long_videos(data, tmp_path, monkeypatch):
@@ -230,16 +318,22 @@ OTHER = {  # setting: how it is changed
 }
 
 
-def test_other_settings_are_refused_on_resume(data, tmp_path):
-    config = config_of(data, tmp_path / "run", epochs=1)
-    detection.train_detector(config)
+def test_other_settings_are_refused_on_resume(data, tmp_path, monkeypatch):
+    config = config_of(data, tmp_path / "run", epochs=2)
+    with ctrl_c(monkeypatch, 5):  # in the second epoch
+        detection.train_detector(config)
     before = (tmp_path / "run" / "config.yaml").read_text()
     for name, change in OTHER.items():
-        with pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR"):
+        with (
+            solutions(monkeypatch) as calls,
+            pytest.raises(InputError, match=rf"last\.pt: was trained with another {name}; choose another output=DIR$"),
+        ):
             detection.train_detector(change(config))
+        assert calls == []  # at once
         assert (tmp_path / "run" / "config.yaml").read_text() == before  # the refused settings leave no trace
     moved = replace(config, train=replace(config.train, workers=1))
-    assert detection.train_detector(moved)["epoch"] == 1  # where and with how many hands does not matter
+    assert detection.train_detector(moved)["epoch"] in (1, 2)  # where and with how many hands does not matter
+    assert len(rows_of(tmp_path / "run")) == 2
 
 
 def test_a_run_of_when_30_frames_a_second_were_the_default_goes_on(data, tmp_path):
@@ -294,7 +388,7 @@ def test_other_data_is_refused_on_resume(data, tmp_path):
     for what, changes in OTHER_DATA.items():
         for change in changes:
             change(here)
-            said = rf"last\.pt: was trained with other {what}; choose another output=DIR, or delete it"
+            said = rf"last\.pt: was trained with other {what}; choose another output=DIR$"
             with pytest.raises(InputError, match=said):
                 detection.train_detector(config)
             shutil.rmtree(here)
@@ -328,14 +422,53 @@ def test_a_last_checkpoint_that_knows_nothing_of_its_data_goes_on(data, tmp_path
 # --- losses that go wrong ---------------------------------------------------------------------------------------
 
 
-def test_a_loss_that_is_no_number_is_said(data, tmp_path, monkeypatch):
+@contextmanager
+def nan_from(monkeypatch, number: int):
+    """Within it, the losses are NaN from the `number`-th computation on, without harm to the weights. Yields a list
+    that has an item for each computation."""
+    original, calls = detection.detector_losses, []
+
+    def wrapped(model, batch, config):
+        calls.append(None)
+        losses = original(model, batch, config)
+        return losses | {"more": torch.tensor(torch.nan if len(calls) >= number else 0.0)}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(detection, "detector_losses", wrapped)
+        yield calls
+
+
+def test_a_loss_of_nan_ends_the_run_at_the_next_check(data, tmp_path, monkeypatch):
+    """Six batches an epoch, looked at after the second, the fourth and the sixth: in the second epoch's third it
+    appears. What the first left stands."""
+    config = config_of(data, tmp_path / "run", batch=1)
+    monkeypatch.setattr(train, "CHECKED_EVERY", 2)
+    with nan_from(monkeypatch, 6 + 3) as calls, pytest.raises(Diverged, match=r"NaN or infinite by epoch 2, step 4; "):
+        detection.train_detector(config)
+    assert len(calls) == 6 + 4
+    assert [row["epoch"] for row in rows_of(tmp_path / "run")] == [1]
+    content = read_checkpoint(tmp_path / "run" / "last.pt")
+    assert len(json.loads(content["history"])) == 1
+    assert all(value.isfinite().all() for value in content["model"].values())
+
+
+def test_a_run_that_diverges_at_once_leaves_no_checkpoint(data, tmp_path, monkeypatch):
     def broken(model, batch, config):
         return {"classify": sum(p.sum() for p in model.parameters()) * torch.nan}
 
     monkeypatch.setattr(detection, "detector_losses", broken)
-    with pytest.raises(InputError, match=r"loss or weights are no numbers any more in epoch 1; lower train\.lr"):
+    with pytest.raises(Diverged, match=r"loss or weights became NaN or infinite by epoch 1, step 3; .*lower train\.lr"):
         detection.train_detector(config_of(data, tmp_path / "run"))
     assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_the_command_says_in_one_line_that_training_diverged(data, tmp_path, monkeypatch, capsys):
+    config = config_of(data, tmp_path / "run")
+    with nan_from(monkeypatch, 1), pytest.raises(SystemExit) as left:
+        run_command(lambda: detection.train_detector(config) and 0)
+    assert left.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: training: loss or weights became NaN") and said.count("\n") == 1
 
 
 def test_the_loss_falls(data, tmp_path):

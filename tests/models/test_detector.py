@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,12 +9,12 @@ from torch.testing import assert_close
 
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig
 from mmad.data.dataset import Batch
-from mmad.engine.detection import choose_rows, detector_losses
+from mmad.engine.detection import choose_pairs, detector_losses
 from mmad.engine.infer import detect_track
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.models import build_detector
-from mmad.models.detector import Detector, rivals
+from mmad.models.detector import Detector, hardest_competing, input_names
 from mmad.models.encoder import TemporalEncoder, with_neighbours
 from mmad.records import Annotation, FeatureTrack, TimeGrid
 
@@ -22,14 +23,15 @@ LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
 
 def tiny(**settings) -> Detector:
     torch.manual_seed(0)
-    config = DetectorConfig(**{"width": 16, "dilations": [1, 2], "centring": 6, **settings})
+    config = DetectorConfig(**{"width": 16, "dilations": [1, 2], "centring": 6, "random": 16, **settings})
     return build_detector(config, channels=8, labels=LABELS).eval()
 
 
 def stirred(**settings) -> Detector:
     """As after training: no weight is zero, behind which a missing mask could hide."""
     detector = tiny(**settings)
-    for tensor in (*detector.parameters(), detector.evidence.weight, detector.evidence.mean):
+    maps = [tensor for name in detector.probe.views for tensor in detector.probe.map_of(name)]
+    for tensor in (*detector.parameters(), *maps, detector.probe.mean):
         tensor.data += 0.3 * torch.randn_like(tensor)
     detector.length.uniform_(3, 9)
     detector.count[:] = torch.tensor([1.0, 9.0, 3.0])
@@ -68,12 +70,11 @@ def test_a_fresh_detector_expects_little_and_usual_lengths():
 
 @torch.inference_mode()
 def test_the_same_class_in_another_row_is_the_same():
-    """`describe` and `decode` of chosen rows say what `forward` says of them."""
+    """`forward` for chosen pairs says what `forward` for all says of them."""
     detector, features, mask = stirred(), torch.cat([clip_of(20), clip_of(20, seed=1)]), torch.ones(2, 20).bool()
     output = detector(features, mask)
-    inputs = detector.describe(detector.evidence(features, mask), mask)
     video, label = torch.tensor([1, 0, 1]), torch.tensor([2, 1, 0])
-    curves = detector.decode(inputs[video, label], mask[video], label)
+    curves = detector(features, mask, pairs=(video, label)).curves
     assert_close(curves.logits, output.logits[video, :, label])
     steps = torch.arange(20)
     for row in range(3):
@@ -97,9 +98,8 @@ def test_padding_changes_nothing(steps):
 
 @torch.inference_mode()
 def test_far_away_nothing_is_seen():
-    """A step knows of what the convolutions and the centring reach, and no further: windows of a long video agree."""
-    detector, features = stirred().double(), clip_of(64).double()
-    detector.evidence.weight[1] = 0  # the centred view
+    """A step knows of what the convolutions reach, and no further: windows of a long video agree."""
+    detector, features = stirred(views=["plain"]).double(), clip_of(64).double()
     changed = features.clone()
     changed[0, 40:] += 10
     mask = torch.ones(1, 64, dtype=torch.bool)
@@ -111,10 +111,9 @@ def test_far_away_nothing_is_seen():
 
 @torch.inference_mode()
 def test_the_centred_view_does_not_see_a_constant():
-    detector = stirred().double()
-    detector.evidence.weight[0] = 0
-    features, mask = clip_of(30).double(), torch.ones(1, 30, dtype=torch.bool)
-    assert_close(detector(features, mask).logits, detector(features + 7, mask).logits)
+    detector = stirred(views=["centred"]).double()
+    features, mask = 0.3 * clip_of(30).double(), torch.ones(1, 30, dtype=torch.bool)
+    assert_close(detector(features, mask).logits, detector(features + 3, mask).logits)  # both within the bound
 
 
 @torch.inference_mode()
@@ -133,27 +132,40 @@ def test_a_class_without_one_example_is_never_found():
     assert (after[:, :, 1] == -torch.inf).all() and after[:, :, [0, 2]].isfinite().all() and before.isfinite().all()
 
 
-def test_what_the_network_is_told_by_hand():
-    """Six kinds of evidence of each of three classes and two parts; numbers say whose and which."""
-    detector = tiny()
-    detector.count[:], detector.length[:] = torch.tensor([0.0, 1, 3]), torch.tensor([1.0, 2, 4])
-    evidence = 10.0 * torch.arange(5)[:, None] + torch.arange(6)  # entity, kind
-    told = detector.describe(evidence.expand(1, 4, 5, 6), torch.tensor([[True, True, True, False]]))
-    assert told.shape == (1, 3, 4, 20)
+def test_the_inputs_of_the_decoder_by_hand():
+    """Two views and three roles are six scores of each of three classes and two parts; numbers say whose and which."""
+    detector = tiny(views=["plain", "random"])
+    scores = 10.0 * torch.arange(5)[:, None] + torch.arange(6)  # entity, score
+    inputs = detector.build_inputs(scores.expand(1, 4, 5, 6), torch.tensor([[True, True, True, False]]))
+    names = input_names(["plain", "random"])
+    assert inputs.shape == (1, 3, 4, len(names))
+    roles = [f"{view} {role}" for view in ("plain", "random") for role in ("actionness", "startness", "endness")]
     for k, part in enumerate((0, 0, 1)):
         for step in range(3):
-            told_of = told[0, k, step].tolist()
-            assert told_of[:6] == evidence[k].tolist()
-            assert told_of[6:12] == evidence[3 + part].tolist()
-            assert told_of[12:14] == {0: [10, 13], 1: [0, 3], 2: [-3, -3]}[k]  # during, in both views
-            assert told_of[14:16] == [20, 23]
-            assert told_of[16:18] == pytest.approx([math.exp(-step / 3), math.exp(-(2 - step) / 3)])
-            assert told_of[18:] == pytest.approx([math.log1p((0, 1, 3)[k]) / 4 - 0.5, math.log(2**k) / 2 - 1])
+            found = dict(zip(names, inputs[0, k, step].tolist(), strict=True))
+            assert [found.pop(f"class: {role}") for role in roles] == scores[k].tolist()
+            assert [found.pop(f"body part: {role}") for role in roles] == scores[3 + part].tolist()
+            competing = [
+                found.pop(f"competing class of the body part: {view} actionness") for view in ("plain", "random")
+            ]
+            assert competing == {0: [10, 13], 1: [0, 3], 2: [-3, -3]}[k]
+            strongest = [found.pop(f"strongest class: {view} actionness") for view in ("plain", "random")]
+            assert strongest == [20, 23]
+            assert found.pop("distance to the video's start") == pytest.approx(math.exp(-step / 3))
+            assert found.pop("distance to the video's end") == pytest.approx(math.exp(-(2 - step) / 3))
+            assert not found
 
 
-def test_rivals_by_hand():
-    during = torch.tensor([[[[1.0], [5.0], [3.0], [9.0]]]])  # one step of four classes
-    assert rivals(during, [[0, 1, 2], [3]]).flatten().tolist() == [5, 3, 5, -3]
+@pytest.mark.parametrize("views", [["plain"], ["random", "centred"], ["plain", "centred", "random"]])
+def test_the_decoder_has_an_input_for_each_name(views):
+    names = input_names(views)
+    assert len(set(names)) == len(names)
+    assert tiny(views=views).encoder.embed.in_features == 3 * len(names)  # a step and its two neighbours
+
+
+def test_the_hardest_competing_class_by_hand():
+    actionness = torch.tensor([[[[1.0], [5.0], [3.0], [9.0]]]])  # one step of four classes
+    assert hardest_competing(actionness, [[0, 1, 2], [3]]).flatten().tolist() == [5, 3, 5, -3]
 
 
 def test_neighbours_by_hand():
@@ -178,18 +190,29 @@ def test_the_encoder_is_a_convolution():
 # --- learning ---------------------------------------------------------------------------------------------------
 
 
-def test_rows_hold_every_action_and_stand_for_all_classes():
+def test_pairs_hold_every_action_and_stand_for_all_classes():
     torch.manual_seed(0)
+    seen = torch.ones(10, dtype=torch.bool)
     labels = [torch.tensor([1, 1, 4]), torch.tensor([], dtype=torch.long), torch.arange(10)]
-    chosen, weights = choose_rows(labels, num_classes=10, others=3)
+    chosen, weights = choose_pairs(labels, seen, others=3)
     assert chosen.sum(dim=1).tolist() == [5, 3, 10]
     assert chosen[0, [1, 4]].all() and weights[0, [1, 4]].tolist() == [1, 1]
     assert weights.sum(dim=1).tolist() == pytest.approx([10, 10, 10])
     assert (weights[~chosen] == 0).all()
-    everything, ones = choose_rows(labels, num_classes=10, others=99)
+    everything, ones = choose_pairs(labels, seen, others=99)
     assert everything.all() and (ones == 1).all()
-    drawn = torch.stack([choose_rows(labels, 10, 3)[0][1] for _ in range(200)]).float().mean(dim=0)
+    drawn = torch.stack([choose_pairs(labels, seen, 3)[0][1] for _ in range(200)]).float().mean(dim=0)
     assert drawn.min() > 0.15 and drawn.max() < 0.45  # 0.3 each
+
+
+def test_of_classes_without_training_actions_no_pair_is_drawn():
+    torch.manual_seed(0)
+    seen = torch.tensor([True] * 4 + [False] * 6)
+    labels = [torch.tensor([1]), torch.tensor([], dtype=torch.long)]
+    for others in (2, 99):
+        chosen, weights = choose_pairs(labels, seen, others)
+        assert not chosen[:, 4:].any() and chosen.sum(dim=1).tolist() == [1 + min(others, 3), min(others, 4)]
+        assert weights.sum(dim=1).tolist() == pytest.approx([4, 4])
 
 
 ACTIONS = [  # (start, end, class) in steps of four clips of 32: overlapping, nested, touching, two of one class
@@ -200,21 +223,21 @@ ACTIONS = [  # (start, end, class) in steps of four clips of 32: overlapping, ne
 ]
 
 
-def made_up_evidence(detector: Detector) -> Batch:
-    """Evidence that says what is true, with some noise."""
+def made_up_scores(detector: Detector) -> Batch:
+    """Probe scores that say what is true, with some noise."""
     torch.manual_seed(0)
-    evidence = 0.3 * torch.randn(4, 32, detector.evidence.entities, 6)
+    scores = 0.3 * torch.randn(4, 32, detector.probe.entities, 3 * len(detector.probe.views))
     at = torch.arange(32)
     for i, actions in enumerate(ACTIONS):
         for start, end, k in actions:
             for entity in (k, 3 + LABELS.part_of[k]):
-                evidence[i, (start <= at) & (at <= end), entity, ::3] += 2
-                evidence[i, start, entity, 1::3] += 2
-                evidence[i, end, entity, 2::3] += 2
+                scores[i, (start <= at) & (at <= end), entity, ::3] += 2
+                scores[i, start, entity, 1::3] += 2
+                scores[i, end, entity, 2::3] += 2
     segments = [torch.tensor([a[:2] for a in actions], dtype=torch.float32) for actions in ACTIONS]
     labels = [torch.tensor([k for _, _, k in actions]) for actions in ACTIONS]
     mask = torch.ones(4, 32, dtype=torch.bool)
-    return Batch(evidence.flatten(2), mask, segments, labels, list("abcd"), [TimeGrid(2.0, 0.5)] * 4)
+    return Batch(None, mask, segments, labels, list("abcd"), [TimeGrid(2.0, 0.5)] * 4, scores)
 
 
 def learned_by_heart(**settings) -> float:
@@ -222,17 +245,17 @@ def learned_by_heart(**settings) -> float:
     detector = tiny(dilations=[1, 2, 4], **settings).train()
     detector.length[:] = torch.tensor([6.0, 8.0, 20.0])
     detector.count[:] = torch.tensor([4.0, 4.0, 2.0])
-    batch, losses = made_up_evidence(detector), partial(detector_losses, config=DetectionConfig())
+    batch, losses = made_up_scores(detector), partial(detector_losses, config=DetectionConfig())
     optimizer = torch.optim.AdamW(detector.parameters(), lr=5e-3)
     for _ in range(500):
         optimizer.zero_grad()
         sum(losses(detector, batch).values()).backward()
         optimizer.step()
     detector.eval()
-    detector.evidence.forward = lambda features, mask: features.unflatten(2, (5, 6))
+    detector.probe.forward = lambda features, mask: features.unflatten(2, batch.probe_scores.shape[2:])
     truth, found = [], []
-    for evidence, actions, name in zip(batch.features, ACTIONS, batch.video_ids):
-        track = FeatureTrack(name, evidence.numpy(), TimeGrid(start=2.0, step=0.5), duration=40.0)
+    for scores, actions, name in zip(batch.probe_scores, ACTIONS, batch.video_ids):
+        track = FeatureTrack(name, scores.flatten(1).numpy(), TimeGrid(start=2.0, step=0.5), duration=40.0)
         found.append(detect_track(detector, track, InferConfig()))
         seconds = [(2 + 0.5 * start, 2 + 0.5 * end) for start, end, _ in actions]
         truth.append(Annotation(name, 40.0, np.array(seconds), np.array([k for _, _, k in actions])))
@@ -241,3 +264,25 @@ def learned_by_heart(**settings) -> float:
 
 def test_learns_overlapping_actions_by_heart():
     assert learned_by_heart() > 0.99
+
+
+# --- one path ---------------------------------------------------------------------------------------------------
+
+
+def test_the_loss_with_the_probes_own_scores_given_is_that_without_them():
+    """Training and inference go through the same `forward`; padded steps included."""
+    detector = stirred().train()
+    features = torch.cat([clip_of(32), clip_of(32, seed=1)])
+    mask = torch.ones(2, 32, dtype=torch.bool)
+    mask[1, 20:] = False
+    segments = [torch.tensor([[4.0, 20.0], [10, 13]]), torch.tensor([[2.0, 9.0]])]
+    read = Batch(features, mask, segments, [torch.tensor([0, 1]), torch.tensor([2])], ["a", "b"], [TimeGrid(0, 1)] * 2)
+    given = replace(read, features=None, probe_scores=detector.probe(features, mask))
+    other = replace(given, probe_scores=given.probe_scores + 1)
+    losses = []
+    for batch in (read, given, other):
+        torch.manual_seed(0)  # which pairs and which steps are judged is drawn
+        losses.append(
+            {name: value.item() for name, value in detector_losses(detector, batch, DetectionConfig()).items()}
+        )
+    assert losses[1] == losses[0] and losses[2] != losses[0]

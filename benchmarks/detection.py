@@ -10,11 +10,13 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import resource
 import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -78,25 +80,40 @@ def rows() -> dict[str, tuple[list[str], list]]:
     import torch
     from set_prediction import nothing_suppressed
 
+    from mmad.config import PROBE_VIEWS
     from mmad.engine import detection
     from mmad.models import detector
     from mmad.ops import curves
 
-    whole = detector.Detector.describe
+    whole = detector.Detector.build_inputs
 
-    def without(*channels: int):
-        """Some of what the network is told of a class replaced by nothing."""
+    def without(pattern: str):
+        """The decoder's inputs whose names match this regular expression replaced by nothing."""
 
-        def describe(self, evidence, mask):
-            inputs = whole(self, evidence, mask)
-            inputs[..., list(channels)] = 0
+        def build_inputs(self, scores, mask):
+            inputs, names = whole(self, scores, mask), detector.input_names(list(self.probe.views))
+            taken = [index for index, name in enumerate(names) if re.match(pattern, name)]
+            assert taken, f"no input is called {pattern}"
+            inputs[..., taken] = 0
             return inputs
 
-        return [(detector.Detector, "describe", describe)]
+        return [(detector.Detector, "build_inputs", build_inputs)]
 
-    class SharedBoundaries(detector.Detector):
+    class AllTogether(detector.Detector):
+        """Decodes all classes of a video at once, also where only some of them are asked for."""
+
+        def forward(self, features, mask, probe_scores=None, pairs=None):
+            output = super().forward(features, mask, probe_scores)
+            if pairs is None:
+                return output
+            video, label = pairs
+            row = video * self.num_classes + label
+            chosen = {name: getattr(output.curves, name)[row] for name in curves.ALONG_TIME}
+            return detector.DetectorOutput(replace(output.curves, **chosen), video, label, mask)
+
+    class SharedBoundaries(AllTogether):
         """One boundary pair a step for all classes, as detectors of one action at a time have it, in the same network:
-        what is hidden for each class is pooled before boundaries are read from it. Needs all classes of a video."""
+        what is hidden for each class is pooled before boundaries are read from it."""
 
         def decode(self, inputs, mask, label):
             hidden = self.encoder(inputs, mask)
@@ -105,7 +122,7 @@ def rows() -> dict[str, tuple[list[str], list]]:
             length = self.length.median().expand(len(label))
             return self.read(torch.cat([own[..., :1], shared[..., 1:]], dim=2), mask, length)
 
-    class OneNetwork(detector.Detector):
+    class OneNetwork(AllTogether):
         """One network for all classes at once, 256 channels wide, in place of one small one that they share."""
 
         def __init__(self, channels, labels, config):
@@ -125,24 +142,24 @@ def rows() -> dict[str, tuple[list[str], list]]:
         return [(detection, "build_detector", lambda config, channels, labels: kind(channels, labels, config))]
 
     every_class = ["loss.others=1000"]
+    alone = {f"{view} view alone": ([f"detector.views=[{view}]"], []) for view in PROBE_VIEWS}
+    taken = {view: ",".join(other for other in PROBE_VIEWS if other != view) for view in PROBE_VIEWS}
     return {
         "detector": ([], []),
-        "evidence not out of fold": (["detector.folds=1"], []),
-        "no plain view": ([], without(0, 1, 2, 6, 7, 8, 12, 14)),
-        "no centred view": (["detector.centring=0"], []),
-        "no evidence of starts and ends": ([], without(1, 2, 4, 5, 7, 8, 10, 11)),
-        "no body parts": ([], without(*range(6, 12))),
-        "no rivals": ([], without(12, 13, 14, 15)),
-        "no ends of the video": ([], without(16, 17)),
-        "no frequency and length": ([], without(18, 19)),
+        **{f"no {view} view": ([f"detector.views=[{others}]"], []) for view, others in taken.items()},
+        **alone,
+        "scores not out of fold": (["detector.folds=1"], []),
+        "no startness and endness": ([], without(".*(startness|endness)")),
+        "no body parts": ([], without("body part: ")),
+        "no competing classes": ([], without("(competing|strongest) class")),
+        "no distance to the ends": ([], without("distance")),
         "no refinement": ([], [(curves, "refine", lambda coarse, *rest: coarse)]),
-        "no averaged weights": (["train.ema=0"], []),
         "boundaries shared by all classes": (every_class, instead(SharedBoundaries)),
+        "one network for all classes": ([*every_class, "train.lr=1e-3"], instead(OneNetwork)),
         "queries, matched one to one": (
             ["train.epochs=40", "train.evaluate_every=40", "train.lr=1e-3"],
             nothing_suppressed(),
         ),
-        "one network for all classes": ([*every_class, "train.lr=1e-3"], instead(OneNetwork)),
     }
 
 
@@ -198,7 +215,7 @@ def measure(row: str, folder: str, run: Path, seed: str) -> None:
         "tail": tail,
         "overlap": overlap,
         "learned": sum(p.numel() for p in model[0].parameters()),
-        "solved": model[0].evidence.weight.numel(),
+        "solved": sum(weight.numel() for weight, _ in map(model[0].probe.map_of, model[0].probe.views)),
         "training": training,
         "inference": seen[-1][0],
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,

@@ -99,7 +99,8 @@ def save_made_up_detector(path: Path, backbone: str) -> None:
     torch.manual_seed(0)
     channels = extractor.network.channels
     detector = build_detector(config.detector, channels, MMA52)
-    detector.evidence.weight.normal_(std=channels**-0.5)
+    for weight, _ in map(detector.probe.map_of, detector.probe.views):
+        weight.normal_(std=len(weight) ** -0.5)
     detector.length.uniform_(5, 90)
     detector.count.fill_(10)
     features = {"source": extractor.source, "channels": channels, "settings": extractor.settings, "step": 4 / FPS}

@@ -1,4 +1,4 @@
-"""The other family, tried on the same evidence: a few queries for each class of each video, matched one to one.
+"""The other family, tried on the same probe scores: a few queries for each class of each video, matched one to one.
 
 Each query holds a segment, looks at the encoder's steps by attention and at its own start, middle and end (as PointTAD
 and DualDETR do), and moves; queries of a row see each other, so that no suppression is needed. The losses are DETR's,
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mmad.config import DetectionConfig
 from mmad.data.dataset import Batch, FeatureDataset
-from mmad.engine.detection import training_rows
+from mmad.engine.detection import choose_pairs
 from mmad.models.detector import Detector
 from mmad.ops.losses import diou_loss, focal_loss
 from mmad.records import Detections
@@ -21,7 +21,7 @@ QUERIES, WIDTH, LAYERS = 5, 64, 3
 
 
 class SetDetector(Detector):
-    """channels, labels, config: as of a `Detector`, whose evidence and encoder it has."""
+    """channels, labels, config: as of a `Detector`, whose probe and encoder it has."""
 
     def __init__(self, channels, labels, config):
         super().__init__(channels, labels, config)
@@ -82,7 +82,10 @@ def sample(hidden: Tensor, points: Tensor) -> Tensor:
 
 def set_losses(model: SetDetector, batch: Batch, config: DetectionConfig) -> dict[str, Tensor]:
     """Focal on every query, DIoU and L1 (in lengths) on those that answer for an action, at each layer."""
-    inputs, video, label, weights = training_rows(model, batch, config.loss.others)
+    chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.others)
+    video, label = chosen.nonzero(as_tuple=True)
+    weights = weights[video, label]
+    inputs = model.build_inputs(batch.probe_scores, batch.mask)[video, label]
     layers = model.sets(inputs, batch.mask[video], label)
     truths = [batch.segments[v][batch.labels[v] == k] for v, k in zip(video.tolist(), label.tolist())]
     count, losses = max(sum(map(len, truths)), 1), {}
@@ -116,13 +119,12 @@ def match(logits: Tensor, pairs: Tensor, truths: list[Tensor]) -> tuple[Tensor, 
 
 @torch.inference_mode()
 def detect_sets(model: SetDetector, dataset: FeatureDataset, config: DetectionConfig) -> list[Detections]:
-    """Every query of every class, as it is: nothing is suppressed."""
-    found = []
+    """Every query of every class that training had, as it is: nothing is suppressed."""
+    found, label = [], (model.count > 0).nonzero()[:, 0]
     for track in dataset.tracks:
         features = torch.from_numpy(np.asarray(track.values, dtype=np.float32))[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool)
-        inputs = model.describe(model.evidence(features, mask), mask)[0]
-        label = torch.arange(model.num_classes)
+        inputs = model.build_inputs(model.probe(features, mask), mask)[0, label]
         logits, pairs = model.sets(inputs, mask.expand(len(label), -1), label)[-1]
         seconds = track.grid.to_seconds(pairs.flatten(0, 1).double()).clamp(0, track.duration)
         scores = torch.sigmoid(logits).flatten()

@@ -293,9 +293,9 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     """Weight (D, O) and bias (O,) from all folds, and those for each fold found without it; float32.
 
     Scores are put in units of their deviation over the training videos, each scored out of its fold. A ridge weight
-    grows with the number of examples of its class, so for the very fold that holds them it would be smaller than for the
-    others: weights are taken per example. (Of four examples one is held out: its score would count three quarters of
-    what the same score counts elsewhere, and the decoder would learn that rare classes are found where scores are low.)
+    grows with the number of examples of its class, so it would be smaller for the very fold that holds them than for
+    the others: weights are taken per example. (Of four examples one is held out: its score would count three quarters
+    of what the same score counts elsewhere, and the decoder would learn that rare classes are where scores are low.)
     """
     mean, scale = sums.centre_and_scale()
     gram, moment, steps = sums.gram.sum(dim=0), sums.moment.sum(dim=0), float(sums.steps.sum())

@@ -12,8 +12,8 @@ from mmad.engine.probe import Sums, choose_folds, choose_strength, fit_probe, gr
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.models import build_detector
-from mmad.models.probe import BOUND
 from mmad.models.detector import Detector
+from mmad.models.probe import BOUND
 from mmad.records import Annotation
 
 LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))

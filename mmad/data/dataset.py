@@ -92,6 +92,11 @@ class FeatureDataset(Dataset):
         """{what: digest} of what a training learns from."""
         return {"annotations": annotations_digest(self.annotations), "features": tracks_digest(self.tracks)}
 
+    def read_through(self) -> None:
+        """Read every track once: one that cannot be read, or holds NaN, is refused now and not hours later."""
+        for track in self.tracks:
+            track.values[:]
+
     def __getitem__(self, item: int | tuple[int, int]) -> Sample:
         epoch, index = item if isinstance(item, tuple) else (0, item)
         annotation, track = self.annotations[index], self.tracks[index]

@@ -86,6 +86,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     losses = partial(detector_losses, config=config)
     task = Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
     if epochs_done(task, output) < config.train.epochs:
+        val_set.read_through()  # the train set is when its probe is fitted
         train_set.probe_scores = probe_scores(model, train_set, config, data, output)
     solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
     learned = sum(p.numel() for p in model.parameters()) / 1e6

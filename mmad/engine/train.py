@@ -137,7 +137,7 @@ def train_one_epoch(
 def require_finite(model: nn.Module, loss: Tensor, when: str) -> None:
     """Stop before weights that became NaN or infinite are saved over good ones."""
     if not (loss.isfinite().all() and all(value.isfinite().all() for value in model.parameters())):
-        remedy = "the last finished epoch is kept; lower train.lr and train into another output=DIR"
+        remedy = "epochs finished before are kept; lower train.lr and train into another output=DIR"
         raise Diverged(f"training: loss or weights became NaN or infinite by {when}; {remedy}")
 
 

@@ -526,3 +526,17 @@ def test_averaged_weights_copy_whole_numbers():
     average.update(model)
     assert average.model.num_batches_tracked.item() == 1
     assert not average.model.training and not average.model.weight.requires_grad
+
+
+def test_nan_in_a_video_to_judge_by_is_refused_before_training(data, tmp_path):
+    """Not after the epochs before the first evaluation; mended, the same command then begins."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    values = np.load(folder / "features" / "v7.npy")
+    np.save(folder / "features" / "v7.npy", np.where(np.arange(len(values))[:, None] == 5, np.nan, values))
+    config = config_of(folder, tmp_path / "run", evaluate_every=3)
+    with pytest.raises(InputError, match=r"v7\.npy, row 5, channel 0 .*the value is nan"):
+        detection.train_detector(config)
+    assert not (tmp_path / "run" / "last.pt").exists()
+    np.save(folder / "features" / "v7.npy", values)
+    assert detection.train_detector(config)["epoch"] == 3

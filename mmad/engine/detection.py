@@ -121,15 +121,15 @@ def probe_scores(
     """The training videos' scores, and the probe filled; as an earlier run left them in `output` if that is of the same
     settings and data."""
     made_of = content_digest([*data.values(), repr(config.detector), config.seed])
-    kept, scores = output / PROBE_FILE, output / SCORES_FILE
-    if kept.exists() and scores.exists():
+    kept, shape = output / PROBE_FILE, (model.probe.entities, len(ROLES) * len(model.probe.views))
+    found = ProbeScores(output / SCORES_FILE, [len(track.values) for track in train_set.tracks], shape)
+    if kept.exists() and found.is_whole():
         content = read_checkpoint(kept)
         if content.get("made_of") == made_of:
             load_into(model, {**model.state_dict(), **content["model"]}, kept)
-            lengths = [len(track.values) for track in train_set.tracks]
-            return ProbeScores(scores, lengths, (model.probe.entities, len(ROLES) * len(model.probe.views)))
+            return found
     kept.unlink(missing_ok=True)
-    found = fit_probe(model, train_set, config.detector, scores, config.seed)
+    found = fit_probe(model, train_set, config.detector, found.path, config.seed)
     solved = {name: value for name, value in model.state_dict().items() if name in dict(model.named_buffers())}
     with atomic_path(kept) as temporary:
         torch.save({"made_of": made_of, "model": solved}, temporary)

@@ -102,6 +102,11 @@ class ProbeScores(Sequence):
     def __len__(self) -> int:
         return len(self.first) - 1
 
+    def is_whole(self) -> bool:
+        """Whether the file is there, with the scores of all videos."""
+        size = 2 * int(self.first[-1]) * self.shape[0] * self.shape[1]
+        return self.path.is_file() and self.path.stat().st_size == size
+
     def __getitem__(self, index: int) -> np.ndarray:
         first, last = self.first[index], self.first[index + 1]
         size = self.shape[0] * self.shape[1]

@@ -258,11 +258,14 @@ def test_with_other_settings_or_data_the_probe_is_solved_again(data, tmp_path, m
     assert same(old, new)
 
 
-def test_a_scores_file_without_its_probe_is_not_believed(data, tmp_path, monkeypatch):
-    """As a stop between the two leaves it."""
+@pytest.mark.parametrize("damage", ["no probe, as a stop between the two leaves it", "scores cut off"])
+def test_a_part_of_what_was_solved_is_not_believed(data, tmp_path, monkeypatch, damage):
     with ctrl_c(monkeypatch, 2):
         detection.train_detector(config_of(data, tmp_path / "run"))
-    (tmp_path / "run" / detection.PROBE_FILE).unlink()
+    if damage == "scores cut off":
+        os.truncate(tmp_path / "run" / detection.SCORES_FILE, 1000)
+    else:
+        (tmp_path / "run" / detection.PROBE_FILE).unlink()
     with solutions(monkeypatch) as calls:
         detection.train_detector(config_of(data, tmp_path / "run"))
     assert len(calls) == 1

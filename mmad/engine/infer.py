@@ -116,6 +116,8 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
         config = from_dict(DetectionConfig, content["config"], str(path))
     except InputError as error:
         raise InputError(path, f"was made by another version of mmad ({error.problem})", "train it again") from None
+    if "probe.mean" not in content["model"]:
+        raise InputError(path, "was made by another version of mmad (it has no linear probe)", "train it again")
     labels = labels_of(content, path)
     features = content.get("features")
     try:

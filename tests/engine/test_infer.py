@@ -230,6 +230,15 @@ def test_a_damaged_detector_is_refused(tmp_path, what):
         load_detector(tmp_path / "d.pt")
 
 
+def test_a_detector_of_before_the_linear_probe_says_so(tmp_path):
+    save_detector(tmp_path / "d.pt", {"source": "bare npy", "settings": {}})
+    content = torch.load(tmp_path / "d.pt", weights_only=True)
+    content["model"]["evidence.mean"] = content["model"].pop("probe.mean")
+    torch.save(content, tmp_path / "d.pt")
+    with pytest.raises(InputError, match=r"d\.pt: was made by another version of mmad .*; train it again"):
+        load_detector(tmp_path / "d.pt")
+
+
 def test_a_window_that_cannot_hold_the_context_is_refused():
     detector = DetectorConfig(centring=20, dilations=[1, 2])
     DetectionConfig(detector=detector, infer=InferConfig(window=112))

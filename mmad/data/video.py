@@ -322,14 +322,18 @@ def _without_gaps(stamps: np.ndarray, decoded_until: int, gap: float) -> np.ndar
 
 def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
     """(reader, reason) for reading chosen frames of a file: "decord" where it is there and reads rightly, or "pyav"."""
-    if wish not in READERS:
-        raise InputError("reader", f"{wish!r}", f"choose one of {', '.join(READERS)}")
+    _require_reader(wish)
     if wish != "auto":
         return wish, "forced"
     reason = _not_for_decord(info)
     if not reason and info.decord_frames != info.num_frames:
         reason = f"decord counts {info.decord_frames} frames of {info.num_frames}"
     return ("pyav", reason) if reason else ("decord", "trimmed file that decord reads rightly")
+
+
+def _require_reader(wish: str) -> None:
+    if wish not in READERS:
+        raise InputError("reader", f"{wish!r}", f"choose one of {', '.join(READERS)}")
 
 
 def _not_for_decord(info: VideoInfo) -> str:
@@ -363,8 +367,7 @@ def read_frames(
     if indices.min() < 0 or indices.max() >= info.num_frames:
         wrong = indices[(indices < 0) | (indices >= info.num_frames)][0]
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
-    if reader not in READERS:
-        raise InputError("reader", f"{reader!r}", f"choose one of {', '.join(READERS)}")
+    _require_reader(reader)
     if reader == "decord" or (reader == "auto" and not _not_for_decord(info)):
         frames = _read_decord(info, indices, size or (None if info.square else (info.height, info.width)), reader)
         if frames is not None:

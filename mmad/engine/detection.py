@@ -130,7 +130,8 @@ def probe_scores(
             return found
     kept.unlink(missing_ok=True)
     found = fit_probe(model, train_set, config.detector, found.path, config.seed)
-    solved = {name: value for name, value in model.state_dict().items() if name in dict(model.named_buffers())}
+    trained = dict(model.named_parameters())
+    solved = {name: value for name, value in model.state_dict().items() if name not in trained}
     with atomic_path(kept) as temporary:
         torch.save({"made_of": made_of, "model": solved}, temporary)
     return found

@@ -190,8 +190,8 @@ def group_names(ids: list[str], pattern: str, folds: int) -> list[str]:
     """
     if not pattern:
         names = [video_id.split("/")[-1].split("_")[0] for video_id in ids]
-        largest = np.unique(names, return_counts=True)[1]
-        return names if len(largest) >= folds and largest.max() <= max(len(ids) / 2, 1) else ids
+        sizes = np.unique(names, return_counts=True)[1]
+        return names if len(sizes) >= folds and sizes.max() <= max(len(ids) / 2, 1) else ids
     found = [re.search(pattern, video_id) for video_id in ids]
     for video_id, match in zip(ids, found):
         if match is None:

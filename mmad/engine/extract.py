@@ -538,7 +538,7 @@ def _sort_out(
     if unknown:
         which = f"{len(unknown)} of {len(videos)} videos (the first: {unknown[0]})"
         problem = f"the features of {which} do not say from which file they were made, as those of older versions"
-        warn(f"{out}: {problem}; where a video was replaced since, delete its .json to have them made again")
+        warn(f"{out}: {problem}; where a video was replaced since, move its .json away to have them made again")
     return done, todo, problems
 
 

@@ -92,6 +92,57 @@ class FeatureTrack:
 
 
 @dataclass
+class LandmarkTrack:
+    """The joints of one person in one video.
+
+    points: (T, J, 3) float32: x to the right and y down in heights of the picture, from its top left corner, and the
+    confidence 0..1; a joint that was not seen has x = y = NaN and confidence 0. times: (T,) s, ascending. layout: which
+    joints they are, a key of `mmad.pose.skeletons.LAYOUTS`. size: (2,) width and height of the picture in pixels.
+    person: 0, 1, ... of several people in one video. duration: of the video in s; 0: to the last time and one step on.
+    source, details: as in `FeatureTrack`.
+    """
+
+    video_id: str
+    points: np.ndarray
+    times: np.ndarray
+    layout: str
+    size: np.ndarray
+    person: int = 0
+    duration: float = 0.0
+    source: str = ""
+    details: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        where = f"landmarks of {self.video_id}"
+        points = np.array(self.points, dtype=np.float32)
+        self.times, self.size = np.asarray(self.times, dtype=np.float64), np.asarray(self.size, dtype=np.int64)
+        if points.ndim != 3 or points.shape[2] != 3 or not len(points):
+            raise InputError(where, f"points of shape {points.shape}", "expected (times, joints, 3), times > 0")
+        if self.times.shape != points.shape[:1]:
+            raise InputError(where, f"{self.times.size} times for {len(points)} rows of points")
+        if not np.isfinite(self.times).all() or (np.diff(self.times) <= 0).any():
+            raise InputError(where, "its times do not ascend", "give each row its time in s")
+        if self.size.shape != (2,) or (self.size <= 0).any():
+            raise InputError(
+                where, f"size {self.size.tolist()}", "expected the width and height of the picture, pixels"
+            )
+        seen = np.isfinite(points).all(axis=2) & (points[:, :, 2] > 0)
+        if (points[seen][:, 2] > 1).any():
+            raise InputError(where, f"confidence {points[seen][:, 2].max():g}", "expected 0..1")
+        points[~seen] = (np.nan, np.nan, 0.0)
+        self.points = points
+        if not self.duration:
+            self.duration = float(self.times[-1] + (np.median(np.diff(self.times)) if len(self.times) > 1 else 0.04))
+        if not (np.isfinite(self.duration) and self.duration > 0):
+            raise InputError(where, f"duration {self.duration} s is not positive")
+
+    @property
+    def seen(self) -> np.ndarray:
+        """(T, J) bool: where a joint was found."""
+        return self.points[:, :, 2] > 0
+
+
+@dataclass
 class Detections:
     """What was found in one video, best first.
 

@@ -1,4 +1,4 @@
-"""Landmark files: ID.npz with the fields of a `LandmarkTrack`, and ID.json beside it: what made them, of which video."""
+"""Landmark files: ID.npz with the fields of a `LandmarkTrack`, and ID.json beside it: what made them, from what."""
 
 import zipfile
 from pathlib import Path

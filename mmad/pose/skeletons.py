@@ -1,5 +1,7 @@
 """Which joints a landmark track holds, by layout."""
 
+ARM = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
+LEG = ("hip", "knee", "ankle", "heel", "foot index")
 BODY33 = (
     "nose",
     *("left eye inner", "left eye", "left eye outer", "right eye inner", "right eye", "right eye outer"),

@@ -62,6 +62,19 @@ class ExtractConfig:
 
 
 @dataclass
+class PoseNetworkConfig:
+    """The network that reads joints: one small temporal network per body part."""
+
+    width: int = 64  # channels of each part's network
+    dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # one block each; rows of 2 steps
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        require_positive(self, "width")
+        require_between(self, 0, 0.9, "dropout")
+
+
+@dataclass
 class DataConfig:
     """Where a data set lies. Paths are relative to `root`, files may be in any form that DESIGN names."""
 

@@ -4,7 +4,7 @@ A motion program adds to these wishes; `body.py` fulfils them on a body of any s
 Directions and offsets are (out, forward, up): `out` points away from the midline on the side of the limb in question.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,13 @@ class Reach:
     elbow: Vector = (0.7, 0.0, -1.0)
     hand: str = "cupped"
     curl: np.ndarray | None = None
+
+    def at_frames(self, frames: np.ndarray) -> "Reach":
+        """The same wish at some of its frames."""
+        offset = np.asarray(self.offset, dtype=float)
+        offset = offset[frames] if offset.ndim == 2 else offset
+        curl = self.curl[frames] if self.curl is not None else None
+        return replace(self, weight=self.weight[frames], offset=offset, curl=curl)
 
 
 @dataclass

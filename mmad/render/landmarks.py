@@ -1,0 +1,114 @@
+"""The joints of a rendered person in space: no picture is drawn.
+
+Places are those that a pose network marks (MediaPipe's 33 and twice 21), on the skin or in the joint, so that landmarks
+of rendered and of real people mean the same.
+"""
+
+import numpy as np
+
+from mmad.pose.skeletons import HAND21, LAYOUTS
+from mmad.render.body import Body, Transforms
+from mmad.render.pose import SIDES, Pose
+
+LAYOUT = "mediapipe75"
+
+# Places of face and foot points on the default figure, (out, forward, up) metres on the left side; only the nearest
+# vertex counts (as in `body.LANDMARKS`).
+ON_SKIN: dict[str, tuple[float, float, float]] = {
+    "nose": (0.0, 0.161, 0.659),
+    "eye inner": (0.017, 0.137, 0.694),
+    "eye": (0.031, 0.134, 0.697),
+    "eye outer": (0.046, 0.122, 0.694),
+    "ear": (0.082, 0.032, 0.676),
+    "mouth": (0.025, 0.140, 0.630),
+}
+AT_BONE = {
+    **{"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist"},
+    **{"pinky": "finger5-1", "index": "finger2-1", "thumb": "finger1-2"},
+    **{"hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot"},
+}
+# Where MediaPipe marks a joint beside where ours is, (out, up) metres: medians over 14 rendered people.
+MARKED: dict[str, tuple[float, float]] = {
+    **{"nose": (0.0, 0.013), "eye inner": (0.0, 0.006), "eye outer": (-0.004, 0.006), "mouth": (0.0, 0.008)},
+    **{"ear": (-0.024, 0.012), "shoulder": (-0.005, 0.03), "elbow": (0.0, 0.016), "wrist": (0.0, 0.008)},
+    **{"hip": (-0.007, 0.04), "knee": (0.0, 0.011), "ankle": (0.003, 0.03), "heel": (-0.003, 0.03)},
+    **{"foot index": (0.012, 0.012), "index": (0.013, -0.003)},
+}
+
+
+class Joints:
+    """Where the joints of LAYOUT are on one body: `bones` (J,) that carry them and `places` (J, 3) at rest."""
+
+    def __init__(self, body: Body):
+        found = [self._find(body, name) for name in LAYOUTS[LAYOUT]]
+        self.bones = np.array([bone for bone, _ in found])
+        self.places = np.array([place for _, place in found])
+
+    def _find(self, body: Body, name: str) -> tuple[int, np.ndarray]:
+        word, _, rest = name.partition(" ")
+        side = {"left": "L", "right": "R"}.get(word)
+        if side is None and name.startswith("mouth "):
+            side, rest = name.removeprefix("mouth ")[0].upper(), "mouth"
+        rest = rest if side else name
+        bone, place = self._lies(body, rest, side)
+        out, up = MARKED.get(rest, (0.0, 0.0))
+        return bone, place + body.scale * np.array([-out if side == "R" else out, 0.0, up])
+
+    def _lies(self, body: Body, rest: str, side: str | None) -> tuple[int, np.ndarray]:
+        bones = body.anatomy.bones
+        if rest in ON_SKIN:
+            vertex = _nearest(body, ON_SKIN[rest], side or "L")
+            return bones["head"], body.vertices[vertex]  # the face moves as one
+        if rest in AT_BONE:
+            bone = f"{AT_BONE[rest]}.{side}"
+            return bones[bone], body.head(bone)
+        foot = f"foot.{side}"
+        if rest == "heel":
+            return bones[foot], body.head(foot) + (0.0, 0.05 * body.scale, -0.8 * body.sole)
+        if rest == "foot index":
+            return bones[foot], _toe(body, side)
+        return self._of_hand(body, rest.removeprefix("hand "), side)
+
+    def _of_hand(self, body: Body, name: str, side: str) -> tuple[int, np.ndarray]:
+        bones, number = body.anatomy.bones, HAND21.index(name)
+        if number == 0:
+            return bones[f"wrist.{side}"], body.head(f"wrist.{side}")
+        finger, joint = (number - 1) // 4 + 1, (number - 1) % 4 + 1
+        if joint < 4:
+            bone = f"finger{finger}-{joint}.{side}"
+            return bones[bone], body.head(bone)
+        bone = bones[f"finger{finger}-3.{side}"]
+        mine = np.flatnonzero(body.anatomy.bone_of_vertex == bone)
+        away = np.linalg.norm(body.vertices[mine] - body.heads[bone], axis=1)
+        return bone, body.vertices[mine[away.argmax()]]
+
+    def at(self, now: Transforms) -> np.ndarray:
+        """(T, J, 3) metres in the world: x to the person's left, y to the back, z up."""
+        turned = np.einsum("tjab,jb->tja", now.turn[:, self.bones], self.places)
+        return turned + now.move[:, self.bones]
+
+
+def _nearest(body: Body, place: tuple[float, float, float], side: str) -> int:
+    wanted = np.asarray(place) * (1.0 if side == "L" else -1.0, -1.0, 1.0)
+    return int(np.linalg.norm(body.anatomy.template - wanted, axis=1).argmin())
+
+
+def _toe(body: Body, side: str) -> np.ndarray:
+    """The foremost point of the foot."""
+    bones = [body.anatomy.bones[f"{toe}.{side}"] for toe in ("toe1-2", "toe2-3", "toe3-3")]
+    mine = np.flatnonzero(np.isin(body.anatomy.bone_of_vertex, bones))
+    return body.vertices[mine[body.vertices[mine, 1].argmin()]]
+
+
+def every(pose: Pose, step: int) -> Pose:
+    """Each `step`-th frame of a pose."""
+    frames = np.arange(0, pose.frames, step)
+    less = Pose(len(frames))
+    for name in ("trunk", "head", "shift", "gaze", "eyelids", "jaw", "smile"):
+        setattr(less, name, getattr(pose, name)[frames])
+    for name in ("shoulder", "ankle", "heel", "dangling", "knee"):
+        setattr(less, name, {side: getattr(pose, name)[side][frames] for side in SIDES})
+    for side in SIDES:
+        less.rest[side] = pose.rest[side].at_frames(frames)
+        less.reaches[side] = [reach.at_frames(frames) for reach in pose.reaches[side]]
+    return less

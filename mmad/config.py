@@ -75,6 +75,43 @@ class PoseNetworkConfig:
 
 
 @dataclass
+class NoiseConfig:
+    """How wrong an estimator of poses is; each size is the middle of what is drawn anew for each track.
+
+    Lengths are in widths of the shoulders.
+    """
+
+    jitter: float = 0.0015  # of each joint from frame to frame, before smoothing
+    bias: float = 0.04  # how far a joint is off all the time
+    drift: float = 0.012  # how far it wanders over seconds
+    smoothing: float = 0.5  # share of the last frame's place in the next one's
+    hands_missing: float = 0.25  # share of frames without a hand, in runs
+    swaps: float = 0.02  # share of frames in which the left and the right limb are exchanged, in runs
+    lost: float = 0.02  # share of frames in which a limb of the body is not seen, in runs
+
+    def __post_init__(self):
+        require_between(self, 0, 1, *(item.name for item in fields(self)))
+
+
+@dataclass
+class VariationConfig:
+    """How joints of rendered people are varied in training beyond what people, cameras and estimators vary."""
+
+    offsets: float = 0.7  # chance that arms, legs and head rest at other places all the time
+    offset: float = 0.7  # how far at most, shoulder widths
+    small_heads: float = 0.6  # chance that the head's motion is made smaller
+    smallest: float = 0.33  # to this share at the least
+    motion_only: float = 0.35  # chance that only motion is shown, and no place
+    no_hand: float = 0.12  # chance that a hand is never seen
+    no_legs: float = 0.05  # chance that hips and legs are never seen
+
+    def __post_init__(self):
+        require_between(self, 0, 1, "offsets", "small_heads", "motion_only", "no_hand", "no_legs")
+        require_between(self, 0, 4, "offset")
+        require_between(self, 0.01, 1, "smallest")
+
+
+@dataclass
 class DataConfig:
     """Where a data set lies. Paths are relative to `root`, files may be in any form that DESIGN names."""
 
@@ -353,6 +390,31 @@ class RenderConfig:
                 near = difflib.get_close_matches(name, MMA52.actions, n=1, cutoff=0.4)
                 hint = f"did you mean {near[0]!r}?" if near else "mmad/labels.py has their names"
                 raise InputError("classes", f"{name!r} is none of the 52 actions", hint)
+
+
+@dataclass
+class PoseTrainConfig:
+    """Rendered people to a pose network and its detector: tools/train_pose.py. No picture is drawn."""
+
+    output: str = "runs/pose"
+    seed: int = 0
+    device: str = "auto"
+    videos: int = 4000  # performances of several actions each; a quarter is of people to judge by
+    clips: int = 4000  # trimmed to one action each; a quarter likewise
+    detector_videos: int = 1600  # performances of further people, on which the detector is trained; a quarter likewise
+    workers: int = 0  # processes that render; 0: one a core
+    batches: int = 200  # of an epoch of the network
+    network: PoseNetworkConfig = field(default_factory=PoseNetworkConfig)
+    variation: VariationConfig = field(default_factory=VariationConfig)
+    noise: NoiseConfig = field(default_factory=NoiseConfig)
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=40, batch=16, lr=2e-3, evaluate_every=10))
+    detection: DetectionConfig = field(default_factory=DetectionConfig)
+
+    def __post_init__(self):
+        require_run(self)
+        require_positive(self, "batches")
+        require_between(self, 4, 1e6, "videos", "clips", "detector_videos")
+        require_between(self, 0, 1024, "workers")
 
 
 @dataclass

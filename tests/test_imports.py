@@ -14,8 +14,11 @@ BASE = {"mmad", "errors", "files", "records", "labels", "config"}  # "mmad": the
 BELOW = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(["metrics", "data", "ops"], BASE),
+    "pose": BASE | {"data"},
     "models": BASE | {"ops"},
-    **dict.fromkeys(["engine", "report", "render"], BASE | {"metrics", "data", "ops", "models"}),
+    "engine": BASE | {"metrics", "data", "ops", "pose", "models"},
+    "report": BASE | {"metrics", "data", "ops", "models"},
+    "render": BASE | {"metrics", "data", "pose"},
 }
 TORCH_FREE = ["errors", "files", "records", "labels", "config", "data.annotations", "data.exchange"]
 TORCH_FREE += ["data.events", "data.elan", "data.per_video", "data.behaviour", "data.formats"]

@@ -32,18 +32,19 @@ class PoseOutput:
 
 
 class Block(nn.Module):
-    """A dilated convolution over time with a gate, beside a shortcut: (N, D, T) -> (N, D, T)."""
+    """A gated, dilated convolution over time beside a shortcut: (B, T, W) -> (B, T, W)."""
 
     def __init__(self, width: int, dilation: int, dropout: float):
         super().__init__()
-        self.norm = nn.GroupNorm(1, width)
+        self.norm = nn.LayerNorm(width)
         self.spread = nn.Conv1d(width, 2 * width, 3, padding=dilation, dilation=dilation)
-        self.mix = nn.Conv1d(width, width, 1)
+        self.mix = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        y = F.glu(self.spread(self.norm(x) * mask), dim=1)
-        return x + self.dropout(self.mix(y)) * mask
+    def forward(self, x: Tensor, there: Tensor) -> Tensor:
+        """there: (B, T, 1) 1 where a step is real."""
+        y = self.spread((self.norm(x) * there).transpose(1, 2)).transpose(1, 2)
+        return x + self.dropout(self.mix(F.glu(y, dim=2))) * there
 
 
 class PartNetwork(nn.Module):
@@ -62,13 +63,13 @@ class PartNetwork(nn.Module):
         self.predict.bias.data.fill_(-3.0)
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """T is even."""
-        there = mask[:, None].to(x.dtype)  # (B, 1, T)
-        x = self.halve(F.gelu(self.enter(x)).transpose(1, 2) * there)
-        there = there[:, :, ::2]
+        """mask: (B, T) True where a step is real; T is even."""
+        there = mask[:, :, None].to(x.dtype)
+        x = self.halve((F.gelu(self.enter(x)) * there).transpose(1, 2)).transpose(1, 2)
+        there = there[:, ::2]
         for block in self.blocks:
             x = block(x, there)
-        features = self.norm(x.transpose(1, 2))
+        features = self.norm(x)
         return self.predict(features), features
 
 
@@ -84,6 +85,8 @@ class PoseNetwork(nn.Module):
         self.parts = nn.ModuleList(
             PartNetwork(7 * len(places), len(mine), config) for places, mine in zip(seen_by, self.members)
         )
+        self.channels = len(labels) + len(labels.parts) * (1 + config.width)  # of logits, parts and features together
+        self.reach = 2 * sum(config.dilations) + 4  # steps to either side that have a say in a row
         order = torch.tensor([k for mine in self.members for k in mine])
         self.register_buffer("order", order.argsort(), persistent=False)
 

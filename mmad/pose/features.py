@@ -15,6 +15,7 @@ FPS = 15.0  # steps a second at which joints are described
 GAP = 0.21  # s: a joint that is not seen for less is taken to move evenly
 REST = 3.0  # s to either side, over whose mean a joint is at rest
 SCALE = 4.0  # s to either side, over whose mean the shoulders' width is the unit of length
+REACH = round((REST + SCALE) * FPS) + 2  # steps to either side that have a say in what is said of a step
 LIMIT = 4.0  # values are cut here: a joint far off is a mistake
 NAMES = LAYOUTS["mediapipe75"]
 INDEX = {name: i for i, name in enumerate(NAMES)}

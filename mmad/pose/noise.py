@@ -3,15 +3,15 @@
 Sizes are in widths of the shoulders and come from measurements on real and rendered people (benchmarks/README.md).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy.signal import lfilter
 
+from mmad.config import NoiseConfig
 from mmad.pose.skeletons import LAYOUTS
 
 NAMES = LAYOUTS["mediapipe75"]
 BODY, LEFT_HAND, RIGHT_HAND = slice(0, 33), slice(33, 54), slice(54, 75)
+HANDS = (LEFT_HAND, RIGHT_HAND)
 FACE = slice(0, 11)
 ARMS = {"left": (13, 15, 17, 19, 21), "right": (14, 16, 18, 20, 22)}  # elbow, wrist, and three points of the hand
 LEGS = {"left": (25, 27, 29, 31), "right": (26, 28, 30, 32)}
@@ -23,19 +23,6 @@ MIRROR = np.array(
 )
 
 
-@dataclass
-class NoiseConfig:
-    """How wrong an estimator is; each size is the middle of what is drawn anew for each track."""
-
-    jitter: float = 0.0015  # of each joint from frame to frame, before smoothing
-    bias: float = 0.04  # how far a joint is off all the time
-    drift: float = 0.012  # how far it wanders over seconds
-    smoothing: float = 0.5  # share of the last frame's place in the next one's
-    hands_missing: float = 0.25  # share of frames without a hand, in runs
-    swaps: float = 0.02  # share of frames in which the left and the right limb are exchanged, in runs
-    lost: float = 0.02  # share of frames in which a limb of the body is not seen, in runs
-
-
 def disturb(
     points: np.ndarray, aspect: float, generator: np.random.Generator, config: NoiseConfig, fps: float
 ) -> np.ndarray:
@@ -43,7 +30,7 @@ def disturb(
 
     aspect: width of the picture over its height. What lies outside the picture is not seen.
     """
-    steps, wide = len(points), _shoulder_width(points)
+    steps, wide = len(points), shoulder_width(points)
     found = points + wide * _error(steps, generator, config, fps)
     for limbs in (ARMS, LEGS):
         _swap(found, limbs, _runs(generator, steps, config.swaps * generator.exponential(1.0), 0.4, fps))
@@ -66,7 +53,8 @@ def disturb(
     return np.concatenate([found, confidence[..., None]], axis=2).astype(np.float32)
 
 
-def _shoulder_width(points: np.ndarray) -> float:
+def shoulder_width(points: np.ndarray) -> float:
+    """The median over time, of (T, 75, 2)."""
     return max(float(np.median(np.linalg.norm(points[:, 11] - points[:, 12], axis=1))), 1e-3)
 
 

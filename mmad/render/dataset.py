@@ -9,10 +9,11 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -24,6 +25,7 @@ from mmad.data.statistics import as_text, describe
 from mmad.errors import InputError
 from mmad.files import atomic_path, write_text
 from mmad.labels import MMA52
+from mmad.records import Annotation
 from mmad.render.performance import perform
 from mmad.render.timelines import FPS, Timeline, frequencies, make_clip, make_timeline
 
@@ -53,7 +55,7 @@ def write_data_set(out: str | Path, config: RenderConfig, frames: bool = True) -
     for subset in SUBSETS:
         videos, clips = plan_videos(out, config, subset), plan_clips(out, config, subset)
         timelines[subset] = [plan.timeline for plan in videos]
-        texts[f"{subset}.csv"] = as_csv(timelines[subset])
+        texts[f"{subset}.csv"] = as_csv([timeline.annotation() for timeline in timelines[subset]])
         lines = [f"{plan.path.name} {MMA52.index[plan.timeline.actions[0].name]}\n" for plan in clips]
         texts[f"{subset}_list_videos.txt"] = "".join(lines)
         plans += videos + clips
@@ -66,23 +68,27 @@ def write_data_set(out: str | Path, config: RenderConfig, frames: bool = True) -
 
 
 def _render_all(plans: list[Plan], config: RenderConfig) -> None:
-    if not plans:
+    run_on_cores(partial(render, config=config), [(plan, plan.timeline.frames) for plan in plans], config.workers)
+
+
+def run_on_cores(work: Callable, jobs: list[tuple], workers: int) -> None:
+    """Call `work` for each (argument, frames) in `workers` processes, one a core for 0, and show how far it is."""
+    if not jobs:
         return
     from mmad.render.body import anatomy
 
     anatomy()  # refuses a machine without the library at once, and leaves its data cached for the processes
-    frames = sum(plan.timeline.frames for plan in plans)
-    workers = min(config.workers or multiprocessing.cpu_count(), len(plans))
+    workers = min(workers or multiprocessing.cpu_count(), len(jobs))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
     try:
-        with tqdm(total=frames, unit="frame", desc=f"{len(plans)} videos", disable=None) as bar:
-            jobs = {pool.submit(render, plan, config): plan for plan in plans}
-            for job in as_completed(jobs):
+        with tqdm(total=sum(frames for _, frames in jobs), unit="frame", desc="rendering", disable=None) as bar:
+            waiting = {pool.submit(work, argument): frames for argument, frames in jobs}
+            for job in as_completed(waiting):
                 job.result()
-                bar.update(jobs[job].timeline.frames)
+                bar.update(waiting[job])
     finally:
-        pool.shutdown(cancel_futures=True)  # stopped, the few videos under way are finished, and no more
+        pool.shutdown(cancel_futures=True)  # stopped, what is under way is finished, and no more
 
 
 def _start_worker() -> None:
@@ -172,13 +178,13 @@ def _write_unless_there(out: Path, texts: dict[str, str]) -> None:
             write_text(out / name, text)
 
 
-def as_csv(timelines: Sequence[Timeline]) -> str:
+def as_csv(items: Sequence[Annotation]) -> str:
     """The official MMA-52 form."""
     rows = ["id,video_id,start_frame,end_frame,class,total_frames,fps"]
-    for timeline in timelines:
-        item = timeline.annotation()
+    for item in items:
+        frames = round(item.duration * FPS)
         for (start, end), label in zip(item.segments, item.labels):
-            span = f"{round(start * FPS)},{round(end * FPS)},{label},{timeline.frames},{FPS}"
+            span = f"{round(start * FPS)},{round(end * FPS)},{label},{frames},{FPS}"
             rows.append(f"{len(rows) - 1},{item.video_id},{span}")
     return "\n".join(rows) + "\n"
 

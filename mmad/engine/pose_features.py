@@ -1,0 +1,54 @@
+"""Landmark tracks to features: the pose network along a whole video, however long."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from mmad.engine.checkpoint import weight_digest
+from mmad.models.pose_network import PoseNetwork
+from mmad.pose.features import REACH, describe, on_grid
+from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
+
+STRETCH = 2048  # steps that are described and go through the network at once: bounds memory, some 50 MB
+
+
+class PoseFeatures:
+    """A pose network in eval mode, ready to turn landmark tracks into features.
+
+    A row, one for two steps: the logits of all classes, those of all body parts, and the network's last layer.
+    """
+
+    def __init__(self, network: PoseNetwork, device: torch.device):
+        self.network, self.device = network.to(device).eval(), device
+        self.source = f"pose_network/{weight_digest(network)}"
+
+    def of_track(self, track: LandmarkTrack) -> FeatureTrack:
+        """The features of one person in one video."""
+        points, grid = on_grid(track)
+        rows = self.of_points(points)
+        half = TimeGrid(grid.start + 0.5 * grid.step, 2 * grid.step)
+        details = {"landmarks": track.source, **{k: v for k, v in track.details.items() if k == "video"}}
+        return FeatureTrack(track.video_id, rows, half, track.duration, self.source, details)
+
+    @torch.inference_mode()
+    def of_points(self, points: np.ndarray) -> np.ndarray:
+        """(T, 75, 3) joints at FPS -> (ceil(T / 2), C) float32."""
+        parts = []
+        for first, own_from, own_to in stretches(len(points), STRETCH, self._margin()):
+            joints = torch.from_numpy(describe(points[first : own_to + self._margin()]))[None].to(self.device)
+            mask = torch.ones(joints.shape[:2], dtype=torch.bool, device=self.device)
+            output = self.network(joints, mask)
+            values = torch.cat([output.logits, output.parts, output.features], dim=2)[0]
+            parts.append(values[(own_from - first) // 2 : (own_to - first + 1) // 2].float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def _margin(self) -> int:
+        """Steps to either side that have a say in a row; even."""
+        return REACH + self.network.reach + (REACH + self.network.reach) % 2
+
+
+def stretches(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:
+    """(first, own from, own to) of parts of a sequence, each seen from `margin` before to `margin` behind its own."""
+    for own_from in range(0, steps, length):
+        yield max(own_from - margin, 0), own_from, min(own_from + length, steps)

@@ -1,0 +1,99 @@
+"""The pose network and its detector in one small file, as the package carries them, and the pipeline they make."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from mmad.config import DetectionConfig, PoseTrainConfig, from_dict, to_dict
+from mmad.engine.checkpoint import load_into
+from mmad.engine.extract import choose_device
+from mmad.engine.infer import detect_track
+from mmad.engine.pose import new_network
+from mmad.engine.pose_features import PoseFeatures
+from mmad.errors import InputError
+from mmad.files import atomic_path
+from mmad.labels import LabelSet, label_set_from
+from mmad.models import build_detector
+from mmad.models.detector import Detector
+from mmad.models.pose_network import PoseNetwork
+from mmad.records import Detections, LandmarkTrack
+
+PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
+NETWORK, DETECTOR = "network.", "detector."  # how the names of their tensors begin
+
+
+@dataclass
+class PoseWeights:
+    """What a weights file holds: both networks in eval mode, with what made them."""
+
+    network: PoseNetwork
+    detector: Detector
+    labels: LabelSet
+    config: PoseTrainConfig
+    detection: DetectionConfig
+
+
+def save_weights(path: str | Path, weights: PoseWeights) -> None:
+    """Write both networks as 16-bit floats, and what is needed to build them."""
+    tensors = {}
+    for prefix, module in ((NETWORK, weights.network), (DETECTOR, weights.detector)):
+        for name, value in module.state_dict().items():
+            tensors[prefix + name] = (value.half() if value.is_floating_point() else value).contiguous().cpu()
+    content = {
+        "labels": weights.labels.as_dict(),
+        "config": to_dict(weights.config),
+        "detection": to_dict(weights.detection),
+    }
+    with atomic_path(path) as temporary:
+        save_file(tensors, temporary, metadata={"mmad": json.dumps(content)})
+
+
+def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
+    """The content of a weights file, as 32-bit floats."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "no such file", "give a pose.safetensors of tools/train_pose.py")
+    try:
+        with safe_open(path, "pt") as file:
+            content = json.loads((file.metadata() or {})["mmad"])
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        labels = label_set_from(content["labels"])
+        config = from_dict(PoseTrainConfig, content["config"], str(path))
+        detection = from_dict(DetectionConfig, content["detection"], str(path))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(path, f"is no file of pose weights ({error})", "is it complete?") from None
+    network = new_network(config, labels)
+    channels = state[f"{DETECTOR}probe.mean"].numel() if f"{DETECTOR}probe.mean" in state else 0
+    if channels != network.channels:
+        raise InputError(path, f"its detector reads {channels} channels, its network has {network.channels}")
+    detector = build_detector(detection.detector, channels, labels)
+    for prefix, module in ((NETWORK, network), (DETECTOR, detector)):
+        _fill(module, prefix, state, path)
+    return PoseWeights(network.eval(), detector.eval(), labels, config, detection)
+
+
+def _fill(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], path: Path) -> None:
+    mine = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    types = {name: value.dtype for name, value in module.state_dict().items()}
+    load_into(module, {name: value.to(types.get(name, value.dtype)) for name, value in mine.items()}, path)
+
+
+class PosePipeline:
+    """Landmark tracks in, detections out."""
+
+    def __init__(self, weights: PoseWeights, device: str = "auto"):
+        self.labels, self.config = weights.labels, weights.detection
+        device = choose_device(device)
+        self.features = PoseFeatures(weights.network, device)
+        self.detector = weights.detector.to(device)
+
+    def detect_landmarks(self, track: LandmarkTrack) -> Detections:
+        """The detections in what one person does in one video."""
+        return detect_track(self.detector, self.features.of_track(track), self.config.infer)

@@ -1,0 +1,44 @@
+"""What rendered people do as joints in space, for the pose network: the timelines and motions of the videos, no
+picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmad.config import RenderConfig
+from mmad.pose.features import FPS as JOINTS_FPS
+from mmad.pose.performances import Performance, load_part, save_part
+from mmad.render.body import Body
+from mmad.render.dataset import Plan, plan_clips, plan_videos, run_on_cores
+from mmad.render.landmarks import Joints, every
+from mmad.render.look import make_shape
+from mmad.render.performance import perform
+from mmad.render.timelines import FPS
+
+IN_A_PART = 60  # performances in one file
+
+
+def render_performances(folder: str | Path, config: RenderConfig, subset: str) -> list[Performance]:
+    """The performances of a subset, "train" or "val" (other people), from files in `folder`; missing ones are made."""
+    folder = Path(folder)
+    plans = plan_videos(folder, config, subset) + plan_clips(folder, config, subset)
+    parts = [plans[first : first + IN_A_PART] for first in range(0, len(plans), IN_A_PART)]
+    paths = [folder / f"{subset}_{number:04d}.npz" for number in range(len(parts))]
+    missing = [(path, part) for path, part in zip(paths, parts) if not path.exists()]
+    jobs = [(job, sum(plan.timeline.frames for plan in job[1])) for job in missing]
+    run_on_cores(_write_part, jobs, config.workers)
+    return [item for path in paths for item in load_part(path)]
+
+
+def _write_part(job: tuple[Path, Sequence[Plan]]) -> None:
+    path, plans = job
+    save_part(path, [perform_in_space(plan) for plan in plans])
+
+
+def perform_in_space(plan: Plan) -> Performance:
+    """The joints of the plan's person doing what its timeline says, at `mmad.pose.features.FPS`."""
+    generator = np.random.default_rng(plan.key)
+    pose = every(perform(plan.timeline, generator), round(FPS / JOINTS_FPS))
+    body = Body(make_shape(np.random.default_rng(plan.person)))
+    return Performance(Joints(body).at(body.transforms(pose)).astype(np.float16), plan.timeline.annotation())

@@ -8,7 +8,6 @@ import numpy as np
 
 from mmad.pose.skeletons import HAND21, LAYOUTS
 from mmad.render.body import Body, Transforms
-from mmad.render.pose import SIDES, Pose
 
 LAYOUT = "mediapipe75"
 
@@ -98,17 +97,3 @@ def _toe(body: Body, side: str) -> np.ndarray:
     bones = [body.anatomy.bones[f"{toe}.{side}"] for toe in ("toe1-2", "toe2-3", "toe3-3")]
     mine = np.flatnonzero(np.isin(body.anatomy.bone_of_vertex, bones))
     return body.vertices[mine[body.vertices[mine, 1].argmin()]]
-
-
-def every(pose: Pose, step: int) -> Pose:
-    """Each `step`-th frame of a pose."""
-    frames = np.arange(0, pose.frames, step)
-    less = Pose(len(frames))
-    for name in ("trunk", "head", "shift", "gaze", "eyelids", "jaw", "smile"):
-        setattr(less, name, getattr(pose, name)[frames])
-    for name in ("shoulder", "ankle", "heel", "dangling", "knee"):
-        setattr(less, name, {side: getattr(pose, name)[side][frames] for side in SIDES})
-    for side in SIDES:
-        less.rest[side] = pose.rest[side].at_frames(frames)
-        less.reaches[side] = [reach.at_frames(frames) for reach in pose.reaches[side]]
-    return less

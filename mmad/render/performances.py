@@ -11,7 +11,7 @@ from mmad.pose.features import FPS as JOINTS_FPS
 from mmad.pose.performances import Performance, load_part, save_part
 from mmad.render.body import Body
 from mmad.render.dataset import Plan, plan_clips, plan_videos, run_on_cores
-from mmad.render.landmarks import Joints, every
+from mmad.render.landmarks import Joints
 from mmad.render.look import make_shape
 from mmad.render.performance import perform
 from mmad.render.timelines import FPS
@@ -39,6 +39,7 @@ def _write_part(job: tuple[Path, Sequence[Plan]]) -> None:
 def perform_in_space(plan: Plan) -> Performance:
     """The joints of the plan's person doing what its timeline says, at `mmad.pose.features.FPS`."""
     generator = np.random.default_rng(plan.key)
-    pose = every(perform(plan.timeline, generator), round(FPS / JOINTS_FPS))
+    pose = perform(plan.timeline, generator)
+    pose = pose.at_frames(np.arange(0, pose.frames, round(FPS / JOINTS_FPS)))
     body = Body(make_shape(np.random.default_rng(plan.person)))
     return Performance(Joints(body).at(body.transforms(pose)).astype(np.float16), plan.timeline.annotation())

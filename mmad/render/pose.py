@@ -4,7 +4,7 @@ A motion program adds to these wishes; `body.py` fulfils them on a body of any s
 Directions and offsets are (out, forward, up): `out` points away from the midline on the side of the limb in question.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -45,13 +45,6 @@ class Reach:
     elbow: Vector = (0.7, 0.0, -1.0)
     hand: str = "cupped"
     curl: np.ndarray | None = None
-
-    def at_frames(self, frames: np.ndarray) -> "Reach":
-        """The same wish at some of its frames."""
-        offset = np.asarray(self.offset, dtype=float)
-        offset = offset[frames] if offset.ndim == 2 else offset
-        curl = self.curl[frames] if self.curl is not None else None
-        return replace(self, weight=self.weight[frames], offset=offset, curl=curl)
 
 
 @dataclass
@@ -107,3 +100,22 @@ class Pose:
 
     def reach(self, side: str, weight: np.ndarray, to: str, **how) -> None:
         self.reaches[side].append(Reach(weight, to, **how))
+
+    def at_frames(self, frames: np.ndarray) -> "Pose":
+        """The same pose at some of its frames."""
+        less = replace(self, frames=len(frames))
+        for item in fields(self):
+            if item.name != "frames":
+                setattr(less, item.name, _at_frames(getattr(self, item.name), frames, self.frames))
+        return less
+
+
+def _at_frames(value, frames: np.ndarray, count: int):
+    """What of a value is said of each of `count` frames, at some of them; in dicts, lists and reaches too."""
+    if isinstance(value, dict):
+        return {key: _at_frames(item, frames, count) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_at_frames(item, frames, count) for item in value]
+    if isinstance(value, Reach):
+        return Reach(**{item.name: _at_frames(getattr(value, item.name), frames, count) for item in fields(Reach)})
+    return value[frames] if isinstance(value, np.ndarray) and len(value) == count and value.ndim else value

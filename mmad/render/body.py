@@ -16,12 +16,13 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from mmad.errors import InputError
-from mmad.render.pose import HANDS, SIDES, Pose, Reach
+from mmad.render.pose import HANDS, SIDES, STANDING, Pose, Reach
 
 FACE = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight")
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 NECK = ("neck01", "neck02", "neck03", "head")
-SLOUCH, NECK_BACK = 14.0, -8.0  # degrees: how a person sits who is not asked to sit straight
+SLOUCH, NECK_BACK = 14.0, -8.0  # degrees: how a person sits on a chair who is not asked to sit straight
+THIGH = "thigh"  # bears what lies on it: turned as from a level thigh that points ahead to where it points now
 
 # Name -> place on the default figure, (out, forward, up) metres on the left side, and the bone whose turning its
 # offsets and directions follow. Only the nearest vertex counts: it is the same spot on every figure.
@@ -30,25 +31,34 @@ LANDMARKS: dict[str, tuple[tuple[float, float, float], str]] = {
     "bridge": ((0.0, 0.142, 0.693), "head"),
     "forehead": ((0.012, 0.140, 0.745), "head"),
     "eye": ((0.031, 0.134, 0.697), "head"),
+    "temple": ((0.072, 0.085, 0.700), "head"),
     "ear": ((0.082, 0.032, 0.676), "head"),
     "cheek": ((0.050, 0.115, 0.640), "head"),
     "mouth": ((0.0, 0.150, 0.630), "head"),
     "hair": ((0.074, 0.050, 0.765), "head"),
+    "crown": ((0.040, 0.060, 0.805), "head"),
     "hindbrain": ((0.030, -0.050, 0.715), "head"),
     "neck": ((0.055, 0.025, 0.580), "spine01"),
+    "nape": ((0.025, -0.030, 0.575), "spine01"),
+    "throat": ((0.020, 0.075, 0.545), "spine01"),
     "breastbone": ((0.0, 0.130, 0.430), "spine01"),
     "chest": ((-0.030, 0.140, 0.430), "spine01"),
     "shoulder": ((0.150, 0.030, 0.515), "spine01"),
     "back": ((0.050, -0.100, 0.220), "spine03"),
+    "belly": ((0.0, 0.130, 0.130), "root"),
     "hip": ((0.155, 0.010, 0.140), "spine05"),
-    "lap": ((0.115, 0.130, -0.110), "root"),
-    "thigh": ((0.125, 0.130, -0.200), "root"),
+    "lap": ((0.115, 0.130, -0.110), THIGH),
+    "thigh": ((0.125, 0.130, -0.200), THIGH),
+    "knee": ((0.140, 0.120, -0.320), THIGH),
     "shin": ((0.145, 0.100, -0.450), "root"),
+    "calf": ((0.200, 0.000, -0.480), "root"),
     "foot": ((0.185, 0.100, -0.765), "root"),
+    "upper arm": ((0.290, 0.050, 0.340), "root"),
     "forearm": ((0.400, 0.100, 0.225), "root"),
     "fingers": ((0.476, 0.318, 0.088), "root"),
 }
-LEG = ("thigh", "shin", "foot")  # what a person leans forward for
+AIR = ("breastbone", "belly")  # from which places in the air are measured
+LEG = ("thigh", "knee", "shin", "calf", "foot")  # what a person leans forward for
 
 
 @dataclass
@@ -136,7 +146,11 @@ class Body:
         self.sole = self.head("foot.L")[2] - self.vertices[:, 2].min()  # height of the ankle over the floor
         # Sitting, from standing with the hips at the origin: the shins upright, the thighs level.
         self.hips = 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))
-        self.seat = np.array([0.0, 0.0, self.sole + self.shin - self.hips[2]])
+        self.chair = np.array([0.0, 0.0, self.sole + self.shin - self.hips[2]])
+
+    def seat(self, height: float) -> np.ndarray:
+        """(3,) by which the hips of a person are moved from the rest figure's at the origin. height: as `Pose.seat`."""
+        return self.chair + (0.0, 0.0, self.thigh * height)
 
     def head(self, bone: str) -> np.ndarray:
         return self.heads[self.anatomy.bones[bone]]
@@ -161,21 +175,22 @@ class Body:
         leaning where a leg is beyond their reach.
         """
         turns = np.broadcast_to(np.eye(3), (pose.frames, len(self.heads), 3, 3)).copy()
-        trunk = pose.trunk + (SLOUCH, 0, 0)
+        trunk = pose.trunk + np.outer(1 - np.clip(pose.seat + pose.lift, 0, 1), (SLOUCH, 0, 0))
         head = pose.head + (NECK_BACK, 0, 0)
         self._bend(turns, NECK, head)
         for side, sign in (("L", -1), ("R", 1)):
             bone = self.anatomy.bones[f"clavicle.{side}"]
-            turns[:, bone] = _euler(np.stack([0 * head[:, 0], sign * pose.shoulder[side], 0 * head[:, 0]], axis=1))
+            raised, forward = sign * pose.shoulder[side], sign * pose.forward[side]
+            turns[:, bone] = _euler(np.stack([np.zeros(pose.frames), raised, forward], axis=1))
             self._curl_fingers(turns, pose, side)
         for side in SIDES:
             eye = np.concatenate([pose.gaze, np.zeros((pose.frames, 1))], axis=1)[:, [0, 2, 1]]
             turns[:, self.anatomy.bones[f"eye.{side}"]] = _euler(eye)
-        move = self.seat + pose.shift
+        turns[:, self.anatomy.bones["root"]] = _euler(np.outer(pose.facing, (0, 0, 1)))
+        move = self._hips_moved(pose)
         self._bend(turns, SPINE, trunk)
-        now = self._forward(turns, move)
         for side in SIDES:
-            self._place_leg(turns, now, pose, side)
+            self._place_leg(turns, move, pose, side)
         now = self._forward(turns, move)
         for _ in range(3):
             lean = self._lean_to_reach(now, pose)
@@ -188,7 +203,15 @@ class Body:
         for side in sorted(SIDES, key=lambda side: any(reach.to.startswith("other") for reach in pose.reaches[side])):
             self._place_arm(turns, now, pose, side)
             now = self._forward(turns, move)
+        now.move += pose.place[:, None]
         return now
+
+    def _hips_moved(self, pose: Pose) -> np.ndarray:
+        """(T, 3) from the standing rest figure's: the hips rise on an arc about the knees, whose feet stay."""
+        sine = np.clip(pose.seat + pose.lift, 0, STANDING)
+        ahead = np.sqrt(1 - pose.seat**2) - np.sqrt(1 - sine**2)
+        arc = np.stack([np.zeros(pose.frames), -self.thigh * ahead, self.thigh * (sine - pose.seat)], axis=1)
+        return self.seat(pose.seat) + pose.shift + arc
 
     def _bend(self, turns: np.ndarray, bones: tuple[str, ...], angles: np.ndarray) -> None:
         for bone in bones:
@@ -219,30 +242,36 @@ class Body:
                 turns[:, bone] = Rotation.from_rotvec(angle[:, None] * hand.hinges[finger]).as_matrix()
 
     def _shares(self, pose: Pose, side: str) -> tuple[np.ndarray, list[Reach]]:
-        """The reaches of a hand and how much each counts in each frame, (R, T), 1 in all; the first is resting."""
+        """The reaches of a hand and how much each counts in each frame, (R, T), 1 in all; those of
+        resting come first."""
         weights = np.array([np.zeros(pose.frames)] + [reach.weight for reach in pose.reaches[side]])
         weights /= np.maximum(weights.sum(axis=0), 1)
-        weights[0] = 1 - weights.sum(axis=0)
-        return weights, [pose.rest[side], *pose.reaches[side]]
+        resting = 1 - weights.sum(axis=0)
+        rest = pose.rest[side]
+        weights = np.concatenate([[resting * reach.weight for reach in rest], weights[1:]])
+        return weights, [*rest, *pose.reaches[side]]
 
     # Legs
 
-    def _place_leg(self, turns: np.ndarray, now: Transforms, pose: Pose, side: str) -> None:
-        bones, leg = self.anatomy.bones, self.thigh + self.shin
-        root = bones["root"]
-        hip = now.apply(bones[f"upperleg01.{side}"], self.head(f"upperleg01.{side}"))
+    def _place_leg(self, turns: np.ndarray, move: np.ndarray, pose: Pose, side: str) -> None:
+        """In the axes of the hips, which only ever turn about the vertical, and the feet with them."""
+        leg = self.thigh + self.shin
+        hip = self.head(f"upperleg01.{side}") + move
         # The foot's rest place does not follow the hips: it stands on the floor.
-        neutral = self.head(f"upperleg01.{side}") + self.seat + (0.0, -self.thigh, -self.shin)
-        neutral = neutral + _of_side((0.035, 0.06 * leg, 0.0), side)
+        level = np.sqrt(1 - pose.seat**2)
+        neutral = self.head(f"upperleg01.{side}") + self.chair + (0.0, -self.thigh * level, -self.shin)
+        neutral = neutral + _of_side((0.035, 0.06 * leg * level, 0.0), side)
         turned_out = np.radians(8 if side == "L" else -8)
         ball = self.head(f"toe3-1.{side}") - self.head(f"foot.{side}")
         flat = Rotation.from_rotvec([0, 0, turned_out - np.arctan2(ball[0], -ball[1])])
         heel = _pitch(np.maximum(pose.heel[side], -40))
-        foot = heel * flat
+        edge = Rotation.from_rotvec(np.outer(np.radians(pose.edge[side]), (0.0, 1.0 if side == "L" else -1.0, 0.0)))
+        foot = heel * flat * edge
         # The heel rises about the ball of the foot; toes up, it stands on the heel.
         pivot = np.where(pose.heel[side][:, None] > 0, ball, ball * (0.0, -0.3, 1.0))
         lifted = flat.apply(pivot) - foot.apply(pivot)
         ankle = neutral + leg * _of_side(pose.ankle[side], side) + lifted
+        ankle[:, 0] -= pose.across[side] * neutral[0]
         ankle[:, 2] = np.maximum(ankle[:, 2], 0.8 * self.sole)
         out = _of_side((1.0, 0.0, 0.0), side)
         pole = (0.0, -0.6, 1.0) + (0.12 + pose.knee[side])[:, None] * out
@@ -252,7 +281,7 @@ class Body:
         thigh, shin = _limb_turns(rest, (hip, knee, ankle), across)
         hanging = Rotation.from_matrix(shin) * _pitch(25 + pose.heel[side])
         foot = _mix(foot, hanging, pose.dangling[side])
-        self._set(turns, f"upperleg01.{side}", now.turn[:, root], thigh)
+        self._set(turns, f"upperleg01.{side}", np.eye(3)[None], thigh)
         self._set(turns, f"lowerleg01.{side}", thigh, shin)
         self._set(turns, f"foot.{side}", shin, foot.as_matrix())
 
@@ -269,9 +298,12 @@ class Body:
         place, fingers, palm, elbow = (np.zeros((pose.frames, 3)) for _ in range(4))
         wishes = []
         for weight, reach in zip(weights, reaches):
-            frame = now.turn[:, self.anatomy.bones[LANDMARKS[reach.to.removeprefix("other ")][1]]]
+            frame = self._bearer(now, reach.to, side)
+            on_leg = LANDMARKS[reach.to.removeprefix("other ")][1] == THIGH
+            frames = (frame, frame, now.turn[:, self.anatomy.bones["root"]] if on_leg else frame)
             ways = [
-                np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm, reach.elbow)
+                np.einsum("tij,j->ti", turn, _of_side(way, side))
+                for turn, way in zip(frames, (reach.fingers, reach.palm, reach.elbow))
             ]
             for total, way in zip((fingers, palm, elbow), ways):
                 total += weight[:, None] * unit(way)
@@ -279,7 +311,7 @@ class Body:
         turn = _frame(fingers, palm) @ hand.rest_frame.T
         for weight, reach, frame in wishes:
             point, normal = self._skin(now, self.landmark(reach.to, side))
-            gap = 0.0 if reach.to == "breastbone" else 0.012
+            gap = 0.0 if reach.to in AIR else 0.012
             offset = np.broadcast_to(
                 self.scale * _of_side(np.asarray(reach.offset, dtype=float), side), (pose.frames, 3)
             )
@@ -289,9 +321,30 @@ class Body:
             arm = own @ hand.rest_frame.T
             place += weight[:, None] * (goal - np.einsum("tij,tj->ti", arm, hand.tip(now, reach.tip)))
         # On its way between lap and face the hand swings out a little, so as not to pass through the body.
-        moving = 4 * weights[0] * (1 - weights[0])
-        place += (0.07 * self.scale * moving)[:, None] * _of_side((0.4, 1.0, 0.0), side)
+        resting = weights[: len(pose.rest[side])].sum(axis=0)
+        forward = np.einsum("tij,j->ti", now.turn[:, self.anatomy.bones["root"]], _of_side((0.4, 1.0, 0.0), side))
+        place += (0.07 * self.scale * 4 * resting * (1 - resting))[:, None] * forward
         return place, turn, elbow
+
+    def _bearer(self, now: Transforms, landmark: str, side: str) -> np.ndarray:
+        """(T, 3, 3) turn of the part of the body that bears a landmark."""
+        if landmark.startswith("other "):
+            landmark, side = landmark.removeprefix("other "), "L" if side == "R" else "R"
+        bone = LANDMARKS[landmark][1]
+        if bone == THIGH:
+            return self._thigh_swing(now, side)
+        return now.turn[:, self.anatomy.bones[bone]]
+
+    def _thigh_swing(self, now: Transforms, side: str) -> np.ndarray:
+        """(T, 3, 3) from a level thigh that points straight ahead to where it points now, not rolled about itself."""
+        root = now.turn[:, self.anatomy.bones["root"]]
+        hip, knee = self.head(f"upperleg01.{side}"), self.head(f"lowerleg01.{side}")
+        thigh = self.anatomy.bones[f"upperleg01.{side}"]
+        along = np.einsum("tji,tj->ti", root, unit(now.turn[:, thigh] @ (knee - hip)))
+        axis = np.cross((0.0, -1.0, 0.0), along)
+        sine = np.linalg.norm(axis, axis=1, keepdims=True)
+        angle = np.arctan2(sine, -along[:, 1:2])
+        return root @ Rotation.from_rotvec(angle * axis / np.maximum(sine, 1e-9)).as_matrix()
 
     def _lean_to_reach(self, now: Transforms, pose: Pose) -> np.ndarray:
         """(T, 3) degrees by which the trunk should bend further, so that hands get to what is beyond their arms."""
@@ -307,7 +360,7 @@ class Body:
             turn = np.cross(lever, unit(way)) / (lever**2).sum(axis=1, keepdims=True)
             asked = sum((reach.weight for reach in pose.reaches[side] if reach.to in LEG), np.zeros(pose.frames))
             lean += np.degrees((asked * np.maximum(beyond, 0))[:, None] * turn)
-        return lean * (1.2, 0.8, 0.8)
+        return np.einsum("tji,tj->ti", now.turn[:, self.anatomy.bones["root"]], lean) * (1.2, 0.8, 0.8)
 
     def _place_arm(self, turns: np.ndarray, now: Transforms, pose: Pose, side: str) -> None:
         bones = [f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "wrist")]
@@ -372,6 +425,7 @@ class _Hand:
         middle = 0.35 * head("wrist") + 0.65 * head("finger3-1")
         tips["palm"] = (self.bone, middle + 0.022 * body.scale * palm)
         tips["grip"] = (self.bone, middle)
+        tips["clasp"] = (bones[f"finger3-1.{side}"], head("finger3-2"))
         tips["knuckle"] = (bones[f"finger2-2.{side}"], head("finger2-2"))
         self.tips = tips
         self.rest_frame = _frame(fingers[None], palm[None])[0]

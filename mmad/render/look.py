@@ -1,16 +1,15 @@
 """How a person and the room look: body, clothes, hair, what is worn and held, furniture; `trimesh` makes the solids."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import trimesh
 
 from mmad.render.body import Body
-from mmad.render.pose import SIDES
+from mmad.render.pose import SIDES, STANDING
 
 SKIN = ((92, 58, 42), (141, 92, 66), (189, 133, 100), (224, 172, 138), (240, 200, 172))  # RGB
 HAIR = ((25, 22, 20), (60, 40, 28), (112, 76, 44), (176, 140, 88), (150, 150, 148))
-OBJECTS = ("phone", "cup", "pen", "ball")
 
 
 @dataclass
@@ -30,7 +29,7 @@ class Look:
     sleeves: float
     legs: float
     glasses: bool
-    held: str = ""  # of OBJECTS
+    held: dict[str, str] = field(default_factory=dict)  # side -> what is in that hand, of OBJECTS
 
 
 @dataclass
@@ -39,6 +38,7 @@ class Room:
 
     boxes: things at the wall, (centre, size, colour). camera, target: metres. zoom: focal length in frame heights.
     light: direction to it. ambient, exposure: shares of light. noise: standard deviation of the camera's, grey levels.
+    seat: as in `Pose`.
     """
 
     wall: np.ndarray
@@ -53,6 +53,7 @@ class Room:
     ambient: float
     exposure: float
     noise: float
+    seat: float
 
 
 def make_look(generator: np.random.Generator) -> Look:
@@ -72,16 +73,19 @@ def make_look(generator: np.random.Generator) -> Look:
     )
 
 
-def make_room(generator: np.random.Generator, body: Body) -> Room:
-    """A camera that has the whole sitting person in view, from the front or a little aside."""
+def make_room(generator: np.random.Generator, body: Body, seat: float = 0.0, lift: float = 0.0) -> Room:
+    """A camera that has the whole person in view, from the front or a little aside.
+
+    seat, lift: as in `Pose`, lift at its most.
+    """
 
     def pale() -> np.ndarray:
         return np.clip(generator.uniform(120, 245) + generator.normal(0, 12, 3), 60, 250)
 
-    tall = body.seat[2] + body.vertices[:, 2].max()  # of the sitting person
+    tall = body.seat(min(seat + lift, STANDING))[2] + body.vertices[:, 2].max()
     aside = np.radians(generator.uniform(-28, 28))
     away = tall * generator.uniform(2.3, 3.2)
-    target = np.array([0.0, -0.22, 0.465 * tall]) + generator.normal(0, 0.025, 3)
+    target = np.array([0.0, -0.22 * np.sqrt(1 - seat**2), 0.465 * tall]) + generator.normal(0, 0.025, 3)
     camera = target + away * np.array([np.sin(aside), -np.cos(aside), generator.uniform(-0.02, 0.30)])
     sun = generator.uniform(-1, 1)
     boxes = []
@@ -102,6 +106,7 @@ def make_room(generator: np.random.Generator, body: Body) -> Room:
         ambient=generator.uniform(0.5, 0.7),
         exposure=generator.uniform(0.95, 1.25),
         noise=generator.uniform(0.5, 2.5),
+        seat=seat,
     )
 
 
@@ -208,8 +213,7 @@ def accessories(body: Body, look: Look) -> list[tuple[trimesh.Trimesh, np.ndarra
         parts.append((_long_hair(body, look), look.hair, "head"))
     if look.glasses:
         parts.append((_glasses(body), np.array([25, 25, 28]), "head"))
-    if look.held:
-        parts.append((_held(body, look.held), look.shoes + 40, "wrist.R"))
+    parts += [(_held(body, kind, side), look.shoes + 40, f"wrist.{side}") for side, kind in look.held.items()]
     return parts
 
 
@@ -251,9 +255,9 @@ def _rod(start: np.ndarray, end: np.ndarray, radius: float) -> trimesh.Trimesh:
     return trimesh.creation.cylinder(radius=radius, segment=np.stack([start, end]), sections=8)
 
 
-def _held(body: Body, kind: str) -> trimesh.Trimesh:
-    """Something in the right hand, between palm and fingers."""
-    hand, s = body.hands["R"], body.scale
+def _held(body: Body, kind: str, side: str) -> trimesh.Trimesh:
+    """Something in a hand, between palm and fingers."""
+    hand, s = body.hands[side], body.scale
     fingers, palm, across = hand.rest_frame.T
     middle = hand.tips["palm"][1] + 0.022 * s * palm + 0.03 * s * fingers
     if kind == "ball":
@@ -271,21 +275,23 @@ def _held(body: Body, kind: str) -> trimesh.Trimesh:
 
 
 def furniture(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]]:
-    """Chair, floor, wall and what is on it, where they stand."""
-    hips, s = body.seat + body.hips, body.scale
-    top = hips[2] - 0.085 * s - 0.02
-    seat = _box((0, hips[1] - 0.11 * s, top - 0.025), (0.46 * s, 0.46 * s, 0.05))
-    parts = [(seat, room.chair)]
-    for x in (-0.2, 0.2):
-        for y in (-0.31, 0.09):
-            parts.append(
-                (
-                    _rod(np.array([x * s, hips[1] + y * s, 0.0]), np.array([x * s, hips[1] + y * s, top]), 0.02),
-                    room.chair * 0.8,
-                )
-            )
-    if room.backrest:
-        parts.append((_box((0, hips[1] + 0.24 * s, top + 0.36 * s), (0.42 * s, 0.03, 0.34 * s)), room.chair))
+    """What the person sits on, floor, wall and what is on it, where they stand."""
+    parts = _chair(body, room) if room.seat < STANDING else []
     parts.append((_box((0, -1.0, -0.05), (14, 5.4, 0.1)), room.floor))
     parts.append((_box((0, 1.65, 2.5), (14, 0.1, 6)), room.wall))
     return parts + [(_box(centre, size), colour) for centre, size, colour in room.boxes]
+
+
+def _chair(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]]:
+    """A chair, or a stool where the person sits higher: narrower, its legs aslant, without a back."""
+    hips, s, stool = body.seat(room.seat) + body.hips, body.scale, room.seat > 0
+    top, wide = hips[2] - 0.085 * s - 0.02, 0.34 if stool else 0.46
+    parts = [(_box((0, hips[1] - 0.11 * s, top - 0.025), (wide * s, wide * s, 0.05)), room.chair)]
+    for x in (-1, 1):
+        for y in (-1, 1):
+            corner = np.array([x * (wide / 2 - 0.03) * s, hips[1] + (y * (wide / 2 - 0.03) - 0.11) * s, top])
+            foot = corner * (1, 1, 0) + stool * 0.06 * s * np.array([x, y, 0.0])
+            parts.append((_rod(foot, corner, 0.02), room.chair * 0.8))
+    if room.backrest and not stool:
+        parts.append((_box((0, hips[1] + 0.24 * s, top + 0.36 * s), (0.42 * s, 0.03, 0.34 * s)), room.chair))
+    return parts

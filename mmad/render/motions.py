@@ -1,70 +1,22 @@
-"""What each micro-action looks like: one small motion program a class, beside its name. Numpy only.
+"""What each micro-action looks like: one motion program per class, beside its name. Numpy only.
 
 To add or change a class, write a function that adds to the pose what the action does, in proportion to `a.strength`
-(0 before and after, 1 in the middle). `needs` names what it occupies: two actions that need the same never coincide.
-"one hand" is either hand, whichever is free.
+(0 before and after, 1 in the middle), and differently each time: what a docstring lists is drawn by `a.chance`.
+Sources: the annotation manual of MA-52 (Guo et al., 2024), in other words, and the lengths that the instances of MMA-52
+have: where more than a quarter last a whole video, the class is a posture (a state). Where the manual is unclear, both
+readings are performed, and the docstring says so.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from mmad.render.pose import Pose, Vector
+from mmad.render.acts import Act, Motion, hold, meet, reach, register
+from mmad.render.pose import OBJECTS, SIDES, Pose
+from mmad.render.touches import TOUCHES
 
-NEEDS = ("head", "trunk", "shoulders", "left hand", "right hand", "one hand", "legs")
-
-
-@dataclass
-class Act:
-    """One performance of an action, over the frames of a video.
-
-    t: (T,) s since it began. strength: (T,) 0..1, eased in and out. side: the hand or leg that does it, `other` its
-    twin. pace, size: how quick and how large this person does it, about 1. sign: -1 or 1, for what can go either way.
-    """
-
-    t: np.ndarray
-    strength: np.ndarray
-    side: str = "R"
-    pace: float = 1.0
-    size: float = 1.0
-    sign: float = 1.0
-
-    @property
-    def other(self) -> str:
-        return "L" if self.side == "R" else "R"
-
-    def wave(self, hertz: float, phase: float = 0.0) -> np.ndarray:
-        """(T,) -1..1, a sine, 0 where the action begins."""
-        return np.sin(2 * np.pi * (hertz * self.pace * self.t + phase))
-
-    def dips(self, hertz: float) -> np.ndarray:
-        """(T,) 0..1 and back, `hertz` times a second."""
-        return 0.5 - 0.5 * np.cos(2 * np.pi * hertz * self.pace * self.t)
-
-    def along(self, direction: Vector, way: np.ndarray) -> np.ndarray:
-        """(T, 3): `way` (T,) metres along a direction."""
-        return way[:, None] * np.asarray(direction)
-
-
-Program = Callable[[Pose, Act], None]
-
-
-@dataclass(frozen=True)
-class Motion:
-    needs: tuple[str, ...]
-    program: Program
-
-
-MOTIONS: dict[str, Motion] = {}  # name of the action -> how it is done
-
-
-def motion(name: str, *needs: str) -> Callable[[Program], Program]:
-    def register(program: Program) -> Program:
-        MOTIONS[name] = Motion(needs, program)
-        return program
-
-    return register
+MOTIONS: dict[str, Motion] = dict(TOUCHES)  # name of the action -> how it is done
+motion = partial(register, MOTIONS)
 
 
 # Body
@@ -72,41 +24,86 @@ def motion(name: str, *needs: str) -> Callable[[Program], Program]:
 
 @motion("shaking body", "trunk")
 def shaking_body(pose: Pose, a: Act) -> None:
-    """Rocks from side to side."""
-    pose.turn("trunk", roll=a.strength * a.size * 11 * a.wave(0.9))
-    pose.turn("head", roll=-a.strength * a.size * 5 * a.wave(0.9))
+    """The upper body moves from side to side: rocks, twists, or shifts on the seat; the head stays up or goes along."""
+    swing = a.strength * a.size * a.swings(0.75)
+    twist, shift = a.pick(((0.0, 0.0), (0.8, 0.0), (0.2, 0.03)), (0.5, 0.25, 0.25))
+    pose.turn("trunk", roll=12 * swing, yaw=14 * twist * swing)
+    pose.turn("head", roll=-a.between(0, 9) * swing)
+    pose.shift[:, 0] -= shift * swing
 
 
-@motion("sitting straightly", "trunk")
+@motion("sitting straightly", "trunk", seated=True)
 def sitting_straightly(pose: Pose, a: Act) -> None:
-    """Straightens the back and stays so."""
-    pose.turn("trunk", pitch=-24 * a.strength)
-    pose.turn("head", pitch=10 * a.strength)
-    pose.shift[:, 2] += 0.03 * a.strength
+    """Only the act of straightening the back. Before, the person often sits slumped; after, they stay upright, sink
+    back slowly, or fall back at once."""
+    upright = {"stay": a.staying, "sink": a.fading, "fall": lambda: a.strength}[
+        a.pick(("stay", "sink", "fall"), (0.45, 0.35, 0.2))
+    ]()
+    slumped = a.leaving() * a.between(4, 14) if a.often(0.6) else np.zeros(len(a.t))
+    back = a.between(14, 28) * max(a.size, 0.45) * upright - slumped
+    pose.turn("trunk", pitch=-back)
+    pose.turn("head", pitch=0.45 * back)
+    pose.shift[:, 2] += 0.03 * upright
+    if a.often(0.3):  # sliding back on the seat
+        pose.shift[:, 1] += 0.04 * upright
+        pose.turn("trunk", pitch=12 * a.strength * (1 - upright))
 
 
 @motion("shrugging", "shoulders")
 def shrugging(pose: Pose, a: Act) -> None:
-    """Both shoulders up and down, once or a few times."""
-    for side in "LR":
-        pose.shoulder[side] += a.strength * a.size * (8 + 24 * a.dips(0.9))
+    """The shoulders alone: up, mostly once, or forward and back; both, sometimes one."""
+    course = a.strength * max(a.size, 0.4) * a.repeats(1 if a.often(0.6) else 3)
+    forward = a.often(0.25)
+    for side in a.feet(both=0.8):
+        pose.shoulder[side] += (6 if forward else 30) * course
+        pose.forward[side] += (26 if forward else a.between(-4, 8)) * course * (a.sign if forward else 1)
+    pose.turn("head", pitch=a.between(-4, 5) * course, roll=a.between(-5, 5) * course)
 
 
-@motion("turning around", "trunk", "head")
+@motion("turning around", "trunk", "head", "legs", "feet")
 def turning_around(pose: Pose, a: Act) -> None:
-    """Looks behind: trunk and head far to one side."""
-    pose.turn("trunk", yaw=a.sign * 48 * a.strength)
-    pose.turn("head", yaw=a.sign * 50 * a.strength)
+    """The body turns to face another way, 30 to 90 degrees: trunk and head twist, or all of it turns on the seat."""
+    course = a.sign * (a.staying() if a.often(0.3) else a.strength)
+    whole = a.pick((0.0, 0.35, 0.7))
+    angle = a.between(35, 60) + 40 * whole
+    pose.facing += whole * angle * course
+    pose.turn("trunk", yaw=0.75 * (1 - whole) * angle * course, pitch=4 * np.abs(course))
+    pose.turn("head", yaw=(0.45 * (1 - whole) * angle + a.between(-5, 25)) * course)
 
 
-@motion("rising up", "trunk", "legs")
+@motion("rising up", "trunk", "legs", "feet", seated=True)
 def rising_up(pose: Pose, a: Act) -> None:
-    """Leaves the seat, leaning forward."""
-    up = a.strength * a.size
-    pose.shift[:, 2] += 0.24 * up
-    pose.shift[:, 1] -= 0.14 * up
-    pose.turn("trunk", pitch=22 * up)
-    pose.turn("head", pitch=-14 * up)
+    """Getting ready to stand up: leans forward and comes off the seat a little and back, or up to standing, and then
+    stays up or sits down again."""
+    if a.often(0.45):
+        up, peak = a.strength * a.around(0.06, 0.45), 1.0
+        lean = a.between(18, 42) * a.strength
+    else:
+        stood = a.staying() if a.until > a.seconds[-1] and a.often(0.6) else a.strength
+        peak = 1 - pose.seat
+        up = peak * stood
+        # the trunk leans while the hips rise, and is upright again when they are up
+        lean = a.between(25, 50) * np.sin(np.pi * np.clip(stood, 0, 1) ** 0.8)
+        for side in SIDES:
+            hang(pose, side, np.clip(1.4 * stood - 0.2, 0, 1))
+    pose.lift += np.clip(up, 0, peak)
+    pose.turn("trunk", pitch=lean)
+    pose.turn("head", pitch=-a.between(0.2, 0.8) * lean)
+
+
+def hang(pose: Pose, side: str, weight: np.ndarray) -> None:
+    """The resting arm hangs down beside the body."""
+    pose.settle(
+        side,
+        weight,
+        "hip",
+        offset=(0.07, 0.03, -0.22),
+        tip="grip",
+        fingers=(-0.1, 0.25, -1.0),
+        palm=(-1.0, -0.2, 0.0),
+        elbow=(0.5, -1.0, 0.0),
+        hand="relaxed",
+    )
 
 
 # Head
@@ -114,41 +111,79 @@ def rising_up(pose: Pose, a: Act) -> None:
 
 @motion("bowing head", "head")
 def bowing_head(pose: Pose, a: Act) -> None:
-    """Looks down and stays there."""
-    pose.turn("head", pitch=38 * a.strength * a.size)
-    pose.eyelids += 0.5 * a.strength
+    """The head is lowered, slowly or at once, and raised again or left to come up slowly.
+
+    The manual describes it as a movement towards the shoulder, its rows for bowing and tilting look exchanged: one time
+    in seven it is that.
+    """
+    course = a.fading() if a.often(0.35) else a.strength
+    if a.often(0.85):
+        pose.turn(
+            "head", pitch=a.around(10, 42) * course, yaw=a.between(-6, 6) * course, roll=a.between(-4, 4) * course
+        )
+    else:
+        pose.turn("head", roll=a.sign * a.around(8, 26) * course, pitch=a.between(0, 12) * course)
+    pose.eyelids += 0.4 * course
 
 
 @motion("head up", "head")
 def head_up(pose: Pose, a: Act) -> None:
-    """Face towards the ceiling."""
-    pose.turn("head", pitch=-42 * a.strength * a.size)
+    """The head is raised, slowly or at once, mostly in one movement: from being lowered, or towards the ceiling."""
+    lowered = a.between(12, 36) if a.often(0.5) else 0.0
+    raised = a.around(8, 40) if lowered == 0 or a.often(0.25) else a.between(0, 5)
+    pose.turn("head", pitch=lowered * a.leaving() * near(a, before=6) - raised * a.strength)
+    pose.turn("head", yaw=a.between(-6, 6) * a.strength)
     pose.gaze[:, 0] -= 10 * a.strength
+
+
+def near(a: Act, before: float) -> np.ndarray:
+    """(T,) 0 long before an action, 1 when it begins: what leads to it builds up slowly in some seconds."""
+    ramp = np.clip((a.seconds - a.start + before) / (0.6 * before), 0, 1)
+    return ramp**2 * (3 - 2 * ramp)
 
 
 @motion("tilting head", "head")
 def tilting_head(pose: Pose, a: Act) -> None:
-    """Ear towards the shoulder."""
-    pose.turn("head", roll=a.sign * 24 * a.strength * a.size)
+    """The ear goes towards the shoulder, once; in a third, as the manual says in this row, the head is lowered."""
+    course = a.fading() if a.often(0.25) else a.strength * (a.repeats(2) if a.often(0.15) else 1)
+    if a.often(0.67):
+        pose.turn("head", roll=a.sign * a.around(7, 28) * course, yaw=a.between(-10, 10) * course)
+        pose.turn("head", pitch=a.between(-5, 8) * course)
+    else:
+        pose.turn("head", pitch=a.around(10, 38) * course, roll=a.between(-6, 6) * course)
 
 
 @motion("turning head", "head")
 def turning_head(pose: Pose, a: Act) -> None:
-    """Looks to one side and back."""
-    pose.turn("head", yaw=a.sign * 45 * a.strength * a.size)
-    pose.gaze[:, 1] += a.sign * 15 * a.strength
+    """To the side or backward, mostly one movement, from a glance of 10 degrees to 75; the head comes back, stays there
+    for a while, or goes on to the other side. Far turns take the trunk along."""
+    angle = a.around(10, 75)
+    course = a.strength
+    if a.often(0.25):
+        course = a.fading()
+    elif a.length > 1.6 and a.often(0.25):
+        course = a.strength * a.swings(1 / a.length / a.pace)
+    pose.turn("head", yaw=a.sign * angle * course, pitch=a.pick((0.0, a.between(-8, 16))) * np.abs(course))
+    pose.turn("head", roll=a.between(-5, 5) * course)
+    if angle > 45:
+        pose.turn("trunk", yaw=a.sign * a.between(0.1, 0.4) * angle * course)
+    pose.gaze[:, 1] += a.sign * 15 * course
 
 
 @motion("nodding", "head")
 def nodding(pose: Pose, a: Act) -> None:
-    """Down and up, again and again."""
-    pose.turn("head", pitch=a.strength * a.size * 22 * a.dips(1.7))
+    """Down and up, once or several times, by 4 to 26 degrees, 0.8 to 3 times a second, in bursts when it lasts."""
+    hertz = 1 / a.length / a.pace if a.length < 1.3 and a.often(0.3) else 1.8
+    dips = a.beats(hertz, pauses=0.08 if a.length < 3 else 0.3)
+    first_up = a.between(0, 0.35) if a.often(0.3) else 0.0
+    pose.turn("head", pitch=a.strength * a.around(4, 26) * (dips - first_up))
 
 
 @motion("shaking head", "head")
 def shaking_head(pose: Pose, a: Act) -> None:
-    """Left and right, again and again: no."""
-    pose.turn("head", yaw=a.strength * a.size * 22 * a.wave(1.6))
+    """Left and right, repeated, by 4 to 28 degrees each way, 0.8 to 3 times a second."""
+    swing = a.strength * a.sign * a.around(4, 28) * a.swings(1.6)
+    pose.turn("head", yaw=swing, roll=a.between(-0.2, 0.2) * swing, pitch=a.between(-3, 8) * a.strength)
 
 
 # Upper limb
@@ -156,597 +191,414 @@ def shaking_head(pose: Pose, a: Act) -> None:
 
 @motion("scratching arms", "left hand", "right hand")
 def scratching_arms(pose: Pose, a: Act) -> None:
-    """One forearm is held across the belly, the other hand scratches it up and down."""
-    hold(pose, a, a.other, (0.02, 0.24, -0.22), fingers=(-1.0, 0.5, 0.1), palm=(0.0, -1.0, -0.4))
-    scratch = a.along((0.6, -0.3, 0.0), 0.03 * a.wave(3.0))
-    pose.reach(
+    """One hand scratches, strokes or holds the other arm, below or above the elbow; that arm lies on the lap or is held
+    before the belly."""
+    if a.often(0.6):
+        hold(pose, a, a.other, (0.02, 0.24, -0.22), fingers=(-1.0, 0.5, 0.1), palm=(0.0, -1.0, -0.4))
+    where, way = a.pick((("other forearm", (0.6, -0.3, 0.0)), ("other upper arm", (0.1, 0.2, 1.0))), (0.7, 0.3))
+    course = a.pick(
+        (
+            lambda: a.along(way, 0.03 * a.swings(3.0)),
+            lambda: a.along(way, 0.05 * a.swings(0.8)),
+            lambda: a.wander(0.003, 0.4),
+        )
+    )()
+    reach(
+        pose,
+        a,
         a.side,
-        a.strength,
-        "other forearm",
-        offset=scratch,
-        fingers=(-0.8, 0.6, -0.3),
-        palm=(-0.4, -0.3, -1.0),
+        where,
+        offset=course,
+        tip=a.pick(("fingers", "palm")),
+        fingers=(-0.8, 0.6, -0.3) if where == "other forearm" else (-1.0, 0.1, 0.2),
+        palm=(-0.4, -0.3, -1.0) if where == "other forearm" else (-0.4, -1.0, -0.1),
+        elbow=(0.7, 0.0, -1.0),
         hand="cupped",
     )
 
 
-@motion("playing objects", "left hand", "right hand")
+@motion("playing objects", "one hand", both=0.6)
 def playing_objects(pose: Pose, a: Act) -> None:
-    """Both hands before the belly turn an object over and over."""
-    roll = a.along((0.0, 0.4, 1.0), 0.02 * a.wave(1.3))
-    hold(pose, a, "R", (-0.03, 0.27, -0.17) + roll, fingers=(-0.7, 0.8, 0.3), palm=(-0.8, -0.2, 0.5), hand="pinch")
-    hold(pose, a, "L", (-0.03, 0.27, -0.17) - roll, fingers=(-0.7, 0.8, 0.3), palm=(-0.8, -0.2, 0.5), hand="pinch")
-    pose.turn("head", pitch=10 * a.strength)
+    """One hand or both play with a thing or adjust it, in the lap, before the belly or higher: a posture."""
+    pose.held.setdefault(a.side, a.pick(OBJECTS))
+    up, forward = a.pick((-0.06, 0.0, 0.12)), a.between(0.08, 0.16)
+    middle = np.array([0.0 if a.both else a.between(0.0, 0.12), forward, up])
+    path = a.wander(0.012, 0.6) + a.along((0.0, 0.4, 1.0), a.around(0.004, 0.025) * a.swings(1.2))
+    for side, sign in zip(a.hands, (1, -1)):
+        curl = np.stack([a.around(4, 18) * a.swings(1.3) for _ in range(5)], axis=1)
+        at = middle + sign * path + (-0.02 if a.both else 0.0, 0.0, 0.0)
+        way = {"fingers": (-0.7, 0.8, 0.3), "palm": (-0.8, -0.2, 0.5), "hand": "pinch", "curl": curl}
+        hold(pose, a, side, at, "belly", **way)
+    if a.often(0.7):
+        pose.turn("head", pitch=a.between(6, 22) * a.strength)
 
 
 @motion("putting hands together", "left hand", "right hand")
 def putting_hands_together(pose: Pose, a: Act) -> None:
-    """Palm on palm before the chest, fingers up, still."""
-    meet(pose, a, (0.0, 0.26, -0.02), fingers=(0.0, 0.5, 1.0))
+    """Both hands come together until the palms meet: before the chest, fingers up, or lower, fingers forward; once, and
+    stay, or a few times as in clapping."""
+    apart = 0.09 * (1 - a.repeats(4)) if a.often(0.25) else 0.0
+    if a.often(0.5):
+        meet(pose, a, (0.0, a.between(0.2, 0.3), a.between(-0.08, 0.08)), fingers=(0.0, 0.5, 1.0), apart=apart)
+    else:
+        at = (0.0, a.between(0.1, 0.2), a.between(-0.04, 0.12))
+        meet(pose, a, at, to="belly", fingers=(0.0, 1.0, a.between(-0.3, 0.4)), apart=apart)
 
 
 @motion("rubbing hands", "left hand", "right hand")
 def rubbing_hands(pose: Pose, a: Act) -> None:
-    """Palm on palm, one sliding along the other."""
-    meet(pose, a, (0.0, 0.28, -0.12), fingers=(0.0, 1.0, 0.35), slide=0.055 * a.wave(2.3))
+    """The hands touch and rub each other: palm along palm, or round and round, in the lap or higher."""
+    slide = a.around(0.02, 0.055) * a.swings(a.around(1.2, 2.8))
+    at = np.array([0.0, a.between(0.1, 0.2), a.between(-0.06, 0.14)])
+    if a.often(0.4):
+        at = at + a.along((0.0, 0.0, 1.0), 0.025 * a.wave(1.5, 0.25))
+    fingers = (0.0, 1.0, a.between(-0.2, 0.6))
+    meet(pose, a, at, to="belly", fingers=fingers, slide=slide, hand=a.pick(("flat", "relaxed", "cupped")))
 
 
 @motion("pointing oneself", "one hand")
 def pointing_oneself(pose: Pose, a: Act) -> None:
-    """The index finger at the breastbone, tapping."""
-    tap = a.along((0.0, 1.0, 0.0), 0.015 + 0.035 * a.dips(1.2))
-    pose.reach(
-        a.side,
-        a.strength,
-        "chest",
-        offset=tap,
-        tip="index",
-        fingers=(-0.7, -0.9, 0.1),
-        palm=(0.1, -0.4, -1.0),
-        hand="point",
-        elbow=(1.0, 0.2, -0.4),
-    )
-
-
-@motion("clenching fist", "one hand")
-def clenching_fist(pose: Pose, a: Act) -> None:
-    """A fist, raised from the lap, opening and closing."""
-    hold(
-        pose,
-        a,
-        a.side,
-        (0.10, 0.30, -0.12),
-        fingers=(-0.2, 0.5, 1.0),
-        palm=(-0.5, -1.0, 0.2),
-        hand="fist",
-        curl=-45 * a.dips(0.8)[:, None] * np.ones(5),
-    )
-
-
-@motion("stretching arms", "left hand", "right hand")
-def stretching_arms(pose: Pose, a: Act) -> None:
-    """Both arms straight, forward and up."""
-    for side in "LR":
-        hold(pose, a, side, (0.12, 0.62, 0.20), fingers=(0.0, 1.0, 0.4), palm=(-0.2, 0.3, -1.0), hand="flat")
-
-
-@motion("retracting arms", "left hand", "right hand")
-def retracting_arms(pose: Pose, a: Act) -> None:
-    """Both hands drawn up and back against the ribs, elbows behind."""
-    for side in "LR":
-        hold(
+    """A hand points at oneself, at the chest; or, as the manual also says, it shows a direction."""
+    beat = a.beats(1.2)
+    if a.often(0.6):
+        tip, hand = a.pick((("index", "point"), ("fingers", "flat"), ("knuckle", "fist")), (0.6, 0.25, 0.15))
+        reach(
             pose,
             a,
-            side,
-            (0.13, 0.10, -0.07),
-            fingers=(-0.5, 0.8, 0.3),
-            palm=(-0.8, -0.3, -0.3),
-            elbow=(0.6, -1.0, -0.3),
-            hand="fist",
+            a.side,
+            "chest",
+            offset=a.along((0.0, 1.0, 0.0), 0.012 + a.around(0.01, 0.05) * beat),
+            tip=tip,
+            fingers=(-0.7, -0.9, 0.1),
+            palm=(0.1, -0.4, -1.0),
+            hand=hand,
+            elbow=(1.0, 0.2, -0.4),
         )
+        return
+    way = a.pick(((0.1, 1.0, 0.1), (1.0, 0.5, 0.1), (-0.4, 0.9, 0.1), (0.2, 0.8, -0.7), (0.4, 0.6, 0.8)))
+    far = a.between(0.22, 0.5)
+    at = np.array([0.12, 0.08, -0.02]) + far * np.asarray(way) / np.linalg.norm(way)
+    at = at + a.along(way, 0.04 * beat)
+    hold(pose, a, a.side, at, fingers=way, palm=(-0.5, 0.1, -1.0), hand="point", elbow=(0.6, -0.3, -1.0))
 
 
-@motion("waving", "one hand")
+@motion("clenching fist", "one hand", both=0.15)
+def clenching_fist(pose: Pose, a: Act) -> None:
+    """The fingers bend to a fist, partly or wholly, once or again and again: on the lap, before the body or raised, or
+    with the arm hanging."""
+    open_by = -a.between(35, 60) * (a.beats(0.9) if a.often(0.6) else np.zeros(len(a.t)))
+    curl = open_by[:, None] * np.ones(5) - a.pick((0.0, a.between(0, 25)))
+    where = a.pick(("lap", "air", "raised", "hanging"), (0.35, 0.25, 0.25, 0.15))
+    for side in a.hands:
+        how = {"hand": "fist", "curl": curl}
+        if where == "lap":
+            at = (a.between(-0.03, 0.03), a.between(0.0, 0.1), 0.02)
+            spot = "thigh" if pose.seat < 0.5 else "hip"
+            way = {"fingers": (-0.3, 1.0, -0.1), "palm": (-0.4, 0.0, a.pick((-1.0, 1.0))), "elbow": (0.5, -0.7, -1.0)}
+            reach(pose, a, side, spot, offset=at, tip="palm", **way, **how)
+        elif where == "hanging":
+            way = {"fingers": (-0.1, 0.25, -1.0), "palm": (-1.0, -0.2, 0.0), "elbow": (0.5, -1.0, 0.0)}
+            reach(pose, a, side, "hip", offset=(0.09, 0.03, -0.16), tip="grip", **way, **how)
+        else:
+            high = a.between(-0.02, 0.22) if where == "raised" else a.between(-0.2, -0.08)
+            at = (a.between(0.08, 0.25), a.between(0.15, 0.32), high)
+            way = {"fingers": (-0.2, 0.4, 1.0), "palm": (-0.5, a.pick((-1.0, 1.0)), 0.2)}
+            hold(pose, a, side, at, **way, **how)
+
+
+@motion("stretching arms", "one hand", both=0.35)
+def stretching_arms(pose: Pose, a: Act) -> None:
+    """An arm, sometimes both, is raised or extended: forward, sideways, up, or forward and down; half or wholly."""
+    way, elbow = a.pick(
+        (
+            ((0.1, 1.0, 0.1), (0.5, 0.0, -1.0)),
+            ((1.0, 0.4, 0.1), (0.0, -0.6, -1.0)),
+            ((0.35, 0.4, 1.0), (1.0, 0.3, 0.0)),
+            ((0.2, 1.0, -0.6), (0.5, -0.3, -1.0)),
+        ),
+        (0.35, 0.25, 0.2, 0.2),
+    )
+    way = np.asarray(way) + a.chance.normal(0, 0.12, 3)
+    far = a.between(0.42, 0.66)
+    back_and_forth = 0.1 * a.beats(0.8) if a.often(0.2) else 0.0 * a.t
+    hand = a.pick(("flat", "relaxed", "fist"), (0.45, 0.4, 0.15))
+    for side in a.hands:
+        at = np.array([0.13, -0.03, 0.06]) + np.multiply.outer(far - back_and_forth, way / np.linalg.norm(way))
+        palm = (-0.2, 0.3, -1.0) if way[2] < 0.8 else (-0.6, 0.8, 0.0)
+        hold(pose, a, side, at, fingers=tuple(way), palm=palm, elbow=elbow, hand=hand)
+    pose.turn("trunk", pitch=a.between(-6, 4) * a.strength)
+
+
+@motion("retracting arms", "one hand", both=0.35)
+def retracting_arms(pose: Pose, a: Act) -> None:
+    """An arm that is extended is drawn back, to its rest or against the ribs.
+
+    Whether extending it belongs to the action the manual leaves open: with an arm that is free from the beginning it is
+    often out before; else it is extended first, and drawn back at once.
+    """
+    way = np.asarray(a.pick(((0.1, 1.0, 0.0), (0.7, 0.7, 0.1), (0.1, 0.9, -0.5)))) + a.chance.normal(0, 0.1, 3)
+    out_before = a.since == -np.inf and a.start < 5 and a.often(0.7)
+    away = a.leaving() if out_before else a.strength * np.clip(2.2 - 2.2 * a.t / a.length, 0, 1)
+    ribs = a.strength * (1 - away) if a.often(0.5) else 0.0 * a.t
+    for side in a.hands:
+        at = np.array([0.13, -0.03, 0.0]) + a.between(0.4, 0.58) * way / np.linalg.norm(way)
+        hold(pose, a, side, at, weight=away, fingers=tuple(way), palm=(-0.5, 0.2, -1.0), elbow=(0.5, -0.2, -1.0))
+        at = (0.13, a.between(0.04, 0.16), a.between(-0.16, -0.04))
+        elbow = (0.6, -1.0, -0.3)
+        hold(pose, a, side, at, weight=ribs, fingers=(-0.4, 0.9, 0.2), palm=(-0.8, -0.3, -0.3), elbow=elbow)
+
+
+@motion("waving", "one hand", both=0.12)
 def waving(pose: Pose, a: Act) -> None:
-    """The open hand beside the shoulder, swung from side to side."""
-    swing = a.along((1.0, 0.0, 0.0), 0.09 * a.wave(1.8))
-    hold(pose, a, a.side, (0.28, 0.22, 0.16) + swing, fingers=(0.1, 0.2, 1.0), palm=(0.0, 1.0, 0.0), hand="flat")
+    """A hand or a whole arm is waved, beside the head, before the chest or low in refusal; often with a shake of the
+    head."""
+    out, forward, up = a.pick(
+        ((0.28, 0.22, 0.16), (0.18, 0.34, 0.0), (0.22, 0.3, -0.16), (0.36, 0.16, 0.32)), (0.35, 0.25, 0.25, 0.15)
+    )
+    swing = a.swings(1.8)
+    path = a.along(a.pick(((1.0, 0.0, 0.0), (0.8, 0.3, 0.3), (0.1, 1.0, 0.3)), (0.6, 0.2, 0.2)), 0.1 * swing)
+    path = a.around(0.35, 1.3) * path
+    down = a.often(0.3)  # from the wrist
+    how = {"fingers": (0.1, 0.5, 1.0), "palm": (-0.1, 1.0, -0.3), "hand": a.pick(("flat", "relaxed"))}
+    for side in a.hands:
+        at = np.array([out, forward, up]) + a.chance.normal(0, 0.03, 3) + (0.3 if down else 1.0) * path
+        if not down:
+            hold(pose, a, side, at, **how)
+            continue
+        share = 0.5 + 0.5 * swing
+        hold(pose, a, side, at, weight=a.strength * share, **how)
+        hold(pose, a, side, at, weight=a.strength * (1 - share), **{**how, "fingers": (0.3, 1.0, 0.0)})
+    if a.often(0.35):
+        pose.turn("head", yaw=a.strength * a.between(5, 14) * a.swings(1.6))
 
 
-@motion("spreading hands", "left hand", "right hand")
+@motion("spreading hands", "one hand", both=0.65)
 def spreading_hands(pose: Pose, a: Act) -> None:
-    """Both hands out to the sides, palms up."""
-    for side in "LR":
-        hold(pose, a, side, (0.42, 0.26, -0.14), fingers=(0.8, 0.7, 0.1), palm=(0.0, 0.3, 1.0), hand="flat")
+    """An open hand with the palm up, or both, a little over the lap or far out to the sides, once or a few times."""
+    far = a.around(0.35, 1.0)
+    beat = 0.25 * a.beats(1.0) if a.often(0.4) else 0.0 * a.t
+    for side in a.hands:
+        at = np.array([0.14, 0.26, -0.2]) + np.multiply.outer(far * (1 - beat), (0.28, 0.02, 0.10))
+        fingers = (far, 0.8, a.between(-0.1, 0.3))
+        hold(pose, a, side, at, fingers=fingers, palm=(0.0, 0.3, 1.0), hand=a.pick(("flat", "relaxed")))
+    if a.often(0.3):
+        for side in SIDES:
+            pose.shoulder[side] += a.strength * 10 * a.size
 
 
 @motion("hands touching fingers", "left hand", "right hand")
 def hands_touching_fingers(pose: Pose, a: Act) -> None:
-    """One hand's finger tips pick at those of the other, in the lap."""
-    hold(pose, a, a.other, (-0.01, 0.26, -0.26), fingers=(-0.9, 0.6, 0.0), palm=(-0.1, -0.8, 0.6), hand="cupped")
-    pick = a.along((0.3, 0.4, 1.0), 0.006 + 0.012 * a.dips(1.6))
-    pose.reach(
-        a.side,
-        a.strength,
-        "other fingers",
-        offset=pick,
-        tip="index",
-        fingers=(-0.9, 0.3, -0.3),
-        palm=(-0.2, -0.4, -1.0),
-        hand="pinch",
-    )
+    """The fingers of both hands are interlaced: a posture. In the lap or before the belly; the thumbs move a little, or
+    the hands twist, or they are still."""
+    at = np.array([0.0, a.between(0.04, 0.2), a.pick((a.between(-0.11, -0.03), a.between(-0.03, 0.12)), (0.65, 0.35))])
+    stir = a.wander(0.004, 0.4) if a.often(0.6) else a.wander(0.012, 0.9)
+    thumbs = a.around(3, 25) * a.swings(1.0)
+    down = a.pick((-0.5, 0.0, 0.4))  # where the palms face
+    for side in SIDES:
+        offset = at + stir * ((1 if side == "L" else -1), 1, 1) + (-0.012, 0.01 if side == a.side else 0.0, 0.0)
+        reach(
+            pose,
+            a,
+            side,
+            "belly",
+            offset=offset,
+            tip="clasp",
+            fingers=(-0.85, 0.55, -0.1),
+            palm=(-0.5, -0.8, down),
+            elbow=(1.0, -0.2, -0.8),
+            hand="interlaced",
+            curl=np.stack([thumbs] + [0.2 * thumbs] * 4, axis=1),
+        )
 
 
-@motion("other finger movements", "one hand")
+@motion("other finger movements", "one hand", both=0.3)
 def other_finger_movements(pose: Pose, a: Act) -> None:
-    """The fingers of one hand drum on the thigh, one after the other."""
-    drum = np.stack([24 * a.wave(1.5, phase=0.16 * finger) - 10 for finger in range(5)], axis=1)
-    pose.reach(
-        a.side,
-        a.strength,
-        "thigh",
-        offset=(0.0, 0.05, 0.03),
-        tip="palm",
-        fingers=(-0.1, 1.0, 0.25),
-        palm=(0.0, 0.0, -1.0),
-        hand="relaxed",
-        curl=drum,
-    )
+    """Finger movements that no other class names: they drum on the thigh, bend one after the other, rub against the
+    thumb, or stretch, on the lap or in the air."""
+    kind = a.pick(("drum", "count", "rub", "stretch"), (0.4, 0.2, 0.25, 0.15))
+    size, hertz = {"drum": (24, 1.5), "count": (40, 0.5), "rub": (14, 2.2), "stretch": (30, 0.5)}[kind]
+    lag = 0.16 if kind in ("drum", "count") else 0.0
+    hand = {"drum": "relaxed", "count": "relaxed", "rub": "pinch", "stretch": "cupped"}[kind]
+    size *= a.between(0.6, 1.2)
+    curl = np.stack([size * a.wave(hertz, phase=lag * finger) - size / 2 for finger in range(5)], axis=1)
+    on_lap = pose.seat < 0.5 and (kind == "drum" or a.often(0.5))
+    for side in a.hands:
+        if on_lap:
+            spot, forward = a.pick((("thigh", a.between(0.0, 0.1)), ("knee", 0.0), ("lap", a.between(0.0, 0.08))))
+            up = a.pick((-1.0, -1.0, 1.0)) if kind != "drum" else -1.0
+            way = {"fingers": (-0.1, 1.0, 0.2), "palm": (-0.2, 0.0, up), "elbow": (0.5, -0.7, -1.0)}
+            reach(pose, a, side, spot, offset=(0.0, forward, 0.03), tip="palm", hand=hand, curl=curl, **way)
+        else:
+            at = (a.between(0.02, 0.2), a.between(0.08, 0.22), a.between(-0.05, 0.2))
+            way = {"fingers": (-0.4, 0.9, 0.3), "palm": (-0.8, 0.0, a.pick((-0.6, 0.6)))}
+            hold(pose, a, side, at, "belly", hand=hand, curl=curl, **way)
 
 
-@motion("illustrative gestures", "left hand", "right hand")
+@motion("illustrative gestures", "one hand", both=0.6)
 def illustrative_gestures(pose: Pose, a: Act) -> None:
-    """Both hands in the air before the chest, each beating and drawing as in talk."""
-    for side, phase in (("L", 0.0), ("R", 0.37)):
-        beat = np.stack([0.07 * a.wave(0.7, phase), 0.05 * a.wave(0.9, phase), 0.08 * a.wave(1.1, 2 * phase)], axis=1)
-        hold(pose, a, side, (0.12, 0.33, -0.02) + beat, fingers=(-0.3, 1.0, 0.4), palm=(-0.8, 0.0, 0.4), hand="relaxed")
+    """One arm or both illustrate what is said: they beat, draw and open and close in the air, small or large, with
+    pauses in which they wait there."""
+    large, high = a.around(0.35, 1.3), a.between(-0.22, 0.06)
+    together = a.often(0.5)
+    for i, side in enumerate(a.hands):
+        if i == 0 or not together:
+            path = a.wander(0.09, a.between(0.35, 0.8)) * (0.8, 0.6, 1.0)
+            path += a.along((0.1, 0.4, -1.0), 0.07 * a.beats(1.3, pauses=0.5))
+            turning = np.clip(0.5 + 0.8 * a.wander(1.0, 0.4)[:, 0], 0, 1)
+        at = np.array([a.between(0.08, 0.2), a.between(0.24, 0.36), high]) + large * path
+        how = {"hand": a.pick(("relaxed", "flat", "cupped", "point", "pinch"), (0.4, 0.2, 0.2, 0.1, 0.1))}
+        for share, palm in ((turning, (-0.8, 0.0, 0.5)), (1 - turning, (-0.4, 0.4, -0.8))):
+            hold(pose, a, side, at, weight=a.strength * share, fingers=(-0.3, 1.0, 0.4), palm=palm, **how)
 
 
 # Lower limb
 
 
-@motion("shaking legs", "legs")
+@motion("shaking legs", "feet", seated=True)
 def shaking_legs(pose: Pose, a: Act) -> None:
-    """One heel off the floor, the knee bouncing quickly."""
-    pose.step(a.side, heel=a.strength * a.size * (13 + 11 * a.wave(3.6)))
+    """One leg or both go up and down quickly, the heel off the floor, 2 to 6 times a second; a leg that lies over the
+    other one swings."""
+    bounce = a.strength * a.around(3, 13) * (1 + a.wave(3.6))
+    swing = a.strength * a.around(0.01, 0.045) * a.swings(a.pick((1.1, 2.6)))
+    lifted = a.strength * a.between(0, 12)
+    hanging = [side for side in SIDES if (pose.dangling[side] * a.strength).max() > 0.5]
+    for side in hanging or a.feet(both=0.25):
+        hangs = pose.dangling[side]
+        pose.step(side, heel=(1 - hangs) * (lifted + bounce) + hangs * 150 * swing)
+        pose.step(side, forward=hangs * swing, up=0.4 * hangs * swing)
+    if not hanging and a.often(0.15):  # the knees, to and fro
+        for side in SIDES:
+            pose.step(side, knee=4 * swing)
 
 
-@motion("curling legs", "legs")
+@motion("curling legs", "legs", seated=True)
 def curling_legs(pose: Pose, a: Act) -> None:
-    """Both legs under the seat, ankles crossed."""
-    pose.step(a.side, forward=-0.24 * a.strength, out=-0.16 * a.strength, heel=40 * a.strength)
-    pose.step(a.other, forward=-0.14 * a.strength, out=-0.12 * a.strength, heel=12 * a.strength)
+    """Sitting with one leg over the other: a posture. Knee over knee, the foot hanging, or the ankle on the knee."""
+    w = a.strength
+    if a.often(0.65):
+        over_knee(pose, a, a.side, w)
+    else:
+        swung = 4 * w * (1 - w)  # the foot goes round before the other knee
+        pose.put_leg(
+            a.side,
+            w,
+            across=1,
+            out=-a.between(0.1, 0.2),
+            forward=-a.between(0.02, 0.12) + 0.1 * swung,
+            up=a.between(0.56, 0.62),
+            knee=a.between(1.6, 3.0),
+            dangling=w,
+        )
+        pose.put_leg(a.other, w, out=a.between(-0.03, 0.03), forward=a.between(-0.06, 0.06))
+    if a.often(0.4):
+        pose.turn("trunk", pitch=-a.between(0, 8) * w, roll=a.between(-4, 4) * w)
 
 
-@motion("spread legs", "legs")
-def spread_legs(pose: Pose, a: Act) -> None:
-    """Knees and feet apart."""
-    for side in "LR":
-        pose.step(side, out=0.16 * a.strength * a.size, knee=0.45 * a.strength * a.size)
-
-
-@motion("closing legs", "legs")
-def closing_legs(pose: Pose, a: Act) -> None:
-    """Knees and feet pressed together."""
-    for side in "LR":
-        pose.step(side, out=-0.105 * a.strength, knee=-0.22 * a.strength)
-
-
-@motion("crossing legs", "legs")
-def crossing_legs(pose: Pose, a: Act) -> None:
+def over_knee(pose: Pose, a: Act, side: str, weight: np.ndarray) -> None:
     """One thigh over the other, the foot hanging."""
-    pose.step(
-        a.side,
-        out=-0.38 * a.strength,
-        forward=0.10 * a.strength,
-        up=0.24 * a.strength,
-        knee=-0.75 * a.strength,
-        dangling=a.strength,
-        heel=8 * a.strength * a.wave(0.6),
+    other = "L" if side == "R" else "R"
+    lifted = 0.06 * 4 * weight * (1 - weight)
+    pose.put_leg(
+        side,
+        weight,
+        across=1,
+        out=-a.between(0.15, 0.25),
+        forward=a.between(0.04, 0.16),
+        up=a.between(0.2, 0.28) + lifted,
+        knee=-a.between(0.65, 0.85),
+        heel=a.between(-10, 15),
+        dangling=weight,
     )
-    pose.step(a.other, out=-0.03 * a.strength)
+    pose.put_leg(other, weight, across=a.between(0.3, 0.9), forward=a.between(-0.12, 0.03), knee=a.between(-0.1, 0.1))
 
 
-@motion("stretching feet", "legs")
+@motion("spread legs", "legs", "feet", seated=True)
+def spread_legs(pose: Pose, a: Act) -> None:
+    """The knees move apart, with the feet or without; they stay apart, or close again, or fall open a few times."""
+    course = a.staying() if a.often(0.55) else a.strength * (a.repeats(5) if a.often(0.4) else 1)
+    size, feet = max(a.size, 0.4), a.pick((1.0, 0.5, 0.0))
+    for side in a.feet(both=0.85):
+        pose.step(side, out=0.15 * feet * size * course, knee=(0.35 + 0.35 * (1 - feet)) * size * course)
+
+
+@motion("closing legs", "legs", "feet", seated=True)
+def closing_legs(pose: Pose, a: Act) -> None:
+    """The legs come from apart to together, and stay, or open again."""
+    apart, together = a.leaving(), a.staying() if a.often(0.7) else a.strength
+    size, feet = max(a.size, 0.4), a.pick((1.0, 0.6, 0.2))
+    for side in a.feet(both=0.85):
+        pose.step(side, out=0.13 * feet * size * apart, knee=(0.3 + 0.25 * (1 - feet)) * size * apart)
+        pose.put_leg(side, together, across=a.between(0.4, 0.75), forward=a.between(-0.05, 0.05), knee=-0.2)
+
+
+@motion("crossing legs", "legs", "feet", seated=True)
+def crossing_legs(pose: Pose, a: Act) -> None:
+    """The legs are crossed anew: from one knee over the other to the other one over it.
+
+    The manual is unclear, and by its lengths the class is also a posture: as often, and always when it lasts, the
+    ankles are crossed and stay so, forward or under the seat.
+    """
+    if a.length < 8 and a.often(0.5):
+        for side, when in ((a.side, (0.0, 0.22, 0.4, 0.58)), (a.other, (0.42, 0.6, 0.8, 1.0))):
+            crossed = np.interp(a.t / a.length, when, (0, 1, 1, 0))
+            over_knee(pose, a, side, crossed**2 * (3 - 2 * crossed))
+        return
+    w, forward = a.strength, a.pick((a.between(0.05, 0.3), a.between(-0.22, -0.05)))
+    lifted = 0.05 * 4 * w * (1 - w)
+    back = 70 * max(-forward, 0)
+    cross = a.between(0.03, 0.08)
+    pose.put_leg(
+        a.side,
+        w,
+        across=1,
+        out=-cross,
+        forward=forward + 0.05,
+        up=0.025 + lifted,
+        heel=back + 5,
+        knee=a.between(0, 0.5),
+    )
+    pose.put_leg(a.other, w, across=1, out=-cross + 0.02, forward=forward - 0.02, heel=back, knee=a.between(0, 0.5))
+
+
+@motion("stretching feet", "legs", "feet", seated=True)
 def stretching_feet(pose: Pose, a: Act) -> None:
-    """Both feet slide forward, toes up."""
-    for side in "LR":
-        pose.step(side, forward=0.30 * a.strength * a.size, heel=-25 * a.strength)
+    """A foot, or both, is extended forward or sideways, often while the trunk leans; it stays there or comes back."""
+    course = a.staying() if a.often(0.5) else a.strength
+    far, aside = 0.34 * max(a.size, 0.35), a.pick((0.0, a.between(0.1, 0.3)), (0.65, 0.35))
+    lifted = 0.04 * 4 * course * (1 - course)
+    for side in a.feet(both=0.35):
+        toes = a.pick((0.0, a.between(8, 28)), (0.4, 0.6))
+        pose.step(side, out=aside * far * course / 0.34, forward=far * course * (1 - aside), up=lifted)
+        pose.step(side, heel=-toes * course, knee=aside * course)
+    if a.often(0.4):
+        pose.turn("trunk", pitch=a.between(-10, 8) * a.strength, roll=a.between(-5, 5) * a.strength)
 
 
-@motion("retracting feet", "legs")
+@motion("retracting feet", "legs", "feet", seated=True)
 def retracting_feet(pose: Pose, a: Act) -> None:
-    """Both feet slide back under the seat, heels up."""
-    for side in "LR":
-        pose.step(side, forward=-0.20 * a.strength * a.size, heel=22 * a.strength)
+    """A foot, or both, is drawn towards the body: back from where it was extended, or under the seat, often onto the
+    toes; it stays there or comes back."""
+    extended = a.leaving() if a.often(0.45) else 0.0 * a.t
+    course = a.staying() if a.often(0.55) else a.strength
+    back, out = 0.24 * max(a.size, 0.35), 0.28 * max(a.size, 0.35)
+    under = a.often(0.8) or not extended.any()
+    heel = a.pick((a.between(0, 8), a.between(10, 40)))
+    for side in a.feet(both=0.5):
+        lifted = 0.03 * 4 * course * (1 - course)
+        pose.step(side, forward=out * extended - under * back * course, up=lifted, heel=under * heel * course)
 
 
-@motion("tiptoe", "legs")
+@motion("tiptoe", "legs", "feet", seated=True)
 def tiptoe(pose: Pose, a: Act) -> None:
-    """Both heels up, standing on the toes."""
-    for side in "LR":
-        pose.step(side, heel=38 * a.strength * a.size)
-
-
-# Body and hand
-
-
-@motion("scratching or touching neck", "one hand")
-def touching_neck(pose: Pose, a: Act) -> None:
-    touch(
-        pose,
-        a,
-        "neck",
-        scratch=(0.2, 0.3, 1.0),
-        fingers=(-0.8, -0.6, 0.4),
-        palm=(-0.9, -0.3, 0.0),
-        elbow=(0.6, 0.8, -0.8),
-    )
-
-
-@motion("scratching or touching chest", "one hand")
-def touching_chest(pose: Pose, a: Act) -> None:
-    """The flat hand on the chest, stroking sideways."""
-    touch(
-        pose,
-        a,
-        "chest",
-        scratch=(1.0, 0.0, 0.2),
-        way=0.045,
-        hertz=1.1,
-        tip="palm",
-        fingers=(-1.0, -0.1, 0.35),
-        palm=(0.0, -1.0, 0.0),
-        elbow=(1.0, 0.1, -0.5),
-        hand="flat",
-    )
-
-
-@motion("scratching or touching back", "one hand")
-def touching_back(pose: Pose, a: Act) -> None:
-    """The hand behind the waist, the elbow out and back."""
-    touch(
-        pose,
-        a,
-        "back",
-        scratch=(0.2, 0.0, 1.0),
-        way=0.035,
-        fingers=(-1.0, -0.2, 0.3),
-        palm=(0.2, 1.0, 0.0),
-        elbow=(1.0, -0.7, 0.1),
-    )
-    pose.turn("trunk", pitch=8 * a.strength)
-
-
-@motion("scratching or touching shoulder", "one hand")
-def touching_shoulder(pose: Pose, a: Act) -> None:
-    """The hand on the opposite shoulder."""
-    touch(
-        pose,
-        a,
-        "other shoulder",
-        scratch=(1.0, 0.3, 0.0),
-        fingers=(-1.0, -0.4, 0.3),
-        palm=(-0.1, -0.5, -1.0),
-        elbow=(0.2, 1.0, -0.6),
-    )
-
-
-@motion("arms akimbo", "left hand", "right hand")
-def arms_akimbo(pose: Pose, a: Act) -> None:
-    """Both hands on the hips, elbows out."""
-    for side in "LR":
-        pose.reach(
-            side,
-            a.strength,
-            "hip",
-            tip="palm",
-            fingers=(-0.5, 0.8, -0.4),
-            palm=(-1.0, -0.2, -0.2),
-            elbow=(1.0, -0.3, 0.2),
-        )
-
-
-@motion("crossing arms", "left hand", "right hand")
-def crossing_arms(pose: Pose, a: Act) -> None:
-    """Forearms crossed on the chest, each hand at the other upper arm."""
-    hold(
-        pose,
-        a,
-        a.side,
-        (-0.20, 0.03, -0.12),
-        fingers=(-1.0, -0.3, 0.35),
-        palm=(-0.1, -1.0, 0.0),
-        elbow=(0.5, 0.4, -1.0),
-    )
-    hold(
-        pose,
-        a,
-        a.other,
-        (-0.17, 0.09, -0.15),
-        fingers=(-1.0, -0.3, 0.1),
-        palm=(0.0, -1.0, -0.1),
-        elbow=(0.5, 0.5, -1.0),
-    )
-
-
-# Head and hand
-
-
-@motion("playing or tidying hair", "one hand")
-def tidying_hair(pose: Pose, a: Act) -> None:
-    """The fingers stroke down over the hair at the side of the head."""
-    stroke = a.along((0.25, -0.25, -1.0), 0.12 * a.dips(0.8))
-    touch(pose, a, "hair", offset=stroke, fingers=(-0.7, -0.4, 0.7), palm=(-0.9, -0.3, -0.2), elbow=(1.0, 0.5, -0.3))
-
-
-@motion("scratching or touching hindbrain", "one hand")
-def touching_hindbrain(pose: Pose, a: Act) -> None:
-    """The hand behind the head, the elbow high."""
-    touch(
-        pose,
-        a,
-        "hindbrain",
-        scratch=(0.2, 0.0, 1.0),
-        fingers=(-1.0, -0.35, 0.1),
-        palm=(-0.3, 1.0, 0.0),
-        elbow=(1.0, 0.0, 0.6),
-    )
-
-
-@motion("scratching or touching forehead", "one hand")
-def touching_forehead(pose: Pose, a: Act) -> None:
-    touch(
-        pose,
-        a,
-        "forehead",
-        scratch=(1.0, 0.0, 0.0),
-        fingers=(-0.8, -0.5, 0.5),
-        palm=(0.0, -1.0, -0.3),
-        elbow=(1.0, 0.6, -0.2),
-    )
-
-
-@motion("scratching or touching face", "one hand")
-def touching_face(pose: Pose, a: Act) -> None:
-    """The palm on the cheek."""
-    touch(
-        pose,
-        a,
-        "cheek",
-        scratch=(0.1, 0.1, 1.0),
-        way=0.02,
-        hertz=1.4,
-        tip="palm",
-        fingers=(-0.1, -0.5, 1.0),
-        palm=(-1.0, -0.5, 0.0),
-        elbow=(0.5, 0.6, -1.0),
-        hand="flat",
-    )
-
-
-@motion("rubbing eyes", "left hand", "right hand")
-def rubbing_eyes(pose: Pose, a: Act) -> None:
-    """Fists at both closed eyes, turning."""
-    for side, phase in (("L", 0.0), ("R", 0.5)):
-        rub = np.stack([0.010 * a.wave(2.2, phase), np.zeros(len(a.t)), 0.010 * a.wave(2.2, phase + 0.25)], axis=1)
-        pose.reach(
-            side,
-            a.strength,
-            "eye",
-            offset=rub,
-            tip="knuckle",
-            fingers=(-0.4, -0.6, 0.8),
-            palm=(-0.4, -1.0, -0.3),
-            elbow=(0.8, 0.6, -0.9),
-            hand="fist",
-        )
-    pose.eyelids += a.strength
-
-
-@motion("touching nose", "one hand")
-def touching_nose(pose: Pose, a: Act) -> None:
-    """The index finger at the tip of the nose."""
-    touch(
-        pose,
-        a,
-        "nose",
-        scratch=(0.3, 0.0, 1.0),
-        way=0.012,
-        hertz=2.0,
-        tip="index",
-        fingers=(-0.6, -0.7, 0.7),
-        palm=(-0.3, -1.0, -0.6),
-        elbow=(0.6, 0.6, -1.0),
-        hand="point",
-    )
-
-
-@motion("touching ears", "one hand")
-def touching_ears(pose: Pose, a: Act) -> None:
-    """Finger tips at the ear, pulling."""
-    touch(
-        pose,
-        a,
-        "ear",
-        scratch=(0.0, 0.2, 1.0),
-        way=0.02,
-        hertz=1.5,
-        fingers=(-0.6, -0.6, 0.8),
-        palm=(-1.0, -0.2, 0.0),
-        elbow=(1.0, 0.4, -0.6),
-        hand="pinch",
-    )
-
-
-@motion("covering face", "left hand", "right hand", "head")
-def covering_face(pose: Pose, a: Act) -> None:
-    """Both palms over the face, the head bowed."""
-    for side in "LR":
-        pose.reach(
-            side,
-            a.strength,
-            "cheek",
-            offset=(-0.01, 0.025, 0.02),
-            tip="palm",
-            fingers=(-0.12, -0.15, 1.0),
-            palm=(-0.3, -1.0, 0.0),
-            elbow=(0.4, 0.9, -1.0),
-            hand="flat",
-        )
-    pose.turn("head", pitch=14 * a.strength)
-    pose.eyelids += a.strength
-
-
-@motion("covering mouth", "one hand")
-def covering_mouth(pose: Pose, a: Act) -> None:
-    """The flat hand across the mouth."""
-    touch(
-        pose,
-        a,
-        "mouth",
-        offset=(0.0, 0.012, 0.0),
-        tip="grip",
-        fingers=(-1.0, -0.25, 0.35),
-        palm=(-0.15, -1.0, 0.0),
-        elbow=(0.9, 0.5, -0.8),
-        hand="flat",
-    )
-
-
-@motion("pushing glasses", "one hand")
-def pushing_glasses(pose: Pose, a: Act) -> None:
-    """The index finger at the bridge of the glasses, pushing up."""
-    push = a.along((0.0, 0.0, 1.0), 0.02 * a.dips(1.0))
-    touch(
-        pose,
-        a,
-        "bridge",
-        offset=push,
-        tip="index",
-        fingers=(-0.3, -0.8, 0.5),
-        palm=(-0.7, -0.2, -0.8),
-        elbow=(0.9, 0.8, -0.4),
-        hand="point",
-    )
-    pose.turn("head", pitch=6 * a.strength)
-
-
-# Leg and hand
-
-
-@motion("patting legs", "one hand")
-def patting_legs(pose: Pose, a: Act) -> None:
-    """The flat hand claps on the thigh."""
-    pat = a.along((0.0, 0.0, 1.0), 0.02 + 0.10 * a.dips(2.0))
-    pose.reach(
-        a.side,
-        a.strength,
-        "thigh",
-        offset=pat,
-        tip="palm",
-        fingers=(-0.2, 1.0, 0.1),
-        palm=(0.0, 0.0, -1.0),
-        hand="flat",
-    )
-
-
-@motion("touching legs", "one hand")
-def touching_legs(pose: Pose, a: Act) -> None:
-    """The hand strokes the thigh from hip to knee and back."""
-    stroke = a.along((0.1, 1.0, 0.0), 0.11 * a.wave(0.5))
-    pose.reach(
-        a.side,
-        a.strength,
-        "thigh",
-        offset=stroke + (0.0, 0.06, 0.015),
-        tip="palm",
-        fingers=(-0.2, 1.0, -0.1),
-        palm=(0.0, 0.0, -1.0),
-        hand="flat",
-    )
-
-
-@motion("scratching legs", "one hand")
-def scratching_legs(pose: Pose, a: Act) -> None:
-    """Bent fingers scratch the shin below the knee."""
-    touch(
-        pose,
-        a,
-        "shin",
-        scratch=(0.1, 0.0, 1.0),
-        way=0.035,
-        fingers=(-0.2, 0.5, -1.0),
-        palm=(-0.3, -1.0, -0.3),
-        elbow=(1.0, -0.2, 0.3),
-    )
-    pose.turn("head", pitch=12 * a.strength)
-
-
-@motion("scratching feet", "one hand", "legs", "trunk")
-def scratching_feet(pose: Pose, a: Act) -> None:
-    """One foot lifted towards the hand, which scratches it."""
-    pose.step(
-        a.side,
-        out=0.02 * a.strength,
-        forward=0.02 * a.strength,
-        up=0.30 * a.strength,
-        knee=0.5 * a.strength,
-        dangling=a.strength,
-    )
-    touch(
-        pose,
-        a,
-        "foot",
-        scratch=(0.0, 1.0, 0.3),
-        way=0.03,
-        fingers=(-0.3, 0.6, -1.0),
-        palm=(-0.4, -0.3, -1.0),
-        elbow=(1.0, -0.2, 0.2),
-    )
-    pose.turn("trunk", pitch=16 * a.strength)
-    pose.turn("head", pitch=12 * a.strength)
-
-
-# Words that the programs share
-
-
-def hold(pose: Pose, a: Act, side: str, at, **how) -> None:
-    """The hand in the air, `at` (out, forward, up) metres from the breastbone."""
-    pose.reach(side, a.strength, "breastbone", offset=np.asarray(at), tip="grip", **how)
-
-
-def touch(
-    pose: Pose,
-    a: Act,
-    landmark: str,
-    scratch: Vector | None = None,
-    way: float = 0.018,
-    hertz: float = 3.0,
-    offset=(0.0, 0.0, 0.0),
-    **how,
-) -> None:
-    """The hand at a landmark, moving `way` metres to and fro along `scratch`, the fingers with it."""
-    offset = np.broadcast_to(np.asarray(offset), (len(a.t), 3))
-    if scratch is not None:
-        offset = offset + a.along(scratch, way * a.wave(hertz))
-    pose.reach(a.side, a.strength, landmark, offset=offset, **how)
-
-
-def meet(pose: Pose, a: Act, at, fingers: Vector, slide: np.ndarray | float = 0.0) -> None:
-    """Palm on palm, `at` from the breastbone; the hands slide along each other by `slide` metres."""
-    for side, way in (("L", 1.0), ("R", -1.0)):
-        offset = (
-            np.asarray(at) + (0.012, 0.0, 0.0) + np.multiply.outer(way * slide * np.ones(len(a.t)), np.asarray(fingers))
-        )
-        pose.reach(
-            side,
-            a.strength,
-            "breastbone",
-            offset=offset,
-            tip="palm",
-            fingers=fingers,
-            palm=(-1.0, 0.0, 0.0),
-            elbow=(1.0, 0.0, -0.8),
-            hand="flat",
-        )
+    """The toes on the floor and the heel up, of one foot or both; or the foot on its side; or the feet drawn back
+    against the stool, on their toes."""
+    kind = a.pick(("heel", "edge", "stool"), (0.6, 0.2, 0.2))
+    course = a.strength if a.often(0.8) else a.strength * a.repeats(4)
+    for side in a.feet(both=0.6):
+        if kind == "heel":
+            pose.step(side, heel=a.around(14, 44) * course, forward=-a.between(0, 0.08) * a.strength)
+        elif kind == "edge":
+            pose.step(side, edge=a.around(18, 48) * course, out=a.between(0, 0.05) * course)
+        else:
+            pose.step(side, forward=-a.between(0.16, 0.26) * a.strength, up=a.between(0.0, 0.1) * a.strength)
+            pose.step(side, heel=a.between(25, 45) * course)

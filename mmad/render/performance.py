@@ -6,31 +6,29 @@ from mmad.render.motions import MOTIONS, Act
 from mmad.render.pose import SIDES, Pose
 from mmad.render.timelines import FPS, Action, Timeline
 
-EASE = 0.35  # s that an action takes to begin and to end, less for short ones
-
 
 def perform(timeline: Timeline, generator: np.random.Generator) -> Pose:
     """The pose of every frame of a video: all actions of its timeline, breathing, swaying, blinking, looking about."""
-    pose = Pose(timeline.frames)
+    pose = Pose(timeline.frames, seat=timeline.seat)
     seconds = np.arange(timeline.frames) / FPS
     _idle(pose, seconds, generator)
-    for action in timeline.actions:
-        MOTIONS[action.name].program(pose, _act(action, seconds, generator))
+    # Postures of the legs first: a leg that lies over the other one shakes differently.
+    for action in sorted(timeline.actions, key=lambda action: ("legs" not in action.needs(), action.start)):
+        MOTIONS[action.name].program(pose, _act(action, timeline, seconds, generator))
     return pose
 
 
-def _act(action: Action, seconds: np.ndarray, generator: np.random.Generator) -> Act:
-    length = action.end - action.start
-    ease = min(EASE, 0.35 * length)
-    near = np.minimum(seconds - action.start, action.end - seconds)  # s to the nearer end
-    ramp = np.clip(near / ease, 0, 1)
+def _act(action: Action, timeline: Timeline, seconds: np.ndarray, generator: np.random.Generator) -> Act:
+    rivals = [other for other in timeline.actions if other is not action and other.needs() & action.needs()]
     return Act(
-        t=np.maximum(seconds - action.start, 0),
-        strength=ramp**2 * (3 - 2 * ramp),
+        seconds,
+        action.start,
+        action.end,
+        chance=np.random.default_rng(generator.integers(2**63)),  # its draws shift nobody else's
         side=action.side,
-        pace=float(generator.uniform(0.8, 1.25)),
-        size=float(generator.uniform(0.75, 1.15)),
-        sign=float(generator.choice([-1.0, 1.0])),
+        both=action.both,
+        since=max((other.end for other in rivals if other.start < action.start), default=-np.inf),
+        until=min((other.start for other in rivals if other.start >= action.start), default=np.inf),
     )
 
 
@@ -58,7 +56,7 @@ def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> No
     pose.turn("head", facing[0] + drift(1.6 * still), facing[1] + drift(1.2 * still), facing[2] + drift(2.2 * still))
     lap = generator.uniform(0.0, 0.06)
     for side in SIDES:
-        pose.rest[side].offset = (-lap, generator.uniform(-0.03, 0.09) + 0.3 * lap, 0.3 * lap)
+        pose.rest[side][0].offset = (-lap, generator.uniform(-0.03, 0.09) + 0.3 * lap, 0.3 * lap)
     wide, ahead = generator.uniform(-0.01, 0.05), generator.uniform(-0.06, 0.06)
     for side in SIDES:
         pose.shoulder[side] += 1.2 + 1.2 * breath

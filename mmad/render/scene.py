@@ -11,8 +11,8 @@ import trimesh
 import warp as wp
 
 from mmad.render.body import FACE, Body, Transforms, unit
-from mmad.render.look import OBJECTS, Look, Room, accessories, dress, furniture, make_look, make_room, make_shape
-from mmad.render.pose import Pose
+from mmad.render.look import Look, Room, accessories, dress, furniture, make_look, make_room, make_shape
+from mmad.render.pose import OBJECTS, Pose
 
 BATCH = 32  # frames that are skinned at once
 
@@ -30,17 +30,25 @@ def shoot(
     person: decides on the body, its clothes and the room, as in one long interview; chance: on how this one video
     of it was taken.
     """
-    body = Body(make_shape(person))
-    look, room = make_look(person), make_room(person, body)
-    look.glasses |= "pushing glasses" in names
-    look.held = str(chance.choice(OBJECTS)) if "playing objects" in names or chance.random() < 0.1 else ""
-    room.camera = room.camera + chance.normal(0, 0.05, 3)
-    room.target = room.target + chance.normal(0, 0.015, 3)
-    room.exposure *= chance.uniform(0.94, 1.06)
+    body, look, room = set_stage(pose, names, person, chance)
     now = body.transforms(pose)
     for picture in draw_frames(body, look, room, now, face_of(pose), size, samples):
         grain = chance.standard_normal(picture.shape, dtype=np.float32)
         yield np.clip(picture + room.noise * grain, 0, 255).astype(np.uint8)
+
+
+def set_stage(
+    pose: Pose, names: set[str], person: np.random.Generator, chance: np.random.Generator
+) -> tuple[Body, Look, Room]:
+    """Who it is, how they look and where they sit; the arguments are those of `shoot`."""
+    body = Body(make_shape(person))
+    look, room = make_look(person), make_room(person, body, pose.seat, pose.lift.max())
+    look.glasses |= "pushing glasses" in names
+    look.held = pose.held or ({"R": str(chance.choice(OBJECTS))} if chance.random() < 0.1 else {})
+    room.camera = room.camera + chance.normal(0, 0.05, 3)
+    room.target = room.target + chance.normal(0, 0.015, 3)
+    room.exposure *= chance.uniform(0.94, 1.06)
+    return body, look, room
 
 
 class Figure:

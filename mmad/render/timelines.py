@@ -81,25 +81,32 @@ CUT = 0.45  # up to this share of an action may lie outside the video at either 
 
 @dataclass(frozen=True)
 class Action:
-    """One action of a person. start, end: s; may lie outside the video. side: of the hand or leg that does it."""
+    """One action of a person.
+
+    start, end: s; may lie outside the video. side: of the hand or leg that does it; both: whether both hands do.
+    """
 
     name: str
     start: float
     end: float
     side: str
+    both: bool = False
 
     def needs(self) -> set[str]:
-        hand = {"L": "left hand", "R": "right hand"}[self.side]
-        return {hand if need == "one hand" else need for need in MOTIONS[self.name].needs}
+        """The limbs it occupies"""
+        hands = {"left hand", "right hand"} if self.both else {{"L": "left hand", "R": "right hand"}[self.side]}
+        needs = set(MOTIONS[self.name].needs)
+        return needs - {"one hand"} | hands if "one hand" in needs else needs
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What happens in one video of `frames` frames."""
+    """What happens in one video of `frames` frames. seat: how the person sits or stands, as in `Pose`."""
 
     video_id: str
     frames: int
     actions: tuple[Action, ...]
+    seat: float = 0.0
 
     @property
     def duration(self) -> float:
@@ -168,7 +175,12 @@ def _place(
     end = start + length
     if min(end, duration) - max(start, 0) < max(SHORTEST, 0.45 * length):
         return None
-    return Action(name, start, end, str(generator.choice(["L", "R"])))
+    return Action(name, start, end, *_limbs(generator, name))
+
+
+def _limbs(generator: np.random.Generator, name: str) -> tuple[str, bool]:
+    """Side that does an action, and whether both hands do."""
+    return str(generator.choice(["L", "R"])), bool(generator.random() < MOTIONS[name].both)
 
 
 def _clash(one: Action, other: Action) -> bool:
@@ -182,5 +194,5 @@ def make_clip(generator: np.random.Generator, video_id: str, name: str) -> Timel
     """A trimmed clip of one action, 1 to 4 seconds, as in MA-52 (22,422 clips of 2 s on average)."""
     frames = int(np.clip(generator.gamma(6.0, 0.36), 1.0, 4.0) * FPS)
     margin = generator.uniform(0.0, 0.12, 2) * frames / FPS
-    action = Action(name, margin[0], frames / FPS - margin[1], str(generator.choice(["L", "R"])))
+    action = Action(name, margin[0], frames / FPS - margin[1], *_limbs(generator, name))
     return Timeline(video_id, frames, (action,))

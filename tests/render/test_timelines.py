@@ -5,7 +5,8 @@ import pytest
 
 from mmad.data.statistics import describe
 from mmad.labels import MMA52
-from mmad.render.motions import MOTIONS, NEEDS
+from mmad.render.acts import NEEDS
+from mmad.render.motions import MOTIONS
 from mmad.render.timelines import FPS, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline
 
 

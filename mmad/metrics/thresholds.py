@@ -37,20 +37,11 @@ def fit_thresholds(
     """Detections in videos that are not annotated are false alarms, as for mAP."""
     if not 0 < at_tiou < 1:
         raise InputError("--tiou", f"{at_tiou:g}", "expected a number between 0 and 1")
-    number_of = {item.video_id: i for i, item in enumerate(annotations)}
-    every_class = np.arange(len(labels))
-    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, every_class)
-    video, segments, label = concatenate(detections, number_of, every_class)
-    scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
-
-    correct = np.zeros(len(scores), dtype=bool)
-    num_truth = np.bincount(truth_class, minlength=len(labels))
+    scores, label, correct, num_truth = matched(annotations, detections, labels, at_tiou)
     best = np.full((len(labels), 2), np.nan)  # score, F1
     for k in range(len(labels)):
-        mine, true = np.flatnonzero(label == k), truth_class == k
+        mine = np.flatnonzero(label == k)
         mine = mine[np.argsort(-scores[mine], kind="stable")]
-        taken = match(video[mine], segments[mine], truth_video[true], truth_segments[true], np.array([at_tiou]))
-        correct[mine] = taken[0] >= 0
         best[k] = best_cut(scores[mine], correct[mine], num_truth[k])
     order = np.argsort(-scores, kind="stable")
     pooled, pooled_f1 = best_cut(scores[order], correct[order], num_truth.sum())
@@ -58,6 +49,24 @@ def fit_thresholds(
     f1 = np.where(num_truth > 0, best[:, 1], np.nan)
     values = np.where(useful, best[:, 0], pooled)
     return Thresholds(list(labels.actions), at_tiou, values, f1, num_truth, pooled, pooled_f1)
+
+
+def matched(
+    annotations: list[Annotation], detections: list[Detections], labels: LabelSet, at_tiou: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of all M detections: scores (M,), labels (M,), which took a truth (M,) bool; and truths per class (K,)."""
+    number_of = {item.video_id: i for i, item in enumerate(annotations)}
+    every_class = np.arange(len(labels))
+    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, every_class)
+    video, segments, label = concatenate(detections, number_of, every_class)
+    scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
+    correct = np.zeros(len(scores), dtype=bool)
+    for k in range(len(labels)):
+        mine, true = np.flatnonzero(label == k), truth_class == k
+        mine = mine[np.argsort(-scores[mine], kind="stable")]
+        taken = match(video[mine], segments[mine], truth_video[true], truth_segments[true], np.array([at_tiou]))
+        correct[mine] = taken[0] >= 0
+    return scores, label, correct, np.bincount(truth_class, minlength=len(labels))
 
 
 def best_cut(scores: np.ndarray, correct: np.ndarray, num_truth: int) -> tuple[float, float]:

@@ -45,8 +45,8 @@ def train_pose(config: PoseTrainConfig) -> None:
     data = output / "detector_data"
     for part in ("train", "val"):
         performances = render_performances(output / "performances_detector", others, part)
-        write_features(features, performances, data / "features", config.noise)
-        write_text(data / f"{part}.csv", as_csv([item.truth for item in performances]))
+        truths = write_features(features, performances, data / "features", MMA52, config.noise)
+        write_text(data / f"{part}.csv", as_csv(truths))
     run = replace(config.detection, output=str(output / "detector"), seed=config.seed, device=config.device)
     run.data = replace(run.data, root=str(data))
     train_detector(run)

@@ -22,8 +22,8 @@ from mmad.metrics.recognition import mean_average_precision
 from mmad.models.pose_network import PoseNetwork
 from mmad.pose.features import FPS, GROUPS, PLACES
 from mmad.pose.performances import Performance
-from mmad.pose.training_set import PoseBatch, PoseBatches, look_at, targets_of
-from mmad.records import FeatureTrack, TimeGrid, content_digest
+from mmad.pose.training_set import PoseBatch, PoseBatches, look_at, targets_of, visible_truth
+from mmad.records import Annotation, FeatureTrack, TimeGrid, content_digest
 
 PART_WEIGHT = 0.5  # of the loss of body parts, beside that of the classes
 POSITIVES = 2.0  # weight of a step in which a class is in progress
@@ -44,7 +44,7 @@ def train_pose_network(
     size = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     print(f"{len(train)} performances to train on, {len(val)} to judge by, {size:.2f} M parameters on {device}")
     batches = PoseBatches(
-        train, len(labels), config.batches, config.train.batch, config.variation, config.noise, config.seed
+        train, labels, config.batches, config.train.batch, config.variation, config.noise, config.seed
     )
     membership = F.one_hot(torch.tensor(labels.part_of), len(labels.parts)).float().to(device)
 
@@ -56,7 +56,7 @@ def train_pose_network(
         return pose_losses(model, batch, membership)
 
     def judge(model: nn.Module) -> dict[str, float]:
-        return {"score": step_precision(PoseFeatures(model, device), val, len(labels), config.noise)}
+        return {"score": step_precision(PoseFeatures(model, device), val, labels, config.noise)}
 
     data = {"performances": content_digest([f"{item.truth.video_id} {len(item.joints)}" for item in [*train, *val]])}
     task = Task("pose network", network, labels, config, {}, data, of_epoch, losses, judge)
@@ -79,14 +79,14 @@ def pose_losses(network: nn.Module, batch: PoseBatch, membership: Tensor) -> dic
 
 
 def step_precision(
-    features: PoseFeatures, performances: Sequence[Performance], classes: int, noise: NoiseConfig
+    features: PoseFeatures, performances: Sequence[Performance], labels: LabelSet, noise: NoiseConfig
 ) -> float:
     """Average precision over steps, mean over the classes; each performance by one camera, always the same."""
     scores, truth = [], []
     for index, item in enumerate(performances):
         points = look_at(item.joints.astype(np.float32), np.random.default_rng([index]), noise)
-        scores.append(features.of_points(points)[:, :classes])
-        truth.append(targets_of(item, 0, len(points), classes))
+        scores.append(features.of_points(points)[:, : len(labels)])
+        truth.append(targets_of(item, 0, points, labels))
     return mean_average_precision(np.concatenate(truth), np.concatenate(scores))
 
 
@@ -103,13 +103,21 @@ def load_network(path: str | Path) -> tuple[PoseNetwork, LabelSet]:
 
 
 def write_features(
-    features: PoseFeatures, performances: Sequence[Performance], folder: str | Path, noise: NoiseConfig
-) -> None:
-    """One feature file per performance, each seen by one camera; those that are there are kept."""
+    features: PoseFeatures,
+    performances: Sequence[Performance],
+    folder: str | Path,
+    labels: LabelSet,
+    noise: NoiseConfig,
+) -> list[Annotation]:
+    """One feature file per performance, each seen by one camera; those that are there are kept. Returns what can be
+    seen of them."""
+    truths = []
     for index, item in enumerate(tqdm(performances, desc="features of joints", leave=False, disable=None)):
+        points = look_at(item.joints.astype(np.float32), np.random.default_rng([1, index]), noise)
+        truths.append(visible_truth(item, points, labels))
         if is_done(folder, item.truth.video_id, features.source):
             continue
-        points = look_at(item.joints.astype(np.float32), np.random.default_rng([1, index]), noise)
         grid = TimeGrid(0.5 / FPS, 2 / FPS)
         rows = features.of_points(points)
         save_track(folder, FeatureTrack(item.truth.video_id, rows, grid, item.truth.duration, features.source))
+    return truths

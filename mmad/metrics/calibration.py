@@ -1,7 +1,7 @@
 """Scores as probabilities: how often a detection of such a score was right in videos whose truth is known.
 
-Platt scaling (Platt, 1999) per class, drawn towards what holds for all classes together, so that a class of which little
-was seen borrows from the others. Numpy and scipy only.
+Platt scaling (Platt, 1999) per class, drawn towards what holds for all classes together, so that a class of which
+little was seen borrows from the others. Numpy and scipy only.
 """
 
 from dataclasses import dataclass, replace

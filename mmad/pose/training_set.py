@@ -2,7 +2,7 @@
 each time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,10 +10,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmad.config import NoiseConfig, VariationConfig
+from mmad.labels import LabelSet
 from mmad.pose.cameras import make_camera, vary_proportions
 from mmad.pose.features import FPS, PLACES, describe
 from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, disturb, mirror, shoulder_width
 from mmad.pose.performances import Performance
+from mmad.pose.visibility import can_be_told
+from mmad.records import Annotation
 
 STILL = slice(0, 2)  # of the numbers per place: where it is, as opposed to how it moves
 CROPS = {30: 0.2, 60: 0.3, 120: 0.3, 200: 0.2}  # steps of a training batch, and how often
@@ -38,14 +41,14 @@ class PoseBatches(Dataset):
     def __init__(
         self,
         performances: Sequence[Performance],
-        classes: int,
+        labels: LabelSet,
         count: int,
         batch: int,
         variation: VariationConfig,
         noise: NoiseConfig,
         seed: int,
     ):
-        self.performances, self.classes, self.count, self.batch = performances, classes, count, batch
+        self.performances, self.labels, self.count, self.batch = performances, labels, count, batch
         self.variation, self.noise, self.seed, self.epoch = variation, noise, seed, 0
 
     def __len__(self) -> int:
@@ -58,7 +61,7 @@ class PoseBatches(Dataset):
         steps = int(generator.choice(list(CROPS), p=list(CROPS.values())))
         chosen = [self.performances[i] for i in generator.integers(len(self.performances), size=self.batch)]
         samples = [self._sample(item, steps, generator) for item in chosen]
-        return collate(samples, self.classes)
+        return collate(samples, len(self.labels))
 
     def _sample(self, item: Performance, steps: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         first = int(generator.integers(max(len(item.joints) - steps, 0) + 1))
@@ -67,7 +70,7 @@ class PoseBatches(Dataset):
         values = describe(points)
         if generator.random() < self.variation.motion_only:
             values[..., STILL] = 0
-        return values, targets_of(item, first, len(joints), self.classes)
+        return values, targets_of(item, first, points, self.labels)
 
 
 def look_at(
@@ -131,13 +134,25 @@ def shrink_head_motion(points: np.ndarray, factor: float) -> np.ndarray:
     return points
 
 
-def targets_of(item: Performance, first: int, steps: int, classes: int) -> np.ndarray:
-    """(ceil(steps / 2), K) float32: 1 where an action is in progress in the first of two steps."""
-    times = (first + np.arange(0, steps, 2)) / FPS
-    targets = np.zeros((len(times), classes), dtype=np.float32)
+def targets_of(item: Performance, first: int, points: np.ndarray, labels: LabelSet) -> np.ndarray:
+    """(ceil(T / 2), K) float32: 1 where an action is in progress, and can be seen, in the first of two steps.
+
+    points: (T, 75, 3) what is seen of the performance from step `first` on.
+    """
+    times = (first + np.arange(0, len(points), 2)) / FPS
+    targets = np.zeros((len(times), len(labels)), dtype=np.float32)
     for (start, end), label in zip(item.truth.segments, item.truth.labels):
         targets[(times >= start) & (times <= end), label] = 1
-    return targets
+    return targets * can_be_told(points[::2], labels)
+
+
+def visible_truth(item: Performance, points: np.ndarray, labels: LabelSet) -> Annotation:
+    """The actions that can be seen for at least half of their time. points: (T, 75, 3) of the whole performance."""
+    seen, times = can_be_told(points, labels), np.arange(len(points)) / FPS
+    during = [(times >= start) & (times <= end) for start, end in item.truth.segments]
+    shown = [seen[when, label].mean() >= 0.5 if when.any() else False for when, label in zip(during, item.truth.labels)]
+    shown = np.array(shown, dtype=bool)
+    return replace(item.truth, segments=item.truth.segments[shown], labels=item.truth.labels[shown])
 
 
 def collate(samples: Sequence[tuple[np.ndarray, np.ndarray]], classes: int) -> PoseBatch:

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from mmad.config import NoiseConfig, VariationConfig
+from mmad.labels import MMA52
 from mmad.pose.cameras import Camera, make_camera, vary_proportions
 from mmad.pose.noise import disturb, shoulder_width
 from mmad.pose.performances import Performance, load_part, save_part
 from mmad.pose.skeletons import LAYOUTS
-from mmad.pose.training_set import PoseBatches, shrink_head_motion, targets_of, throw_limbs
+from mmad.pose.training_set import PoseBatches, shrink_head_motion, targets_of, throw_limbs, visible_truth
+from mmad.pose.visibility import can_be_told
 from mmad.records import Annotation
 
 AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
@@ -103,8 +105,36 @@ def performance(steps: int = 45, name: str = "p_0") -> Performance:
     return Performance(sitting(steps).astype(np.float16), Annotation(name, steps / 15, [(1.0, 2.0)], [8]))
 
 
+def seen(steps: int) -> np.ndarray:
+    """(T, 75, 3) everything is seen."""
+    return np.concatenate([places(steps), np.ones((steps, 75, 1))], axis=2)
+
+
+def test_what_cannot_be_seen_is_not_asked_for():
+    points = seen(45)
+    points[:, AT["nose"], 2] = 0
+    assert targets_of(performance(), 0, points, MMA52).sum() == 0  # turning the head
+    assert len(visible_truth(performance(), points, MMA52).labels) == 0
+    points[:20, AT["nose"], 2] = 1  # a third of a second of one
+    assert len(visible_truth(performance(), points, MMA52).labels) == 0
+    assert visible_truth(performance(), seen(45), MMA52).labels.tolist() == [8]
+
+
+def test_each_body_part_has_joints_that_it_is_told_by():
+    points = seen(2)
+    assert can_be_told(points, MMA52).all()
+    for joint, action in (("left knee", "shaking legs"), ("left wrist", "waving"), ("left shoulder", "shrugging")):
+        without = points.copy()
+        without[0, [AT[joint], AT[joint.replace("left", "right")]], 2] = 0
+        told = can_be_told(without, MMA52)[:, MMA52.index[action]]
+        assert told.tolist() == [False, True]
+    hand = points.copy()
+    hand[:, 33:, 2] = 0
+    assert not can_be_told(hand, MMA52)[:, MMA52.index["clenching fist"]].any()
+
+
 def test_targets_are_one_while_an_action_lasts():
-    targets = targets_of(performance(), first=6, steps=30, classes=52)
+    targets = targets_of(performance(), 6, seen(30), MMA52)
     times = (6 + 2 * np.arange(15)) / 15
     np.testing.assert_array_equal(targets[:, 8], (times >= 1) & (times <= 2))
     assert targets.sum() == targets[:, 8].sum()
@@ -112,7 +142,7 @@ def test_targets_are_one_while_an_action_lasts():
 
 def test_batches_are_what_seed_epoch_and_number_say():
     def batches(seed: int = 0) -> PoseBatches:
-        return PoseBatches([performance(), performance(20)], 52, 3, 4, VariationConfig(), NoiseConfig(), seed)
+        return PoseBatches([performance(), performance(20)], MMA52, 3, 4, VariationConfig(), NoiseConfig(), seed)
 
     one, other = batches(), batches()
     assert (one[1].joints == other[1].joints).all() and one[1].joints.isfinite().all()

@@ -171,50 +171,57 @@ def _places() -> list[Place]:
 def _bent(points: dict[str, np.ndarray], tip: str, side: str) -> np.ndarray:
     """How far a finger's tip is from the wrist, and from its own knuckle, in lengths of the palm."""
     wrist, knuckle = points[f"{side} hand wrist"], points[tip[:-1] + "1"]
-    palm = np.linalg.norm(points[f"{side} hand middle finger 1"] - wrist, axis=1)
-    across = np.linalg.norm(points[f"{side} hand index finger 1"] - points[f"{side} hand little finger 1"], axis=1)
+    palm = _length(points[f"{side} hand middle finger 1"] - wrist)
+    across = _length(points[f"{side} hand index finger 1"] - points[f"{side} hand little finger 1"])
     palm = np.maximum(np.maximum(palm, across), 1e-3)
-    way = [np.linalg.norm(points[tip] - at, axis=1) / palm for at in (wrist, knuckle)]
-    return np.stack(way, axis=1) - (1.5, 0.7)
+    return np.concatenate([_length(points[tip] - at) / palm for at in (wrist, knuckle)], axis=-1) - (1.5, 0.7)
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    """(..., 2) -> (..., 1)"""
+    return np.sqrt((vectors**2).sum(axis=-1, keepdims=True))
 
 
 PLACES = _places()
+STILL = np.array([place.still for place in PLACES])[:, None]  # (P, 1): whether where it is says something
 
 
 def named_points(points: np.ndarray) -> dict[str, np.ndarray]:
-    """(T, 75, 3) -> places of joints and of what lies between them, (T, 2) each, NaN where not seen; "unit" (T, 1)."""
-    seen = points[..., 2] > 0
-    flat = np.where(seen[..., None], points[..., :2], np.nan).astype(np.float64)
-    p = {name: flat[:, i] for name, i in INDEX.items()}
+    """(T, ..., 75, 3) -> places of joints and of what lies between them, (T, ..., 2) each, NaN where not seen; "unit"
+    and "ears", lengths, (T, ..., 1)."""
+    seen = points[..., 2:] > 0
+    flat = np.where(seen, points[..., :2], np.nan).astype(np.float64)
+    p = {name: flat[..., i, :] for name, i in INDEX.items()}
     for name in ("ear", "eye", "shoulder", "hip", "knee"):
         p[f"mid {name}s"] = 0.5 * (p[f"left {name}"] + p[f"right {name}"])
     p["mid mouth"] = 0.5 * (p["mouth left"] + p["mouth right"])
     p["forehead"] = p["mid eyes"] + 0.8 * (p["mid eyes"] - p["mid mouth"])
     for side in SIDES:
         hand = [p[f"{side} hand {finger} 4"] for finger in ("index finger", "middle finger", "ring finger")]
-        body = np.mean([p[f"{side} {name}"] for name in ("index", "pinky")], axis=0)
+        body = 0.5 * (p[f"{side} index"] + p[f"{side} pinky"])
         reach = p[f"{side} wrist"] + 1.7 * (body - p[f"{side} wrist"])
         tips = np.mean(hand, axis=0)
         p[f"{side} tips"] = np.where(np.isnan(tips), reach, tips)
         palm = 0.4 * p[f"{side} hand wrist"] + 0.6 * p[f"{side} hand middle finger 1"]
         p[f"{side} palm"] = np.where(np.isnan(palm), 0.4 * p[f"{side} wrist"] + 0.6 * body, palm)
-    width = np.linalg.norm(p["left shoulder"] - p["right shoulder"], axis=1)
-    ears = np.linalg.norm(p["left ear"] - p["right ear"], axis=1)
-    size = np.where(np.isnan(width), 2.3 * ears, width)
-    unit = mean_around(size[:, None], SCALE)
-    unit = np.where(np.isnan(unit), np.nanmean(unit) if np.isfinite(unit).any() else 1.0, unit)
-    p["unit"] = np.maximum(unit, 1e-3)
-    p["width"] = np.stack([width, ears], axis=1) * (1.0, 2.3)
-    p["ears"] = np.maximum(ears[:, None], 0.2 * p["unit"])
+    width = _length(p["left shoulder"] - p["right shoulder"])
+    ears = _length(p["left ear"] - p["right ear"])
+    unit = mean_around(np.where(np.isnan(width), 2.3 * ears, width), SCALE)
+    known = ~np.isnan(unit)
+    usual = np.where(known, unit, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    p["unit"] = np.maximum(np.where(known, unit, usual), 1e-3)
+    p["width"] = np.concatenate([width, 2.3 * ears], axis=-1)
+    p["ears"] = np.maximum(ears, 0.2 * p["unit"])
     return p
 
 
 def mean_around(values: np.ndarray, seconds: float) -> np.ndarray:
-    """(T, D) with NaN -> the mean over so many seconds to either side of what is seen there; NaN where nothing is."""
+    """(T, ...) with NaN -> the mean over so many seconds to either side of what is seen there; NaN where nothing is."""
     reach, steps = round(seconds * FPS), len(values)
     known = ~np.isnan(values)
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(np.where(known, values, 0.0), axis=0)])
-    count = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(known, axis=0)])
+    nothing = np.zeros((1, *values.shape[1:]))
+    total = np.concatenate([nothing, np.cumsum(np.where(known, values, 0.0), axis=0)])
+    count = np.concatenate([nothing, np.cumsum(known, axis=0)])
     first = np.maximum(np.arange(steps) - reach, 0)
     last = np.minimum(np.arange(steps) + reach + 1, steps)
     number = count[last] - count[first]
@@ -223,21 +230,16 @@ def mean_around(values: np.ndarray, seconds: float) -> np.ndarray:
 
 
 def describe(points: np.ndarray) -> np.ndarray:
-    """(T, 75, 3) at FPS -> (T, P, 7) float32 of the P PLACES: still (2), from rest (2), speed (2), seen (1).
+    """(T, ..., 75, 3) at FPS -> (T, ..., P, 7) float32 of the P PLACES: still (2), from rest (2), speed (2), seen (1).
 
-    What is not seen is 0 in all seven.
+    What is not seen is 0 in all seven. Axes between, of several people or videos, do not touch one another.
     """
     p = named_points(points)
-    vectors = np.stack([place.find(p) * place.factor for place in PLACES], axis=1)  # (T, P, 2)
-    flat = vectors.reshape(len(points), -1)
-    rest = mean_around(flat, REST)
-    away = 3 * (flat - rest)
-    speed = np.zeros_like(flat)
-    if len(flat) > 2:
-        speed[1:-1] = (flat[2:] - flat[:-2]) * (FPS / 2 / 3)
-    shape = vectors.shape
-    seen = ~np.isnan(vectors).any(axis=2, keepdims=True)
-    still = np.array([place.still for place in PLACES])[None, :, None]
-    parts = [np.where(still, vectors, 0.0), away.reshape(shape), speed.reshape(shape)]
-    values = np.concatenate([np.clip(np.nan_to_num(part * seen), -LIMIT, LIMIT) for part in parts] + [seen], axis=2)
-    return values.astype(np.float32)
+    vectors = np.stack([place.find(p) * place.factor for place in PLACES], axis=-2)  # (T, ..., P, 2)
+    away = 3 * (vectors - mean_around(vectors, REST))
+    speed = np.zeros_like(vectors)
+    if len(vectors) > 2:
+        speed[1:-1] = (vectors[2:] - vectors[:-2]) * (FPS / 2 / 3)
+    seen = ~np.isnan(vectors).any(axis=-1, keepdims=True)
+    values = np.concatenate([np.where(STILL, vectors, 0.0), away, speed], axis=-1) * seen
+    return np.concatenate([np.clip(np.nan_to_num(values), -LIMIT, LIMIT), seen], axis=-1).astype(np.float32)

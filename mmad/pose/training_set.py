@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from mmad.config import NoiseConfig, VariationConfig
 from mmad.labels import LabelSet
 from mmad.pose.cameras import make_camera, vary_proportions
-from mmad.pose.features import FPS, PLACES, describe
-from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, disturb, mirror, shoulder_width
+from mmad.pose.features import FPS, describe
+from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, NAMES, disturb, mirror, shoulder_width
 from mmad.pose.performances import Performance
 from mmad.pose.visibility import can_be_told
 from mmad.records import Annotation
@@ -59,18 +59,20 @@ class PoseBatches(Dataset):
             raise IndexError(index)
         generator = np.random.default_rng([self.seed, self.epoch, index])
         steps = int(generator.choice(list(CROPS), p=list(CROPS.values())))
-        chosen = [self.performances[i] for i in generator.integers(len(self.performances), size=self.batch)]
-        samples = [self._sample(item, steps, generator) for item in chosen]
-        return collate(samples, len(self.labels))
-
-    def _sample(self, item: Performance, steps: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        first = int(generator.integers(max(len(item.joints) - steps, 0) + 1))
-        joints = vary_proportions(item.joints[first : first + steps].astype(np.float32), generator)
-        points = look_at(joints, generator, self.noise, self.variation)
+        points = np.full((steps, self.batch, len(NAMES), 3), np.nan, dtype=np.float32)
+        points[..., 2] = 0
+        mask = np.zeros((self.batch, steps), dtype=bool)
+        targets = np.zeros((self.batch, steps // 2, len(self.labels)), dtype=np.float32)
+        for row, chosen in enumerate(generator.integers(len(self.performances), size=self.batch)):
+            item = self.performances[chosen]
+            first = int(generator.integers(max(len(item.joints) - steps, 0) + 1))
+            joints = vary_proportions(item.joints[first : first + steps].astype(np.float32), generator)
+            found = look_at(joints, generator, self.noise, self.variation)
+            wanted = targets_of(item, first, found, self.labels)[: steps // 2]
+            points[: len(found), row], mask[row, : len(found)], targets[row, : len(wanted)] = found, True, wanted
         values = describe(points)
-        if generator.random() < self.variation.motion_only:
-            values[..., STILL] = 0
-        return values, targets_of(item, first, points, self.labels)
+        values[:, generator.random(self.batch) < self.variation.motion_only, :, STILL] = 0
+        return PoseBatch(torch.from_numpy(values).transpose(0, 1), torch.from_numpy(mask), torch.from_numpy(targets))
 
 
 def look_at(
@@ -153,17 +155,3 @@ def visible_truth(item: Performance, points: np.ndarray, labels: LabelSet) -> An
     shown = [seen[when, label].mean() >= 0.5 if when.any() else False for when, label in zip(during, item.truth.labels)]
     shown = np.array(shown, dtype=bool)
     return replace(item.truth, segments=item.truth.segments[shown], labels=item.truth.labels[shown])
-
-
-def collate(samples: Sequence[tuple[np.ndarray, np.ndarray]], classes: int) -> PoseBatch:
-    """Pad samples to one even length."""
-    steps = max(len(values) for values, _ in samples)
-    steps += steps % 2
-    joints = torch.zeros(len(samples), steps, len(PLACES), 7)
-    mask = torch.zeros(len(samples), steps, dtype=torch.bool)
-    targets = torch.zeros(len(samples), steps // 2, classes)
-    for row, (values, wanted) in enumerate(samples):
-        joints[row, : len(values)] = torch.from_numpy(values)
-        mask[row, : len(values)] = True
-        targets[row, : len(wanted)] = torch.from_numpy(wanted)
-    return PoseBatch(joints, mask, targets)

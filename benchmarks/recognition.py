@@ -83,11 +83,11 @@ def main() -> None:
 def write_long_tail(data: Path) -> None:
     """A train list of fewer clips: of each class the root of its share in MMA-52, at least two."""
     clips = read_clip_list(data / "train_list_videos.txt")
-    most = max(count for count, *_ in STATISTICS.values())
+    most = max(row.instances for row in STATISTICS.values())
     totals = Counter(label for _, label in clips)
     kept, seen = [], Counter()
     for name, label in clips:
-        share = (STATISTICS[MMA52.actions[label]][0] / most) ** 0.5
+        share = (STATISTICS[MMA52.actions[label]].instances / most) ** 0.5
         if seen[label] < max(2, round(share * totals[label])):
             kept.append(f"{name} {label}\n")
         seen[label] += 1

@@ -5,6 +5,7 @@ Source of the figures: counts and lengths of the official train annotations (Li 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,69 +15,92 @@ from mmad.render.motions import MOTIONS
 
 FPS = 30
 
-# Name -> (instances in 4,534 videos, median length s, spread: standard deviation of the log length)
-STATISTICS: dict[str, tuple[int, float, float]] = {
-    "shaking body": (368, 3.9, 0.6),
-    "sitting straightly": (201, 1.7, 0.7),
-    "shrugging": (128, 1.8, 0.5),
-    "turning around": (1, 1.3, 0.3),
-    "rising up": (96, 3.2, 0.7),
-    "bowing head": (357, 1.1, 0.7),
-    "head up": (168, 1.5, 0.7),
-    "tilting head": (887, 1.8, 0.7),
-    "turning head": (2039, 2.0, 0.8),
-    "nodding": (1274, 1.6, 0.65),
-    "shaking head": (651, 1.6, 0.65),
-    "scratching arms": (239, 5.7, 0.9),
-    "playing objects": (407, 6.0, 0.9),
-    "putting hands together": (109, 1.8, 1.0),
-    "rubbing hands": (26, 2.1, 0.8),
-    "pointing oneself": (73, 2.6, 0.75),
-    "clenching fist": (26, 3.0, 0.9),
-    "stretching arms": (391, 2.5, 0.9),
-    "retracting arms": (47, 0.9, 0.45),
-    "waving": (946, 2.9, 0.85),
-    "spreading hands": (136, 1.8, 0.95),
-    "hands touching fingers": (879, 9.3, 0.7),
-    "other finger movements": (191, 5.3, 0.75),
-    "illustrative gestures": (250, 3.9, 0.85),
-    "shaking legs": (915, 8.4, 0.7),
-    "curling legs": (217, 10.7, 0.7),
-    "spread legs": (122, 2.0, 0.75),
-    "closing legs": (111, 1.7, 0.8),
-    "crossing legs": (110, 6.2, 0.7),
-    "stretching feet": (254, 1.6, 0.65),
-    "retracting feet": (314, 1.6, 0.65),
-    "tiptoe": (73, 2.6, 0.9),
-    "scratching or touching neck": (44, 2.4, 0.75),
-    "scratching or touching chest": (20, 2.0, 0.8),
-    "scratching or touching back": (22, 2.2, 0.7),
-    "scratching or touching shoulder": (17, 5.5, 0.9),
-    "arms akimbo": (3, 3.1, 0.7),
-    "crossing arms": (109, 7.6, 0.8),
-    "playing or tidying hair": (50, 2.5, 0.95),
-    "scratching or touching hindbrain": (24, 4.1, 0.7),
-    "scratching or touching forehead": (26, 2.9, 0.75),
-    "scratching or touching face": (51, 2.2, 0.85),
-    "rubbing eyes": (24, 2.8, 0.75),
-    "touching nose": (73, 2.4, 0.85),
-    "touching ears": (38, 3.0, 0.85),
-    "covering face": (1, 2.7, 0.3),
-    "covering mouth": (10, 2.2, 0.9),
-    "pushing glasses": (34, 1.2, 0.65),
-    "patting legs": (284, 1.3, 0.75),
-    "touching legs": (743, 4.0, 0.8),
-    "scratching legs": (111, 5.3, 0.65),
-    "scratching feet": (8, 3.3, 0.65),
+
+class Statistics(NamedTuple):
+    """What MMA-52 (train) says about one action.
+
+    instances: in 4,534 videos. short, median, long: s; 10 % of the instances are shorter than the first, 90 % than the
+    last. whole: percentage that lasts the whole video. from_start: that is under way when the video begins.
+    """
+
+    instances: int
+    short: float
+    median: float
+    long: float
+    whole: int
+    from_start: int
+
+    @property
+    def is_posture(self) -> bool:
+        """Whether the posture itself is what is annotated, as long as it is kept"""
+        return self.whole > 25
+
+
+STATISTICS = {
+    "shaking body": Statistics(368, 1.9, 3.9, 9.6, 7, 40),
+    "sitting straightly": Statistics(201, 0.8, 1.7, 5.2, 1, 20),
+    "shrugging": Statistics(128, 1.0, 1.8, 3.7, 0, 14),
+    "turning around": Statistics(1, 1.3, 1.3, 1.3, 0, 0),
+    "rising up": Statistics(96, 1.2, 3.2, 7.5, 4, 27),
+    "bowing head": Statistics(357, 0.6, 1.1, 3.8, 0, 17),
+    "head up": Statistics(168, 0.6, 1.6, 5.1, 1, 21),
+    "tilting head": Statistics(887, 0.8, 1.8, 5.5, 2, 24),
+    "turning head": Statistics(2039, 0.8, 2.0, 6.1, 4, 28),
+    "nodding": Statistics(1274, 0.8, 1.6, 4.3, 1, 19),
+    "shaking head": Statistics(651, 0.8, 1.6, 3.7, 3, 18),
+    "scratching arms": Statistics(239, 1.2, 5.7, 12.5, 27, 53),
+    "playing objects": Statistics(407, 1.1, 6.0, 12.3, 28, 59),
+    "putting hands together": Statistics(109, 0.8, 1.8, 10.8, 10, 40),
+    "rubbing hands": Statistics(26, 0.6, 2.1, 6.2, 0, 8),
+    "pointing oneself": Statistics(73, 0.9, 2.6, 6.1, 1, 18),
+    "clenching fist": Statistics(26, 0.7, 3.0, 11.4, 8, 23),
+    "stretching arms": Statistics(391, 0.8, 2.5, 9.3, 10, 30),
+    "retracting arms": Statistics(47, 0.6, 0.9, 1.9, 0, 6),
+    "waving": Statistics(946, 0.9, 2.9, 9.0, 8, 28),
+    "spreading hands": Statistics(136, 0.7, 1.8, 10.3, 10, 24),
+    "hands touching fingers": Statistics(879, 2.8, 9.3, 13.2, 46, 68),
+    "other finger movements": Statistics(191, 1.6, 5.3, 12.0, 14, 43),
+    "illustrative gestures": Statistics(250, 0.9, 3.9, 9.3, 11, 32),
+    "shaking legs": Statistics(915, 2.4, 8.4, 12.7, 36, 55),
+    "curling legs": Statistics(217, 2.7, 10.7, 13.7, 50, 82),
+    "spread legs": Statistics(122, 0.9, 2.0, 4.9, 2, 34),
+    "closing legs": Statistics(111, 0.7, 1.7, 5.2, 4, 43),
+    "crossing legs": Statistics(110, 2.3, 6.2, 12.5, 36, 49),
+    "stretching feet": Statistics(254, 0.9, 1.6, 5.4, 2, 17),
+    "retracting feet": Statistics(314, 0.7, 1.6, 4.4, 2, 20),
+    "tiptoe": Statistics(73, 0.9, 2.6, 8.4, 10, 27),
+    "scratching or touching neck": Statistics(44, 1.1, 2.4, 7.3, 5, 27),
+    "scratching or touching chest": Statistics(20, 1.1, 2.0, 12.6, 10, 30),
+    "scratching or touching back": Statistics(22, 1.2, 2.2, 8.1, 5, 32),
+    "scratching or touching shoulder": Statistics(17, 1.3, 5.5, 13.6, 24, 41),
+    "arms akimbo": Statistics(3, 0.7, 3.1, 3.1, 0, 33),
+    "crossing arms": Statistics(109, 1.4, 7.6, 13.3, 37, 65),
+    "playing or tidying hair": Statistics(50, 0.5, 2.5, 7.2, 2, 18),
+    "scratching or touching hindbrain": Statistics(24, 1.0, 4.1, 8.0, 4, 17),
+    "scratching or touching forehead": Statistics(26, 0.6, 2.9, 6.7, 0, 19),
+    "scratching or touching face": Statistics(51, 0.6, 2.2, 7.0, 2, 22),
+    "rubbing eyes": Statistics(24, 1.1, 2.8, 9.0, 4, 29),
+    "touching nose": Statistics(73, 0.9, 2.4, 8.2, 3, 26),
+    "touching ears": Statistics(38, 0.6, 3.0, 6.2, 3, 32),
+    "covering face": Statistics(1, 2.7, 2.7, 2.7, 0, 0),
+    "covering mouth": Statistics(10, 0.7, 2.2, 10.5, 0, 30),
+    "pushing glasses": Statistics(34, 0.4, 1.2, 3.1, 0, 18),
+    "patting legs": Statistics(284, 0.6, 1.3, 3.4, 0, 11),
+    "touching legs": Statistics(743, 1.3, 4.0, 11.3, 16, 31),
+    "scratching legs": Statistics(111, 2.2, 5.3, 10.5, 15, 41),
+    "scratching feet": Statistics(8, 1.1, 3.3, 10.6, 0, 25),
 }
 SHORTEST = 0.27  # s, of an instance as annotated
 SHARE_OF_COUNTS = {2: 0.449, 3: 0.278, 4: 0.142, 5: 0.084, 6: 0.0335, 7: 0.0085, 8: 0.004, 9: 0.0005, 10: 0.0005}
 # Lengths of the videos, s: quantiles and their values.
 VIDEO_LENGTHS = ((0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1), (5.0, 5.1, 5.7, 8.3, 10.6, 12.5, 13.9, 14.5, 15.03))
 REST = 0.25  # s between two actions of one limb
-TOGETHER = 0.6  # how often an action is placed beside another one on purpose
-LONG, THROUGHOUT = 0.9, 0.5  # what would last this share of the video lasts all of it, this often
-CUT = 0.45  # up to this share of an action may lie outside the video at either end
+TOGETHER = 0.85  # how often an action is placed beside another one on purpose
+LONGEST = (0.7, 0.97)  # share of the video, of what is long and does not last all of it
+CUT = (0.1, 0.8)  # outside the video lies this much of what is cut by it, as a share of what lies inside
+CUT_AT_END = 0.9  # as often as at the start, of the instances cut at one end only
+ROOM = 0.9  # what lasts the whole video is placed first and finds room more often than the rest
+LEAD = (0.7, 3.0)  # s that a posture is kept before the video begins, and after it ends
 
 
 @dataclass(frozen=True)
@@ -125,7 +149,7 @@ class Timeline:
 
 def frequencies(names: Sequence[str] = (), balanced: bool = False) -> dict[str, float]:
     """How frequent each of the actions is, all 52 without `names`: as in MMA-52, or equally."""
-    return {name: 1.0 if balanced else STATISTICS[name][0] for name in names or STATISTICS}
+    return {name: 1.0 if balanced else STATISTICS[name].instances for name in names or STATISTICS}
 
 
 def make_timeline(
@@ -135,52 +159,73 @@ def make_timeline(
 
     chances: how frequent each action is. longest: of the video, s; real ones last 5 to 15.
     """
-    duration = min(np.interp(generator.random(), *VIDEO_LENGTHS), longest)
-    frames = int(duration * FPS)
+    frames = int(min(np.interp(generator.random(), *VIDEO_LENGTHS), longest) * FPS)
     counts = list(SHARE_OF_COUNTS)
     wanted = int(generator.choice(counts, p=np.array(list(SHARE_OF_COUNTS.values())) / sum(SHARE_OF_COUNTS.values())))
     names, shares = list(chances), np.array(list(chances.values())) / sum(chances.values())
-    drawn = sorted((_draw(generator, names, shares, frames / FPS) for _ in range(wanted)), reverse=True)
+    drawn = [_draw(generator, names, shares, frames / FPS) for _ in range(wanted)]
     actions: list[Action] = []
-    for length, name in drawn:  # the longest first: it needs most room
+    for span in sorted(drawn, key=lambda span: span.length, reverse=True):  # the longest first: it needs most room
         for attempt in range(1, 81):
-            action = _place(generator, name, length, frames / FPS, actions)
-            if action is not None and not any(_clash(action, other) for other in actions):
+            action = _place(generator, span, frames / FPS, actions)
+            if not any(_clash(action, other) for other in actions):
                 actions.append(action)
                 break
             if attempt % 10 == 0:  # there is no room for it
-                length, name = _draw(generator, names, shares, frames / FPS)
+                span = _draw(generator, names, shares, frames / FPS)
     return Timeline(video_id, frames, tuple(actions))
 
 
-def _draw(generator: np.random.Generator, names: list[str], shares: np.ndarray, duration: float) -> tuple[float, str]:
-    """Length in s, of which some may fall outside the video, and the action."""
+class _Span(NamedTuple):
+    """How an action lies in its video. length: s of it that are inside. at_start, at_end: whether it is cut there."""
+
+    name: str
+    length: float
+    at_start: bool
+    at_end: bool
+
+
+def _draw(generator: np.random.Generator, names: list[str], shares: np.ndarray, duration: float) -> _Span:
     name = str(generator.choice(names, p=shares))
-    _, median, spread = STATISTICS[name]
-    length = 1.2 * median * np.exp(generator.normal(0, spread))
-    return float(np.clip(length, SHORTEST, 1.6 * duration)), name
+    row = STATISTICS[name]
+    if generator.random() < ROOM * row.whole / 100:
+        return _Span(name, duration, True, True)
+    cut = (row.from_start - row.whole) / (100 - row.whole)
+    where = generator.random()
+    at_start, at_end = where < cut, cut <= where < (1 + CUT_AT_END) * cut
+    length = min(_length(generator, row), duration * generator.uniform(*LONGEST))
+    return _Span(name, length, at_start, at_end)
 
 
-def _place(
-    generator: np.random.Generator, name: str, length: float, duration: float, others: list[Action]
-) -> Action | None:
-    """One action somewhere in the video, often at the same time as another; None if too little of it shows."""
-    if length > LONG * duration and generator.random() < THROUGHOUT:
-        start, length = -0.1 * duration, 1.2 * duration
-    elif others and generator.random() < TOGETHER:
-        partner = others[int(generator.integers(len(others)))]
-        start = generator.uniform(partner.start - 0.8 * length, partner.end - 0.2 * length)
+def _length(generator: np.random.Generator, row: Statistics) -> float:
+    """s, of an instance that does not last the whole video: those that do leave less of the long ones."""
+    knots = np.array([row.short, row.median, row.long])
+    of_videos = np.interp(knots, VIDEO_LENGTHS[1], VIDEO_LENGTHS[0])  # shares of videos, so of whole ones, below
+    below = (np.array([0.1, 0.5, 0.9]) - row.whole / 100 * of_videos) / (1 - row.whole / 100)
+    knots = [max(SHORTEST, 0.5 * row.short), *knots, min(1.4 * row.long, VIDEO_LENGTHS[1][-1])]
+    return float(np.exp(np.interp(generator.random(), [0, *np.clip(below, 0, 1), 1], np.log(knots))))
+
+
+def _place(generator: np.random.Generator, span: _Span, duration: float, others: list[Action]) -> Action:
+    """One action somewhere in the video as its span says; inside it, often at the same time as another action."""
+    if STATISTICS[span.name].is_posture:
+        before, after = generator.uniform(*LEAD, 2)
     else:
-        start = generator.uniform(-CUT * length, duration - (1 - CUT) * length)
-    end = start + length
-    if min(end, duration) - max(start, 0) < max(SHORTEST, 0.45 * length):
-        return None
-    return Action(name, start, end, *_limbs(generator, name))
-
-
-def _limbs(generator: np.random.Generator, name: str) -> tuple[str, bool]:
-    """Side that does an action, and whether both hands do."""
-    return str(generator.choice(["L", "R"])), bool(generator.random() < MOTIONS[name].both)
+        before, after = span.length * generator.uniform(*CUT, 2)
+    if span.at_start:
+        start = 0.0
+    elif span.at_end:
+        start = duration - span.length
+    else:
+        first, last = 0.1, max(duration - span.length - 0.1, 0.1)
+        if others and generator.random() < TOGETHER:
+            partner = others[int(generator.integers(len(others)))]
+            first = min(max(first, partner.start - 0.8 * span.length), last)
+            last = max(min(last, partner.end - 0.2 * span.length), first)
+        start = generator.uniform(first, last)
+    end = start + span.length
+    limbs = _limbs(generator, span.name)
+    return Action(span.name, start - before * span.at_start, end + after * span.at_end, *limbs)
 
 
 def _clash(one: Action, other: Action) -> bool:
@@ -190,9 +235,19 @@ def _clash(one: Action, other: Action) -> bool:
     return one.name == other.name or bool(one.needs() & other.needs())
 
 
+def _limbs(generator: np.random.Generator, name: str) -> tuple[str, bool]:
+    """Side that does an action, and whether both hands do."""
+    return str(generator.choice(["L", "R"])), bool(generator.random() < MOTIONS[name].both)
+
+
 def make_clip(generator: np.random.Generator, video_id: str, name: str) -> Timeline:
-    """A trimmed clip of one action, 1 to 4 seconds, as in MA-52 (22,422 clips of 2 s on average)."""
+    """A trimmed clip of one action, 1 to 4 seconds, as in MA-52 (22,422 clips of 2 s on average).
+
+    Of a posture, the clip often shows neither how it is taken up nor how it is given up.
+    """
     frames = int(np.clip(generator.gamma(6.0, 0.36), 1.0, 4.0) * FPS)
     margin = generator.uniform(0.0, 0.12, 2) * frames / FPS
+    kept = (generator.random(2) < (0.6 if STATISTICS[name].is_posture else 0.0)) * generator.uniform(*LEAD, 2)
+    margin = np.where(kept > 0, -kept, margin)
     action = Action(name, margin[0], frames / FPS - margin[1], *_limbs(generator, name))
     return Timeline(video_id, frames, (action,))

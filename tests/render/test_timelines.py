@@ -7,7 +7,7 @@ from mmad.data.statistics import describe
 from mmad.labels import MMA52
 from mmad.render.acts import NEEDS
 from mmad.render.motions import MOTIONS
-from mmad.render.timelines import FPS, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline
+from mmad.render.timelines import FPS, LEAD, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline
 
 
 def timelines(count: int, *names: str, **how) -> list[Timeline]:
@@ -35,6 +35,35 @@ def test_timelines_look_like_the_real_ones():
     real = np.array([STATISTICS[name][0] for name in MMA52.actions])
     assert np.corrcoef(np.sqrt(real), np.sqrt(found.per_class))[0, 1] > 0.98
     assert found.per_class.argmax() == MMA52.index["turning head"]
+
+
+def test_actions_last_as_long_as_the_real_ones_and_are_cut_as_often():
+    """Classes of which there are enough: lengths at 10, 50 and 90 %, shares that last the video and begin before it."""
+    items = timelines(1500)
+    rows = [
+        (label, end - start, start < 0.05, end > item.duration - 0.1)
+        for item in (timeline.annotation() for timeline in items)
+        for (start, end), label in zip(item.segments, item.labels)
+    ]
+    labels, lengths, first, last = (np.array(column) for column in zip(*rows))
+    for name, row in STATISTICS.items():
+        mine = labels == MMA52.index[name]
+        if mine.sum() < 100:
+            continue
+        found = np.quantile(lengths[mine], (0.1, 0.5, 0.9))
+        assert np.abs(np.log(found / (row.short, row.median, row.long))).max() < 0.45, name
+        assert (first & last)[mine].mean() == pytest.approx(row.whole / 100, abs=0.09), name
+        assert first[mine].mean() == pytest.approx(row.from_start / 100, abs=0.09), name
+
+
+def test_postures_are_kept_before_the_video_begins_and_after_it_ends():
+    for timeline in timelines(300):
+        for action in timeline.actions:
+            if STATISTICS[action.name].is_posture:
+                assert action.start <= -LEAD[0] or action.start > 0
+                assert action.end >= timeline.duration + LEAD[0] - 0.04 or action.end <= timeline.duration
+    clips = [make_clip(np.random.default_rng(i), "c", "curling legs").actions[0].start for i in range(40)]
+    assert 10 < sum(start < 0 for start in clips) < 35
 
 
 def test_no_limb_does_two_things_at_once():

@@ -14,12 +14,13 @@ BASE = {"mmad", "errors", "files", "records", "labels", "config"}  # "mmad": the
 BELOW = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(["metrics", "data", "ops"], BASE),
+    "pose": BASE | {"data"},
     "models": BASE | {"ops"},
     **dict.fromkeys(["engine", "report", "render"], BASE | {"metrics", "data", "ops", "models"}),
 }
 TORCH_FREE = ["errors", "files", "records", "labels", "config", "data.annotations", "data.exchange"]
 TORCH_FREE += ["data.events", "data.elan", "data.per_video", "data.behaviour", "data.formats"]
-TORCH_FREE += ["data.thresholds"]
+TORCH_FREE += ["data.thresholds", "pose.formats"]
 TORCH_FREE += [f"metrics.{path.stem}" for path in PACKAGE.glob("metrics/[!_]*.py")]
 
 

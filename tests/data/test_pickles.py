@@ -33,7 +33,8 @@ def test_data_comes_back_as_it_was(protocol):
         assert list(item) == list(expected)
         for key, value in expected.items():
             np.testing.assert_array_equal(item[key], value)
-            assert np.asarray(item[key]).dtype == np.asarray(value).dtype.newbyteorder("=")
+            types = [np.asarray(array).dtype.newbyteorder("=") for array in (item[key], value)]
+            assert types[0] == types[1]
 
 
 @pytest.mark.parametrize("old", [b"numpy.core", b"numpy._core"])

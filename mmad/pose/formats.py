@@ -4,11 +4,12 @@ A reader gives what stands in the file (`Recording`); `as_track` makes of it the
 picture and seconds. What a file does not say comes from a person or from the video.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mmad.data.annotations import check_fps
+from mmad.data.annotations import VIDEO_SUFFIXES, check_fps
 from mmad.data.check import find_video
 from mmad.data.video import probe, video_identity
 from mmad.errors import InputError
@@ -65,7 +66,8 @@ def open_landmarks(
     recordings = FORMATS[format](path)
     if videos is not None and not Path(videos).is_dir() and len(recordings) != 1:
         raise InputError(videos, f"is one file for {len(recordings)} videos", "give the folder of the videos")
-    return LazySequence(lambda recording: _track(recording, told, layout, format, videos), recordings)
+    find = _finder(path, told, videos)
+    return LazySequence(lambda recording: _track(recording, told, layout, format, find), recordings)
 
 
 def read_landmarks(
@@ -133,22 +135,28 @@ def _checked(fps: float | None, size: tuple[int, int] | None, person: str | int)
     return Told(check_fps(fps), size, person)
 
 
-def _track(recording: Recording, told: Told, layout: str, format: str, videos: str | Path | None) -> LandmarkTrack:
+def _track(
+    recording: Recording, told: Told, layout: str, format: str, find: Callable[[str], Path | None]
+) -> LandmarkTrack:
     check_id(recording.video_id, f"{recording.path}, {recording.video_id[:80]!r}")
-    video = _video_of(recording, told, videos)
+    video = find(recording.video_id)
     track = as_track(recording, told, layout, probe(video) if video else None)
     details = {"video": {"file": video.name, **video_identity(video)}} if video else {}
     return replace(track, source=f"imported from {format}", details={**track.details, **details})
 
 
-def _video_of(recording: Recording, told: Told, videos: str | Path | None) -> Path | None:
-    """The file that a recording was made from, where it is there: the one named, in the folder named, or beside it."""
-    if videos is not None and not Path(videos).is_dir():
-        return Path(videos)
-    beside = [] if told.fps and told.size else [recording.path, recording.path.parent]
-    for place in [Path(videos)] if videos is not None else beside:
-        try:
-            return find_video(place, recording.video_id)
-        except InputError:  # said later, if anything is missing that it would have told
-            continue
-    return None
+def _finder(path: Path, told: Told, videos: str | Path | None) -> Callable[[str], Path | None]:
+    """What gives the file of a video by its id, None where it is not there: the one named, in the folder named, or
+    beside the joints, where it has anything to tell."""
+    if videos is not None:
+        return lambda video_id: _find_or_none(Path(videos), video_id) if Path(videos).is_dir() else Path(videos)
+    if told.fps and told.size:
+        return lambda video_id: None
+    places = [path.parent, *([path] if path.is_dir() else [])]
+    files = [file for place in places for file in place.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES]
+    return {file.stem: file for file in files}.get
+
+
+def _find_or_none(folder: Path, video_id: str) -> Path | None:
+    with contextlib.suppress(InputError):  # said later, if something is missing that it would have told
+        return find_video(folder, video_id)

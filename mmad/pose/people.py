@@ -37,20 +37,18 @@ def choose_person(
     who they are, where a tool followed them; else they are followed by place. person: 0 is the largest over time (size
     times confidence), 1 the next. `InputError` at `place` where there are not so many.
     """
-    joints = people[0].shape[1]
-    points = np.full((len(people), joints, 3), (np.nan, np.nan, 0), dtype=np.float32)
-    if all(_present(frame).sum() <= 1 for frame in people):
-        pieces = [_only_person(people)]
-    elif identities is not None and _distinct(identities):
-        pieces = _pieces_of_identities(people, identities)
+    points = np.full((len(people), *people[0].shape[1:]), (np.nan, np.nan, 0), dtype=np.float32)
+    present = [np.flatnonzero((frame[..., 2] > 0).any(axis=-1)) for frame in people]
+    if all(len(members) <= 1 for members in present):  # always the same one, however far apart
+        persons = [_places(present)] if any(map(len, present)) else []
     else:
-        pieces = _pieces_by_place(people, times)
-    persons = _persons(pieces, people, person + CONSIDERED)
+        followed = identities is not None and _distinct(identities)
+        pieces = _by_identity(people, present, identities) if followed else _by_place(people, present, times)
+        persons = _persons(pieces, people, person + CONSIDERED)
     if person and person >= len(persons):
         raise InputError(place, f"person {person} was asked for of {len(persons)}", "the largest is 0, the next 1")
-    for piece in persons[person] if persons else []:
-        for row, member in zip(piece.rows, piece.members):
-            points[row] = people[row][member]
+    for row, member in persons[person] if persons else []:
+        points[row] = people[row][member]
     return points
 
 
@@ -83,40 +81,31 @@ def _middles(poses: np.ndarray) -> np.ndarray:
     return np.where(seen, poses[..., :2], 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
 
 
-def _present(frame: np.ndarray) -> np.ndarray:
-    """(P,) bool: who has any joint."""
-    return (frame[..., 2] > 0).any(axis=-1)
-
-
 def _distinct(identities: list[list]) -> bool:
     """Whether nobody is in a frame twice; some tools write 0 for everybody when they do not follow people."""
     return all(len(set(ids)) == len(ids) for ids in identities)
 
 
-def _only_person(people: list[np.ndarray]) -> Piece:
-    piece = Piece()
-    for row, frame in enumerate(people):
-        for member in np.flatnonzero(_present(frame)):
-            piece.add(row, int(member), frame[member])
-    return piece
+def _places(present: list[np.ndarray]) -> list[tuple[int, int]]:
+    """(row, member) of everybody in every frame."""
+    return [(row, int(member)) for row, members in enumerate(present) for member in members]
 
 
-def _pieces_of_identities(people: list[np.ndarray], identities: list[list]) -> list[Piece]:
+def _by_identity(people: list[np.ndarray], present: list[np.ndarray], identities: list[list]) -> list[Piece]:
     pieces: dict = {}
-    for row, (frame, ids) in enumerate(zip(people, identities)):
-        for member in np.flatnonzero(_present(frame)):
-            pieces.setdefault(ids[member], Piece()).add(row, int(member), frame[member])
+    for row, member in _places(present):
+        pieces.setdefault(identities[row][member], Piece()).add(row, member, people[row][member])
     return list(pieces.values())
 
 
-def _pieces_by_place(people: list[np.ndarray], times: np.ndarray) -> list[Piece]:
+def _by_place(people: list[np.ndarray], present: list[np.ndarray], times: np.ndarray) -> list[Piece]:
     """The nearest pairs of a frame's people and those seen shortly before become the same person, nearest first."""
     done: list[Piece] = []
     active: list[Piece] = []
     for row, frame in enumerate(people):
         done += [piece for piece in active if times[row] - times[piece.rows[-1]] > LONGEST]
         active = [piece for piece in active if times[row] - times[piece.rows[-1]] <= LONGEST]
-        free = set(map(int, np.flatnonzero(_present(frame))))
+        free = set(present[row].tolist())
         taken = set()
         for i, member in _nearest_pairs([_pose(people, piece, -1) for piece in active], frame):
             if i not in taken and member in free:
@@ -139,14 +128,15 @@ def _nearest_pairs(poses: list[np.ndarray], frame: np.ndarray) -> list[tuple[int
     return [(int(i), int(member)) for i, member in sorted(pairs, key=lambda pair: distances[pair])]
 
 
-def _persons(pieces: list[Piece], people: list[np.ndarray], count: int) -> list[list[Piece]]:
-    """At most `count` persons, the heaviest first, each of the pieces that are the same person."""
-    pieces = sorted((piece for piece in pieces if piece.rows), key=lambda piece: -piece.weight)
+def _persons(pieces: list[Piece], people: list[np.ndarray], count: int) -> list[list[tuple[int, int]]]:
+    """(row, member) of each of at most `count` persons, the heaviest first, put together of the pieces they are in."""
+    pieces = sorted(pieces, key=lambda piece: -piece.weight)
     persons = []
     while pieces and len(persons) < count:
         persons.append(_joined(pieces, people))
         pieces = [piece for piece in pieces if piece not in persons[-1]]
-    return sorted(persons, key=lambda pieces: -sum(piece.weight for piece in pieces))
+    persons.sort(key=lambda pieces: -sum(piece.weight for piece in pieces))
+    return [[place for piece in pieces for place in zip(piece.rows, piece.members)] for pieces in persons]
 
 
 def _joined(pieces: list[Piece], people: list[np.ndarray]) -> list[Piece]:

@@ -105,13 +105,19 @@ def _keep(track: LandmarkTrack, file: Path, out: Path, written: dict[str, Path])
         raise InputError(file, problem, "import them to two folders")
     refuse_same_file(path, file)
     if path.exists():
-        sidecar = path.with_suffix(".json")
-        source = read_json(sidecar).get("source") if sidecar.exists() else "unknown"
+        source = _source_of(path)
         if source != track.source:
             problem = f"is a track that was not {track.source or 'made as this one'} (source: {source})"
             raise InputError(path, problem, "name another folder with --out")
     save_landmarks(out, track)
     written[track.video_id] = file
+
+
+def _source_of(path: Path) -> str:
+    """What a track's sidecar says that made it."""
+    sidecar = path.with_name(f"{path.stem}.json")
+    content = read_json(sidecar) if sidecar.exists() else None
+    return str(content.get("source", "unknown")) if isinstance(content, dict) else "unknown"
 
 
 def _notes_of(track: LandmarkTrack) -> Iterator[str]:

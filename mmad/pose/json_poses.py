@@ -26,12 +26,13 @@ def read_openpose(path: Path) -> LazySequence:
     NAME is the video; a folder may hold several. The number is the frame, the first is 0. Body: BODY_25 or COCO with 18
     joints; hands where there are (`--hand`); faces are not read. A joint at 0, 0 with confidence 0 was not seen.
     """
+    folder = path if path.is_dir() else path.parent
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     videos: dict[str, list[tuple[int, Path]]] = {}
     for file in files:
         found = OPENPOSE_NAME.fullmatch(file.name)
         if found:
-            videos.setdefault(found[1] or path.resolve().name, []).append((int(found[2]), file))
+            videos.setdefault(found[1] or folder.resolve().name, []).append((int(found[2]), file))
     if not videos:
         raise InputError(path, "holds no NAME_NUMBER_keypoints.json", "OpenPose writes them with --write_json")
     return LazySequence(lambda video: _openpose_recording(*video), list(videos.items()))

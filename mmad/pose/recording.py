@@ -17,7 +17,7 @@ PIXELS_FROM = 1.5  # median of the coordinates from which on they are pixels: no
 CENTRED = 0.3  # share of negative coordinates from which on 0 is the middle of the picture, not its corner
 OUTSIDE = 0.5  # share of all confidence outside the picture from which on its size cannot be right
 MOST_FILLED = 20  # frames for each row of the file; more than that are no frames of one video
-LAST_FRAME = 1 << 40
+LAST_FRAME = 1 << 40  # larger numbers are none of frames
 MOST_NAMED = 8  # body parts of a file that are named where they are not used
 GIVE_SIZE = "give --size WIDTHxHEIGHT, or the video with --videos"
 GIVE_FPS = "give --fps, or the video with --videos"
@@ -31,8 +31,7 @@ class Recording:
     picture's width and height, and the confidence, 0 or NaN where not seen; P = 0 is legal. frames: (T,) int,
     ascending; the first of the video is 0. identities: for each frame the P ids that the tool gave its people by
     following them. times: (T,) s; size: width and height in pixels; fps: frames a second; each None where the file does
-    not say.
-    unused: body parts of the file that are no known joints. details: what else is kept with the track.
+    not say. unused: body parts of the file that are no known joints. details: what else is kept with the track.
     """
 
     video_id: str
@@ -73,15 +72,15 @@ def recording_of_frames(
 
 
 class LazySequence(Sequence):
-    """LazySequence that are made when they are asked for: a data set has thousands."""
+    """What `make` makes of each of the items, when it is asked for: a data set has thousands."""
 
-    def __init__(self, make: Callable[..., Recording], items: Sequence):
+    def __init__(self, make: Callable, items: Sequence):
         self.make, self.items = make, items
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __getitem__(self, index: int) -> Recording:
+    def __getitem__(self, index: int):
         return self.make(self.items[index])
 
 

@@ -71,7 +71,8 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "coco_wholebody133": COCO17 + _of("left", *FOOT) + _of("right", *FOOT) + FACE68 + HANDS,
     "halpe26": HALPE26,  # AlphaPose
     "halpe136": HALPE26 + FACE68 + HANDS,
-    # PCAN's: five points hang on either wrist; that they are the tips from thumb to little finger is our reading.
+    # PCAN's: five points hang on either wrist, which we read as the tips from thumb to little finger. Its configuration
+    # calls joints 2 to 4 left; in OpenPose, which found them, they are the person's right arm.
     "ma52_openpose28": OPENPOSE18 + _of("left", *TIPS) + _of("right", *TIPS),
     "mmn44": HALPE26 + _MMN_FACE + _of("left", *_SIX_OF_HAND) + _of("right", *_SIX_OF_HAND),  # MMN's for MA-52
     "imigue22": _OPENPOSE_ARMS + _OPENPOSE_HEAD + _of("right", *TIPS) + _of("left", *TIPS),  # MMN's for iMiGUE
@@ -161,8 +162,8 @@ def joint_named(text: str) -> str | None:
     """The joint that a body part of DeepLabCut, a node of SLEAP or a column of a table means; None if unknown.
 
     Case, spaces, dots, dashes and underscores do not matter: "LeftShoulder", "shoulder_left", "L.Shoulder" and
-    "lshoulder" are the same. DeepLabCut's human model counts instead of naming sides: "shoulder1" is right,
-    "shoulder2" left, as in the MPII data that it was trained on.
+    "lshoulder" are the same. DeepLabCut's human model counts instead of naming sides, and has its joints in the order
+    of the MPII data, where the right ones come first: we read "shoulder1" as right and "shoulder2" as left.
     """
     return _NAMED.get(re.sub(r"[\s_.\-]+", "", text).lower())
 

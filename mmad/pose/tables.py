@@ -97,6 +97,7 @@ def columns_by_name(named: list[tuple[str, str, int, int]], path: Path) -> Colum
 
 
 def whole_number_in(text: str, where: str) -> int:
+    """The number of a frame, 0, 1, ..., also as "12.0"."""
     number = number_in(text, where)
     if not (np.isfinite(number) and number >= 0 and number == int(number)):
         raise InputError(where, f"{text[:80]!r} is not the number of a frame")
@@ -124,12 +125,17 @@ def read_deeplabcut(path: Path) -> list[Recording]:
     frames, rows = [], []
     for line, fields in lines:
         where = f"{path}, line {line}"
-        frame = frame_number(fields[first - 1].strip())
-        if frame is None:
-            raise InputError(where, f"{fields[first - 1][:80]!r} is not the number of a frame")
-        frames.append(frame)
+        frames.append(_frame_in(fields[first - 1].strip(), where))
         rows.append(numbers_in(fields[first:], where, names))
     return [deeplabcut_recording(path, columns, frames, rows)]
+
+
+def _frame_in(text: str, where: str) -> int:
+    """The frame of a row: its number, or the name of a picture that ends in one, as in tables of labelled frames."""
+    number = frame_number(text) if re.search("[A-Za-z]", text) else whole_number_in(text, where)
+    if number is None:
+        raise InputError(where, f"{text[:80]!r} is not the number of a frame")
+    return number
 
 
 def _deeplabcut_header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> tuple[dict[str, list[str]], int]:

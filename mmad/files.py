@@ -8,7 +8,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from mmad.errors import InputError
@@ -34,6 +34,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def output_folder(name: str | Path) -> Path:
+    """The folder that a person named; an empty name (an unset shell variable) would be the working directory."""
+    if not str(name).strip():
+        raise InputError("--out", "is empty", "name a folder")
+    return Path(name)
+
+
 def refuse_same_file(out: str | Path, *inputs: str | Path | None) -> None:
     """Refuse to write over what was read."""
     for name in inputs:
@@ -50,12 +57,15 @@ def write_json(path: str | Path, content, indent: int | None = None) -> None:
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | Path):
-    """The content of a JSON file; `InputError` with line and column where it is not JSON."""
+def read_json(path: str | Path, each_object: Callable[[dict], object] | None = None):
+    """The content of a JSON file; `InputError` with line and column where it is not JSON.
+
+    each_object: gives what stands for an object, as soon as that is read, where it should not stay a dict as it is.
+    """
     collecting = gc.isenabled()
     gc.disable()  # nothing in it is garbage, and looking through a million objects again and again takes half the time
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(Path(path).read_bytes(), object_hook=each_object)
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}, line {error.lineno}, column {error.colno}", f"not JSON ({error.msg})", "is the file complete?"

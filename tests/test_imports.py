@@ -22,7 +22,7 @@ BELOW = {
 }
 TORCH_FREE = ["errors", "files", "records", "labels", "config", "data.annotations", "data.exchange"]
 TORCH_FREE += ["data.events", "data.elan", "data.per_video", "data.behaviour", "data.formats"]
-TORCH_FREE += ["data.thresholds"]
+TORCH_FREE += ["data.thresholds", "pose.formats"]
 TORCH_FREE += [f"metrics.{path.stem}" for path in PACKAGE.glob("metrics/[!_]*.py")]
 
 

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from mmad.data.pickles import Forbidden, load_data
 from mmad.errors import InputError, system_error
 
 FORMS = ("npy", "npz", "pt", "csv", "pkl")  # looked for in this order
@@ -175,7 +176,7 @@ def _said_plainly(path: str) -> Iterator[None]:
         raise system_error(path, error) from None
     except NO_ARRAY as error:
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
-        remedy = "" if isinstance(error, Unfit) else REPLACE
+        remedy = "" if isinstance(error, (Unfit, Forbidden)) else REPLACE
         raise InputError(path, f"not a readable array ({reason})", remedy) from None
 
 
@@ -261,38 +262,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-class _NumbersOnly(pickle.Unpickler):
-    """A pickle can run any program. This reads numpy arrays, numbers, texts, lists and dicts, and nothing else."""
-
-    def find_class(self, module: str, name: str):
-        module = module.replace("numpy._core", "numpy.core")  # numpy 2 and 1
-        known = {
-            ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__reduce__(np.empty(0))[0],
-            ("numpy.core.multiarray", "scalar"): np.float64(0).__reduce__()[0],
-            ("numpy.core.numeric", "_frombuffer"): _from_buffer,
-            ("numpy", "ndarray"): np.ndarray,
-            ("numpy", "dtype"): np.dtype,
-            ("_codecs", "encode"): _latin1,
-        }
-        if (module, name) not in known:
-            raise Unfit(f"it asks for {module}.{name}, only arrays are read: save it with numpy.save instead")
-        return known[module, name]
-
-
-def _from_buffer(buffer, dtype: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    """How protocols 0 to 2 write bytes."""
-    if encoding != "latin1":
-        raise Unfit(f"text in {encoding}")
-    return text.encode("latin1")
-
-
 def _read_pkl(path: str) -> np.ndarray:
     with open(path, "rb") as file:
-        content = _NumbersOnly(file).load()
+        content = load_data(file)
     return np.asarray(content[_the_one(list(content))] if isinstance(content, dict) else content)
 
 

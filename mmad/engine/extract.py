@@ -27,7 +27,7 @@ from mmad.data.features import GrowingTrack, is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identity
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError, warn
-from mmad.files import check_id, path_for_id
+from mmad.files import check_id, output_folder, path_for_id
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack, TimeGrid, content_digest
@@ -460,13 +460,6 @@ def take_shard(videos: list, shard: str) -> list:
     if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise InputError(f"--shard {shard}", "is not I/N with 1 <= I <= N", "e.g. --shard 1/4")
     return videos[int(number) - 1 :: int(count)]
-
-
-def output_folder(name: str | Path) -> Path:
-    """The folder that a person named; an empty name (an unset shell variable) would be the working directory."""
-    if not str(name).strip():
-        raise InputError("--out", "is empty", "name a folder")
-    return Path(name)
 
 
 def extract_folder(

@@ -1,0 +1,220 @@
+"""MediaPipe's landmarks in tables, as people save them: it writes none itself."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mmad.errors import InputError
+from mmad.pose.recording import Recording
+from mmad.pose.skeletons import BODY33, LAYOUTS, LEFT_HAND, RIGHT_HAND, joint_named
+from mmad.pose.tables import (
+    AXES,
+    Columns,
+    chosen_numbers,
+    columns_by_name,
+    number_in,
+    rows_of,
+    sure_where_placed,
+    whole_number_in,
+)
+
+SPECIAL = {
+    "frame": ("frame", "frame_idx", "frame_id", "frame_index", "frame_number", "frame_num", "frame_no"),
+    "seconds": ("time", "time_s", "time_sec", "timestamp", "timestamp_s", "timestamp_sec", "seconds", "t"),
+    "milliseconds": ("time_ms", "timestamp_ms", "milliseconds", "ms"),
+    "landmark": ("landmark", "landmark_id", "landmark_index", "landmark_name", "joint", "keypoint", "name", "index"),
+    "person": ("person", "person_id", "track", "track_id"),
+    "type": ("type",),
+}
+TYPES = {"pose": BODY33, "left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": ()}
+JOINTS = LAYOUTS["mediapipe75"]
+NUMBERED = {33: BODY33, 75: JOINTS, 501: BODY33}  # how many there are -> what they are; of 501, 468 are of the face
+NUMBER = re.compile(r"(?:landmark|lm|kp|keypoint|pose|p)?[_ ]?(\d+)")
+AXIS = f"(?P<axis>{'|'.join(AXES)})"
+COLUMN = [
+    re.compile(form) for form in (rf"{AXIS}(?P<part>\d+)", rf"(?P<part>.+)[_. ]{AXIS}", rf"{AXIS}[_. ](?P<part>.+)")
+]
+LAST_OF_HAND = 20  # numbers that end here are likely a hand's
+CLOCK = 1e6  # s from which on times are a clock's, not a video's
+APART = 2.0  # s between rows from which on the times are likely milliseconds
+
+
+def read_mediapipe(path: Path) -> list[Recording]:
+    """MediaPipe's landmarks, in parts of the picture, as it gives them, or in pixels; a row per frame or per landmark.
+
+    A row per frame: columns x0, y0, z0, v0, x1, ... (from 0 or from 1; 33 of the pose, or these and then the 21 of the
+    left and the 21 of the right hand, or the pose and then the 468 of the face), or named ones: nose_x, left_hand_8_y,
+    LEFT_WRIST_visibility. A row per landmark: columns frame, landmark (number or name), x, y, visibility, and where
+    there are: type (pose, left_hand, right_hand, face), person. frame counts from 0; time or timestamp is in seconds,
+    with _ms behind it in milliseconds; where there is neither, each row is a frame. z and the face are not used.
+    Without a visibility, what has a place counts as seen.
+    """
+    lines = rows_of(path)
+    _, header = next(lines, (0, []))
+    names = [name.strip().lower() for name in header]
+    at = {kind: names.index(name) for kind, known in SPECIAL.items() for name in reversed(known) if name in names}
+    if "landmark" in at and {"x", "y"} <= set(names):
+        return [_read_long(path, names, at, lines)]
+    return [_read_wide(path, names, at, lines)]
+
+
+def has_landmarks(header: list[str]) -> bool:
+    """Whether the first line of a table names places of landmarks."""
+    names = [name.strip().lower() for name in header]
+    return {"x", "y"} <= set(names) or {"x", "y"} <= {_part_and_axis(name)[1] for name in names}
+
+
+# --- a row per frame --------------------------------------------------------------------------------------------
+
+
+def _read_wide(path: Path, names: list[str], at: dict[str, int], lines: Iterator[tuple[int, list[str]]]) -> Recording:
+    layout = _wide_columns(path, names, set(at.values()))
+    wanted = sorted(set(layout.at[layout.at >= 0].tolist()))
+    frames, times, people = [], [], []
+    for line, fields in lines:
+        where = f"{path}, line {line}"
+        people.append(layout.people(chosen_numbers(fields, wanted, where, names)))
+        frame, time = _frame_and_time(fields, at, where)
+        frames.append(len(frames) if frame is None else frame)
+        times.append(time)
+    order = np.argsort(np.array(times if None not in times else frames), kind="stable")
+    recording = Recording(path.stem, path, layout.joints, [people[i] for i in order], np.array(frames)[order])
+    recording.unused = layout.unused
+    return _timed(recording, [times[i] for i in order], counted="frame" not in at)
+
+
+def _wide_columns(path: Path, names: list[str], special: set[int]) -> Columns:
+    numbered, named = [], []
+    for column, name in enumerate(names):
+        part, axis = _part_and_axis(name)
+        if column in special or axis not in AXES:
+            continue
+        number = NUMBER.fullmatch(part)
+        if number:
+            numbered.append((int(number[1]), AXES[axis], column))
+        else:
+            named.append(("", part, AXES[axis], column))
+    if not numbered:
+        return columns_by_name(named, path)
+    first = min(number for number, _, _ in numbered)
+    count = max(number for number, _, _ in numbered) + 1 - first
+    if first > 1 or count not in NUMBERED:
+        problem = f"landmarks {first} to {first + count - 1}"
+        raise InputError(path, problem, "their order is not known: name the columns as in nose_x, left_hand_8_y")
+    joints = NUMBERED[count]
+    for number, axis, column in numbered:
+        if number - first < len(joints):
+            named.append(("", joints[number - first], axis, column))
+    return columns_by_name(named, path)
+
+
+def _part_and_axis(name: str) -> tuple[str, str]:
+    """("nose", "x") of "nose_x", "x_nose", "nose.x" or "nose x"; ("12", "x") of "x12" or "12_x"; ("", "") of others."""
+    for pattern in COLUMN:
+        found = pattern.fullmatch(name)
+        if found:
+            return found["part"], found["axis"]
+    return "", ""
+
+
+# --- a row per landmark -----------------------------------------------------------------------------------------
+
+
+def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator[tuple[int, list[str]]]) -> Recording:
+    """A person's rows of a frame may stand in any order."""
+    if not {"frame", "seconds", "milliseconds"} & set(at):
+        raise InputError(f"{path}, line 1", "no column frame or time", "which rows are of the same frame?")
+    at = {**at, "x": names.index("x"), "y": names.index("y")}
+    at["sure"] = next((names.index(name) for name, axis in AXES.items() if axis == 2 and name in names), -1)
+    poses: dict[float, dict[str, np.ndarray]] = {}  # frame, or time where there is no frame -> person -> (75, 3)
+    times: dict[float, float | None] = {}
+    unused: dict[str, None] = {}
+    highest = -1
+    for line, fields in lines:
+        where = f"{path}, line {line}"
+        frame, time = _frame_and_time(fields, at, where)
+        frame = time if frame is None else frame
+        times.setdefault(frame, time)
+        persons = poses.setdefault(frame, {})
+        joint = _joint_of_row(fields, at, where)
+        if joint in JOINTS:
+            person = fields[at["person"]].strip() if "person" in at else ""
+            pose = persons.setdefault(person, np.full((len(JOINTS), 3), (np.nan, np.nan, 0), dtype=np.float32))
+            if not np.isnan(pose[JOINTS.index(joint), 0]):
+                problem = f"the {joint} is there twice in one frame"
+                raise InputError(where, problem, "say whose it is in a column 'person', or of which hand in 'type'")
+            pose[JOINTS.index(joint)] = _point_of_row(fields, at, where)
+        elif joint:
+            unused[joint] = None
+        landmark = fields[at["landmark"]].strip()
+        highest = max(highest, int(landmark) if landmark.isdecimal() else LAST_OF_HAND + 1)
+    if 0 <= highest <= LAST_OF_HAND and "type" not in at:
+        raise InputError(path, f"landmarks 0 to {highest}: of a hand?", "say which in a column 'type', as left_hand")
+    keys = sorted(poses, key=lambda key: key if times[key] is None else times[key])
+    people = [np.stack(list(poses[key].values())) if poses[key] else np.empty((0, len(JOINTS), 3)) for key in keys]
+    frames = np.array(keys if "frame" in at else range(len(keys)))
+    recording = Recording(path.stem, path, JOINTS, people, frames, [list(poses[key]) for key in keys])
+    recording.unused = list(unused)
+    return _timed(recording, [times[key] for key in keys], counted="frame" not in at)
+
+
+def _joint_of_row(fields: list[str], at: dict[str, int], where: str) -> str:
+    """The joint of a row's number or name; "" for one of the face, and what is no known joint as it stands there."""
+    landmark = fields[at["landmark"]].strip()
+    kind = fields[at["type"]].strip().lower() if "type" in at else ""
+    if kind and kind not in TYPES:
+        raise InputError(where, f"type {kind[:80]!r}", f"known are {', '.join(TYPES)}")
+    if kind == "face":
+        return ""
+    if not landmark.isdecimal():
+        return joint_named(f"{kind}_{landmark}") or joint_named(landmark) or landmark
+    joints = TYPES.get(kind, JOINTS)
+    if int(landmark) >= len(joints):
+        raise InputError(where, f"landmark {landmark[:20]}", f"expected 0..{len(joints) - 1}, or a column 'type'")
+    return joints[int(landmark)]
+
+
+def _point_of_row(fields: list[str], at: dict[str, int], where: str) -> np.ndarray:
+    """(3,) x, y, confidence."""
+    x, y = (number_in(fields[at[axis]], f"{where}, column {axis}") for axis in "xy")
+    sure = at["sure"] >= 0
+    point = np.array([x, y, number_in(fields[at["sure"]], where) if sure else 0.0])
+    point[2] = point[2] if sure else sure_where_placed(point[None])[0]
+    return point
+
+
+# --- when -------------------------------------------------------------------------------------------------------
+
+
+def _frame_and_time(fields: list[str], at: dict[str, int], where: str) -> tuple[int | None, float | None]:
+    """(number of the frame, s) of a row, None for what it does not say."""
+    frame = whole_number_in(fields[at["frame"]], where) if "frame" in at else None
+    for kind, unit in (("seconds", 1.0), ("milliseconds", 1e-3)):
+        if kind in at:
+            time = number_in(fields[at[kind]], where) * unit
+            if not np.isfinite(time):
+                raise InputError(where, "it has no time")
+            return frame, time
+    return frame, None
+
+
+def _timed(recording: Recording, times: list[float | None], counted: bool) -> Recording:
+    """The same with the times of its rows, s, ascending, where it has any; those of a clock count from the first.
+
+    counted: the file numbers no frames; then the times say between which rows some were left out.
+    """
+    if None in times:
+        return recording
+    recording.times = np.array(times, dtype=np.float64)
+    recording.times -= recording.times[0] if recording.times[0] > CLOCK else 0
+    steps = np.diff(recording.times)
+    step = float(np.median(steps)) if len(steps) else 0.0
+    if step > APART:
+        problem = f"its rows are {step:g} s apart"
+        raise InputError(recording.path, problem, "if these are milliseconds, call the column timestamp_ms")
+    if counted and step > 0:
+        left_out = np.concatenate([recording.times[:1] / step, np.maximum(steps / step, 1)])
+        recording.frames = np.cumsum(np.round(left_out).astype(np.int64))
+    return recording

@@ -174,7 +174,7 @@ def _bent(points: dict[str, np.ndarray], tip: str, side: str) -> np.ndarray:
     palm = _length(points[f"{side} hand middle finger 1"] - wrist)
     across = _length(points[f"{side} hand index finger 1"] - points[f"{side} hand little finger 1"])
     palm = np.maximum(np.maximum(palm, across), 1e-3)
-    return np.concatenate([_length(points[tip] - at) / palm for at in (wrist, knuckle)], axis=-1) - (1.5, 0.7)
+    return np.concatenate([_length(points[tip] - at) / palm for at in (wrist, knuckle)], axis=-1) - np.float32([1.5, 0.7])
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
@@ -190,7 +190,7 @@ def named_points(points: np.ndarray) -> dict[str, np.ndarray]:
     """(T, ..., 75, 3) -> places of joints and of what lies between them, (T, ..., 2) each, NaN where not seen; "unit"
     and "ears", lengths, (T, ..., 1)."""
     seen = points[..., 2:] > 0
-    flat = np.where(seen, points[..., :2], np.nan).astype(np.float64)
+    flat = np.where(seen, points[..., :2], np.float32(np.nan))
     p = {name: flat[..., i, :] for name, i in INDEX.items()}
     for name in ("ear", "eye", "shoulder", "hip", "knee"):
         p[f"mid {name}s"] = 0.5 * (p[f"left {name}"] + p[f"right {name}"])
@@ -219,9 +219,9 @@ def mean_around(values: np.ndarray, seconds: float) -> np.ndarray:
     """(T, ...) with NaN -> the mean over so many seconds to either side of what is seen there; NaN where nothing is."""
     reach, steps = round(seconds * FPS), len(values)
     known = ~np.isnan(values)
-    nothing = np.zeros((1, *values.shape[1:]))
-    total = np.concatenate([nothing, np.cumsum(np.where(known, values, 0.0), axis=0)])
-    count = np.concatenate([nothing, np.cumsum(known, axis=0)])
+    nothing = np.zeros((1, *values.shape[1:]), dtype=values.dtype)
+    total = np.concatenate([nothing, np.cumsum(np.where(known, values, values.dtype.type(0)), axis=0)])
+    count = np.concatenate([nothing, np.cumsum(known, axis=0, dtype=values.dtype)])
     first = np.maximum(np.arange(steps) - reach, 0)
     last = np.minimum(np.arange(steps) + reach + 1, steps)
     number = count[last] - count[first]

@@ -90,12 +90,12 @@ def _smooth(values: np.ndarray, share: float) -> np.ndarray:
 
 def _wander(generator: np.random.Generator, steps: int, joints: int, fps: float) -> np.ndarray:
     """(T, J, 2) of deviation about 1, with periods of one to eight seconds."""
-    seconds = np.arange(steps)[:, None, None] / fps
-    waves = [
-        np.sin(2 * np.pi * (seconds * generator.uniform(0.12, 1.0, (1, joints, 2)) + generator.random((1, joints, 2))))
-        for _ in range(3)
-    ]
-    return sum(waves) * np.sqrt(2 / 3)
+    seconds = np.arange(steps, dtype=np.float32)[:, None, None] / fps
+    shape = (2, 1, joints, 2)
+    rates = generator.uniform(0.12, 1.0, shape).astype(np.float32)
+    phases = generator.random(shape, dtype=np.float32)
+    waves = [np.sin(np.float32(2 * np.pi) * (seconds * rate + phase)) for rate, phase in zip(rates, phases)]
+    return waves[0] + waves[1]
 
 
 def _runs(generator: np.random.Generator, steps: int, share: float, length: float, fps: float) -> np.ndarray:

@@ -56,7 +56,7 @@ def test_a_legs_posture_is_hidden_from_the_head():
 def test_steps_beyond_reach_have_no_say():
     points, other = person(600), person(600)
     other[450:] = person(150, seed=5)
-    np.testing.assert_allclose(describe(points)[: 450 - REACH], describe(other)[: 450 - REACH], atol=1e-5)
+    np.testing.assert_allclose(describe(points)[: 450 - REACH], describe(other)[: 450 - REACH], atol=1e-3)
 
 
 def test_a_turned_head_shows_in_ears():

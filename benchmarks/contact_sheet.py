@@ -18,7 +18,7 @@ from mmad.labels import MMA52
 from mmad.render.body import Transforms
 from mmad.render.performance import perform
 from mmad.render.scene import draw_frames, face_of, set_stage
-from mmad.render.timelines import FPS, Action, Timeline
+from mmad.render.timelines import FPS, Action, Timeline, make_clip
 
 SIZE = (216, 180)  # height, width of a picture
 MOMENTS = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)  # shares of the video; the action lasts from 0.1 to 0.9
@@ -54,7 +54,8 @@ def strip(label: int, variant: int, seed: int, seconds: float) -> np.ndarray:
     name, key = MMA52.actions[label], [seed, label, variant]
     chance = np.random.default_rng(key)
     action = Action(name, 0.125 * seconds, 1.125 * seconds, str(chance.choice(["L", "R"])), chance.random() < BOTH)
-    timeline = Timeline(name, int(1.25 * seconds * FPS), (action,))
+    seat = make_clip(chance, "", name).seat
+    timeline = Timeline(name, int(1.25 * seconds * FPS), (action,), seat)
     pose = perform(timeline, chance)
     body, look, room = set_stage(pose, {name}, np.random.default_rng([*key, 1]), chance)
     now, frames = body.transforms(pose), [int(moment * timeline.frames) for moment in MOMENTS]

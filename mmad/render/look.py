@@ -38,7 +38,7 @@ class Room:
 
     boxes: things at the wall, (centre, size, colour). camera, target: metres. zoom: focal length in frame heights.
     light: direction to it. ambient, exposure: shares of light. noise: standard deviation of the camera's, grey levels.
-    seat: as in `Pose`.
+    seat, table: as in `Pose`.
     """
 
     wall: np.ndarray
@@ -54,6 +54,7 @@ class Room:
     exposure: float
     noise: float
     seat: float
+    table: bool = False
 
 
 def make_look(generator: np.random.Generator) -> Look:
@@ -277,6 +278,14 @@ def _held(body: Body, kind: str, side: str) -> trimesh.Trimesh:
 def furniture(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]]:
     """What the person sits on, floor, wall and what is on it, where they stand."""
     parts = _chair(body, room) if room.seat < STANDING else []
+    if room.table:
+        belly = _spot(body, "belly") + body.seat(room.seat)
+        parts.append(
+            (
+                _box(belly + body.scale * np.array([0, -0.45, -0.01]), (1.3, 0.6 * body.scale, 0.03)),
+                0.8 * room.chair + 40,
+            )
+        )
     parts.append((_box((0, -1.0, -0.05), (14, 5.4, 0.1)), room.floor))
     parts.append((_box((0, 1.65, 2.5), (14, 0.1, 6)), room.wall))
     return parts + [(_box(centre, size), colour) for centre, size, colour in room.boxes]

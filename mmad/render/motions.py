@@ -13,6 +13,7 @@ import numpy as np
 
 from mmad.render.acts import Act, Motion, hold, meet, reach, register
 from mmad.render.pose import OBJECTS, SIDES, Pose
+from mmad.render.posture import HANGING, resting_on
 from mmad.render.touches import TOUCHES
 
 MOTIONS: dict[str, Motion] = dict(TOUCHES)  # name of the action -> how it is done
@@ -85,25 +86,10 @@ def rising_up(pose: Pose, a: Act) -> None:
         # the trunk leans while the hips rise, and is upright again when they are up
         lean = a.between(25, 50) * np.sin(np.pi * np.clip(stood, 0, 1) ** 0.8)
         for side in SIDES:
-            hang(pose, side, np.clip(1.4 * stood - 0.2, 0, 1))
+            pose.settle(side, np.clip(1.4 * stood - 0.2, 0, 1), **HANGING)
     pose.lift += np.clip(up, 0, peak)
     pose.turn("trunk", pitch=lean)
     pose.turn("head", pitch=-a.between(0.2, 0.8) * lean)
-
-
-def hang(pose: Pose, side: str, weight: np.ndarray) -> None:
-    """The resting arm hangs down beside the body."""
-    pose.settle(
-        side,
-        weight,
-        "hip",
-        offset=(0.07, 0.03, -0.22),
-        tip="grip",
-        fingers=(-0.1, 0.25, -1.0),
-        palm=(-1.0, -0.2, 0.0),
-        elbow=(0.5, -1.0, 0.0),
-        hand="relaxed",
-    )
 
 
 # Head
@@ -193,7 +179,7 @@ def shaking_head(pose: Pose, a: Act) -> None:
 def scratching_arms(pose: Pose, a: Act) -> None:
     """One hand scratches, strokes or holds the other arm, below or above the elbow; that arm lies on the lap or is held
     before the belly."""
-    if a.often(0.6):
+    if a.often(0.5) or not resting_on(pose, a.other) <= {"lap", "thigh", "knee", "belly"}:
         hold(pose, a, a.other, (0.02, 0.24, -0.22), fingers=(-1.0, 0.5, 0.1), palm=(0.0, -1.0, -0.4))
     where, way = a.pick((("other forearm", (0.6, -0.3, 0.0)), ("other upper arm", (0.1, 0.2, 1.0))), (0.7, 0.3))
     course = a.pick(

@@ -1,9 +1,10 @@
-"""From a timeline to a pose: the actions one by one, on a body that is never quite still. Numpy only."""
+"""From a timeline to a pose: the actions one by one, on a body in a posture, never quite still. Numpy only."""
 
 import numpy as np
 
 from mmad.render.motions import MOTIONS, Act
 from mmad.render.pose import SIDES, Pose
+from mmad.render.posture import rest
 from mmad.render.timelines import FPS, Action, Timeline
 
 
@@ -11,6 +12,7 @@ def perform(timeline: Timeline, generator: np.random.Generator) -> Pose:
     """The pose of every frame of a video: all actions of its timeline, breathing, swaying, blinking, looking about."""
     pose = Pose(timeline.frames, seat=timeline.seat)
     seconds = np.arange(timeline.frames) / FPS
+    rest(pose, seconds, generator)
     _idle(pose, seconds, generator)
     # Postures of the legs first: a leg that lies over the other one shakes differently.
     for action in sorted(timeline.actions, key=lambda action: ("legs" not in action.needs(), action.start)):
@@ -33,7 +35,7 @@ def _act(action: Action, timeline: Timeline, seconds: np.ndarray, generator: np.
 
 
 def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> None:
-    """What a sitting person does all the time, and nobody annotates."""
+    """What people do all the time, and nobody annotates."""
 
     def drift(scale: float, hertz: float = 0.25) -> np.ndarray:
         """(T,) a slow wander of about `scale`"""
@@ -44,28 +46,12 @@ def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> No
         return scale * sum(waves) / 1.5
 
     still = generator.uniform(0.5, 1.3)
-    posture = generator.normal(0, 1, 3) * (4.0, 2.0, 3.0)
     breath = np.sin(2 * np.pi * (generator.uniform(0.2, 0.33) * seconds + generator.random()))
-    pose.turn(
-        "trunk",
-        posture[0] + drift(1.0 * still) + 0.5 * breath,
-        posture[1] + drift(0.8 * still),
-        posture[2] + drift(1.0 * still),
-    )
-    facing = generator.normal(0, 1, 3) * (3.0, 2.0, 6.0)
-    pose.turn("head", facing[0] + drift(1.6 * still), facing[1] + drift(1.2 * still), facing[2] + drift(2.2 * still))
-    lap = generator.uniform(0.0, 0.06)
-    for side in SIDES:
-        pose.rest[side][0].offset = (-lap, generator.uniform(-0.03, 0.09) + 0.3 * lap, 0.3 * lap)
-    wide, ahead = generator.uniform(-0.01, 0.05), generator.uniform(-0.06, 0.06)
+    pose.turn("trunk", drift(1.0 * still) + 0.5 * breath, drift(0.8 * still), drift(1.0 * still))
+    pose.turn("head", drift(1.6 * still), drift(1.2 * still), drift(2.2 * still))
     for side in SIDES:
         pose.shoulder[side] += 1.2 + 1.2 * breath
-        pose.step(
-            side,
-            out=wide + generator.normal(0, 0.01),
-            forward=ahead + generator.normal(0, 0.02),
-            knee=drift(0.02) + 2 * wide,
-        )
+        pose.step(side, knee=drift(0.02))
     for at in np.cumsum(generator.exponential(3.2, 12)):  # blinks
         pose.eyelids += np.clip(1 - np.abs(seconds - at) / 0.09, 0, 1)
     for at, until in np.cumsum(generator.exponential(1.5, (8, 2)).reshape(-1)).reshape(-1, 2):  # glances

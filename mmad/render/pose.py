@@ -56,11 +56,11 @@ class Reach:
 class Pose:
     """All wishes over T frames; angles in degrees.
 
-    seat: how high the person sits, the sine of the thighs' slope: 0 on a chair, STANDING, a stool in between. lift:
-    (T,) what the hips are raised over that. trunk, head: (T, 3) pitch (forward), roll (towards the left shoulder), yaw
-    (to the left). shift: (T, 3) of the hips, x (left), y (back), z (up), metres. place: (T, 3) metres from the person's
-    place, feet included. facing: (T,) yaw of the whole person, feet included. gaze: (T, 2) pitch, yaw. eyelids, jaw,
-    smile: (T,) 0..1.
+    seat: how high the person sits, the sine of the thighs' slope: 0 on a chair, STANDING, a stool in between. table:
+    whether there is one before the belly. lift: (T,) what the hips are raised over the seat. trunk, head: (T, 3) pitch
+    (forward), roll (towards the left shoulder), yaw (to the left). shift: (T, 3) of the hips, x (left), y (back),
+    z (up), metres. place: (T, 3) metres from the person's place, feet included. facing: (T,) yaw of the whole person,
+    feet included. gaze: (T, 2) pitch, yaw. eyelids, jaw, smile: (T,) 0..1.
     By side: shoulder (T,) raised by; forward (T,) shoulder drawn forward by; ankle (T, 3) moved by (out, forward, up),
     in leg lengths; across (T,) moved by this share of its way to the middle, beyond it above 1; heel (T,) raised by;
     edge (T,) foot rolled onto its outer edge by; dangling (T,) 0..1, how far the foot hangs from the shin instead of
@@ -70,6 +70,7 @@ class Pose:
 
     frames: int
     seat: float = 0.0
+    table: bool = False
     lift: np.ndarray = field(init=False)
     trunk: np.ndarray = field(init=False)
     head: np.ndarray = field(init=False)

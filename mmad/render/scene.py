@@ -43,6 +43,7 @@ def set_stage(
     """Who it is, how they look and where they sit; the arguments are those of `shoot`."""
     body = Body(make_shape(person))
     look, room = make_look(person), make_room(person, body, pose.seat, pose.lift.max())
+    room.table = pose.table
     look.glasses |= "pushing glasses" in names
     look.held = pose.held or ({"R": str(chance.choice(OBJECTS))} if chance.random() < 0.1 else {})
     room.camera = room.camera + chance.normal(0, 0.05, 3)

@@ -12,6 +12,7 @@ import numpy as np
 from mmad.labels import MMA52
 from mmad.records import Annotation
 from mmad.render.motions import MOTIONS
+from mmad.render.pose import STANDING
 
 FPS = 30
 
@@ -95,6 +96,8 @@ SHARE_OF_COUNTS = {2: 0.449, 3: 0.278, 4: 0.142, 5: 0.084, 6: 0.0335, 7: 0.0085,
 # Lengths of the videos, s: quantiles and their values.
 VIDEO_LENGTHS = ((0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1), (5.0, 5.1, 5.7, 8.3, 10.6, 12.5, 13.9, 14.5, 15.03))
 REST = 0.25  # s between two actions of one limb
+SEATS = {"chair": 0.55, "stool": 0.33, "standing": 0.12}  # how often people sit or stand so
+STOOLS = (0.08, 0.45)  # how high a stool is, as `Pose.seat`
 TOGETHER = 0.85  # how often an action is placed beside another one on purpose
 LONGEST = (0.7, 0.97)  # share of the video, of what is long and does not last all of it
 CUT = (0.1, 0.8)  # outside the video lies this much of what is cut by it, as a share of what lies inside
@@ -162,7 +165,9 @@ def make_timeline(
     frames = int(min(np.interp(generator.random(), *VIDEO_LENGTHS), longest) * FPS)
     counts = list(SHARE_OF_COUNTS)
     wanted = int(generator.choice(counts, p=np.array(list(SHARE_OF_COUNTS.values())) / sum(SHARE_OF_COUNTS.values())))
-    names, shares = list(chances), np.array(list(chances.values())) / sum(chances.values())
+    seat = _seat(generator, list(chances))
+    possible = {name: chance for name, chance in chances.items() if not (seat == STANDING and MOTIONS[name].seated)}
+    names, shares = list(possible), np.array(list(possible.values())) / sum(possible.values())
     drawn = [_draw(generator, names, shares, frames / FPS) for _ in range(wanted)]
     actions: list[Action] = []
     for span in sorted(drawn, key=lambda span: span.length, reverse=True):  # the longest first: it needs most room
@@ -173,7 +178,15 @@ def make_timeline(
                 break
             if attempt % 10 == 0:  # there is no room for it
                 span = _draw(generator, names, shares, frames / FPS)
-    return Timeline(video_id, frames, tuple(actions))
+    return Timeline(video_id, frames, tuple(actions), seat)
+
+
+def _seat(generator: np.random.Generator, names: list[str]) -> float:
+    """What a person is on who does some of these actions, as `Pose.seat`"""
+    kind = str(generator.choice(list(SEATS), p=list(SEATS.values())))
+    if kind == "standing" and not all(MOTIONS[name].seated for name in names):
+        return STANDING
+    return float(generator.uniform(*STOOLS)) if kind == "stool" else 0.0
 
 
 class _Span(NamedTuple):
@@ -250,4 +263,4 @@ def make_clip(generator: np.random.Generator, video_id: str, name: str) -> Timel
     kept = (generator.random(2) < (0.6 if STATISTICS[name].is_posture else 0.0)) * generator.uniform(*LEAD, 2)
     margin = np.where(kept > 0, -kept, margin)
     action = Action(name, margin[0], frames / FPS - margin[1], *_limbs(generator, name))
-    return Timeline(video_id, frames, (action,))
+    return Timeline(video_id, frames, (action,), _seat(generator, [name]))

@@ -17,7 +17,7 @@ BELOW = {
     "pose": BASE | {"data"},
     "models": BASE | {"ops"},
     "engine": BASE | {"metrics", "data", "ops", "pose", "models"},
-    "report": BASE | {"metrics", "data", "ops", "models"},
+    "report": BASE | {"metrics", "data", "ops", "pose", "models"},
     "render": BASE | {"metrics", "data", "pose"},
 }
 TORCH_FREE = ["errors", "files", "records", "labels", "config", "data.annotations", "data.exchange"]

@@ -1,9 +1,7 @@
-"""The pages in a real browser: headless Chromium, driven through playwright. Skipped where either is not there."""
+"""The pages in a real browser (conftest.py): skipped where there is none."""
 
 import io
 import json
-import os
-import shutil
 from pathlib import Path
 
 import av
@@ -16,48 +14,8 @@ from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 from mmad.report.page import write_report
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="drives the pages with playwright: pip install playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="drives the pages with Chromium, which is not installed")
 AXIS, LANE = 24, 22  # of viewer.js, pixels
 NOD, WAVE, TURN = MMA52.index["nodding"], MMA52.index["waving"], MMA52.index["turning head"]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if hasattr(os, "getuid") and os.getuid() == 0 else []
-        try:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        except sync_api.Error as error:
-            pytest.skip(f"{CHROMIUM} does not start: {str(error).splitlines()[0]}")
-        page = browser.new_page()
-        if not page.evaluate("""document.createElement("video").canPlayType('video/mp4; codecs="avc1.42E01E"')"""):
-            pytest.skip(f"{CHROMIUM} plays no H.264")
-        page.close()
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(chromium):
-    """path -> the page in a fresh tab; at the end nothing may have gone wrong on any, or have left the machine."""
-    pages, wrong = [], []
-
-    def opened(path: Path, **settings):
-        page = chromium.new_page(**settings)
-        page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("dialog", lambda dialog: (wrong.append(f"dialog: {dialog.message}"), dialog.dismiss()))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "blob:", "data:")) else wrong.append(r.url))
-        page.goto(path.resolve().as_uri())
-        pages.append(page)
-        return page
-
-    yield opened
-    for page in pages:
-        page.close()
-    assert wrong == []
 
 
 ROWS = [  # start s, end s, class, score; four seconds of video

@@ -3,16 +3,21 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const element = (id) => document.getElementById(id);
-  const [player, lanes, overview, playhead] = ["player", "lanes", "overview", "playhead"].map(element);
-  const LANE = 22, AXIS = 24, ROWS = 200, LONGEST_NAME = 190;
+  const [lanes, overview, playhead, strips] = ["lanes", "overview", "playhead", "unseen"].map(element);
+  const LANE = 22, AXIS = 24, STRIP = 13, ROWS = 200, LONGEST_NAME = 190;
+  const box = lanes.parentElement; // in which many lanes scroll
   const every = data.detections.map(([start, end, action, score], index) =>
     ({ index, start, end, action, part: data.parts_of[action], score, status: "" }));
   const truth = data.truth?.map(([start, end, action]) =>
     ({ start, end, action, part: data.parts_of[action], status: "" })) ?? null;
   const top = Math.max(1e-9, ...every.map((item) => item.score));
   const state = { least: data.least, parts: new Set(data.parts.keys()), words: "", tiou: 0.5, order: "start",
-    rising: true, rows: ROWS, from: 0, to: data.duration, chosen: null, looping: true, clock: 0 };
+    rising: true, rows: ROWS, from: 0, to: data.duration, chosen: null, looping: true, clock: 0,
+    untold: false }; // whether also actions are shown that cannot be told
   let shown = [], laneOf = new Map(), actions = [];
+  let player = element("player"), joints = null;
+  const gradeOf = (action) => data.reliability[data.actions[action]] ?? null; // [class of CSS, grade, reason]
+  const told = (item) => state.untold || gradeOf(item.action)?.[1] !== "cannot tell";
 
   // --- what is shown -------------------------------------------------------------------------------------------
 
@@ -27,7 +32,7 @@
     for (const item of truth) item.status = "missed";
     for (const item of every) {
       item.status = "";
-      if (item.score < state.least) continue;
+      if (item.score < state.least || !told(item)) continue;
       let best = null, most = state.tiou;
       for (const other of truth) {
         if (other.action !== item.action || other.status === "found") continue;
@@ -43,7 +48,7 @@
     judge();
     const wanted = (item) => state.parts.has(item.part) &&
       data.actions[item.action].toLowerCase().includes(state.words);
-    shown = every.filter((item) => item.score >= state.least && wanted(item));
+    shown = every.filter((item) => item.score >= state.least && told(item) && wanted(item));
     if (state.chosen && !shown.includes(state.chosen)) letGo();
     const present = new Set(shown.map((item) => item.action));
     for (const item of truth ?? []) if (wanted(item)) present.add(item.action);
@@ -98,20 +103,43 @@
     const height = AXIS + LANE * Math.max(actions.length, 1);
     const [pen, width, style] = prepared(lanes, height);
     const colour = (name) => style.getPropertyValue(name);
+    drawNames(pen, width, colour);
+    pen.save();
+    pen.beginPath();
+    pen.rect(gutter(), 0, width - gutter(), height);
+    pen.clip();
+    drawItems(pen, colour);
+    pen.restore();
+    drawAxis(pen, width, height, colour);
+    drawUnseen();
+    drawOverview();
+    movePlayhead();
+  }
+
+  // Stays in sight when the lanes scroll.
+  function drawAxis(pen, width, height, colour) {
     const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
     const step = steps.find((s) => (s / (state.to - state.from)) * (width - gutter()) > 70) ?? 7200;
+    const up = box.scrollTop;
+    pen.fillStyle = colour("--ground");
+    pen.fillRect(0, up, width, AXIS);
     for (let at = Math.ceil(state.from / step) * step; at <= state.to + 1e-9; at += step) {
       const x = xOf(at);
+      pen.globalCompositeOperation = "destination-over"; // the line behind the bars
       pen.fillStyle = colour("--line");
-      pen.fillRect(x, AXIS - 4, 1, height - AXIS + 4);
+      pen.fillRect(x, up + AXIS - 4, 1, height - AXIS + 4);
+      pen.globalCompositeOperation = "source-over";
       pen.fillStyle = colour("--muted");
       pen.textAlign = x > width - 30 ? "right" : "center";
-      pen.fillText(clock(at, step < 1 ? 1 : 0), x, AXIS / 2);
+      pen.fillText(clock(at, step < 1 ? 1 : 0), x, up + AXIS / 2);
     }
+  }
+
+  function drawNames(pen, width, colour) {
     pen.textAlign = "left";
     let part = -1;
     for (const [lane, action] of actions.entries()) {
-      const y = AXIS + lane * LANE;
+      const y = AXIS + lane * LANE, grade = gradeOf(action);
       if (data.parts_of[action] !== part) {
         part = data.parts_of[action];
         pen.fillStyle = colour("--line");
@@ -120,12 +148,25 @@
       pen.fillStyle = data.colours[part];
       pen.fillRect(6, y + 6, 8, LANE - 12);
       pen.fillStyle = colour("--text");
-      pen.fillText(data.actions[action], 20, y + LANE / 2, gutter() - 26);
+      pen.fillText(data.actions[action], 20, y + LANE / 2, gutter() - (grade ? 44 : 26));
+      if (grade) drawGrade(pen, grade[1], gutter() - 14, y + LANE / 2);
     }
-    pen.save();
+  }
+
+  // A full, a half and an empty disc.
+  function drawGrade(pen, grade, x, y) {
+    pen.strokeStyle = pen.fillStyle;
+    pen.lineWidth = 1.2;
     pen.beginPath();
-    pen.rect(gutter(), 0, width - gutter(), height);
-    pen.clip();
+    pen.arc(x, y, 4.4, 0, 2 * Math.PI);
+    pen.stroke();
+    pen.beginPath();
+    if (grade === "good") pen.arc(x, y, 4.4, 0, 2 * Math.PI);
+    if (grade === "fair") pen.arc(x, y, 4.4, Math.PI / 2, 1.5 * Math.PI);
+    pen.fill();
+  }
+
+  function drawItems(pen, colour) {
     const tall = truth ? (LANE - 6) / 2 : LANE - 6;
     for (const item of [...shown].sort((a, b) => a.score - b.score)) { // the best on top
       if (item.end < state.from || item.start > state.to) continue;
@@ -145,9 +186,27 @@
       if (item.status === "found") pen.fillRect(x, y, wide, tall - 1);
       else outline(pen, x, y, wide, tall - 1, colour("--bad"), [4, 3]); // missed
     }
-    pen.restore();
-    drawOverview();
-    movePlayhead();
+  }
+
+  // When the person and the hands were not seen, on the axis of the lanes.
+  function drawUnseen() {
+    if (!strips) return;
+    const [pen, , style] = prepared(strips, STRIP * data.unseen.length + 4);
+    pen.font = "11px system-ui, sans-serif";
+    const right = lanes.clientWidth;
+    for (const [row, [name, stretches]] of data.unseen.entries()) {
+      const y = 2 + STRIP * row;
+      pen.fillStyle = style.getPropertyValue("--muted");
+      pen.fillText(name, 20, y + STRIP / 2, gutter() - 26);
+      pen.fillStyle = style.getPropertyValue("--line");
+      pen.fillRect(gutter(), y + STRIP / 2, right - gutter(), 1);
+      pen.fillStyle = style.getPropertyValue("--unseen");
+      for (const [start, end] of stretches) {
+        if (end < state.from || start > state.to) continue;
+        const x = Math.max(xOf(start), gutter());
+        pen.fillRect(x, y + 2, Math.min(xOf(end), right) - x, STRIP - 4);
+      }
+    }
   }
 
   function outline(pen, x, y, wide, tall, colour, dashes) {
@@ -184,8 +243,10 @@
     show(around - (around - state.from) * factor, around + (state.to - around) * factor);
   }
 
+  const actionAt = (y) => (y - box.scrollTop < AXIS ? undefined : actions[Math.floor((y - AXIS) / LANE)]);
+
   function itemAt(x, y) {
-    const action = actions[Math.floor((y - AXIS) / LANE)];
+    const action = actionAt(y);
     const slack = 2 * (secondsAt(1) - secondsAt(0));
     const at = secondsAt(x);
     const hit = shown.filter((item) => item.action === action && item.start - slack <= at && at <= item.end + slack);
@@ -195,6 +256,7 @@
   // --- the player ----------------------------------------------------------------------------------------------
 
   const playable = () => player !== null && player.readyState > 0;
+  const byFrame = () => "requestVideoFrameCallback" in player; // it says which frame the picture shows
   // The player counts from the start of the file, detections from the first frame.
   const now = () => (playable() ? player.currentTime - data.shift : state.clock);
   const setPlayer = (seconds) => { player.currentTime = seconds + data.shift; };
@@ -210,6 +272,37 @@
     playhead.style.transform = `translateX(${x}px)`;
     playhead.hidden = x < gutter() - 1 || x > lanes.clientWidth;
     playhead.dataset.seconds = now().toFixed(3);
+    if (!player || !byFrame()) drawJoints(now());
+    if (element("time")) element("time").textContent = `${clock(now(), 1)} / ${clock(data.duration, 1)}`;
+  }
+
+  function drawJoints(seconds) {
+    if (!joints) return;
+    state.pictured = seconds;
+    joints.draw(seconds, player?.videoWidth ? player.videoWidth / player.videoHeight : joints.data.people[0].ratio);
+  }
+
+  // The joints of the very frame that the player has brought to the screen.
+  function followFrames() {
+    if (!player || !byFrame()) return;
+    const video = player;
+    video.requestVideoFrameCallback((_, frame) => {
+      if (video !== player) return;
+      drawJoints(frame.mediaTime - data.shift);
+      followFrames();
+    });
+  }
+
+  function loadJoints() {
+    if (!data.joints) return;
+    const script = document.createElement("script");
+    script.src = data.joints;
+    script.addEventListener("load", () => {
+      joints = new Joints(element("joints"), window.mmadJoints);
+      drawJoints(now());
+    });
+    script.addEventListener("error", () => { element("said").textContent = `${data.joints} is missing`; });
+    document.head.append(script);
   }
 
   // A short action is looped with a moment before and after it, or there would be nothing to see.
@@ -230,7 +323,14 @@
     element("said").textContent = `${data.actions[item.action]}, ${item.start.toFixed(2)} to ${item.end.toFixed(2)} ` +
       `seconds, score ${item.score.toFixed(3)}${item.status ? `, ${item.status}` : ""}`;
     for (const row of element("rows").rows) row.setAttribute("aria-selected", row.dataset.index === String(item.index));
+    bringIntoSight(laneOf.get(item.action));
     draw();
+  }
+
+  function bringIntoSight(lane) {
+    const y = lane * LANE, room = box.clientHeight - AXIS - LANE;
+    if (y < box.scrollTop) box.scrollTop = y;
+    if (y > box.scrollTop + room) box.scrollTop = y - room;
   }
 
   function tick() {
@@ -287,6 +387,8 @@
           mark.textContent = text;
           cell.append(mark);
         } else cell.textContent = text;
+        const grade = column === 3 ? gradeOf(item.action) : null;
+        if (grade) cell.append(gradeMark(grade));
         if (column === 6) cell.className = `status-${item.status}`;
       }
       return row;
@@ -297,6 +399,15 @@
       if (head.dataset.order === state.order) head.setAttribute("aria-sort", state.rising ? "ascending" : "descending");
       else head.removeAttribute("aria-sort");
     }
+  }
+
+  function gradeMark([name, grade, reason]) {
+    const mark = document.createElement("span");
+    mark.className = `grade ${name}`;
+    mark.title = `${grade}: ${reason}`;
+    mark.setAttribute("role", "img");
+    mark.setAttribute("aria-label", mark.title);
+    return mark;
   }
 
   const itemOf = (event) => {
@@ -333,6 +444,7 @@
   const file = data.id.split("/").pop();
   element("least").addEventListener("input", (event) => { state.least = Number(event.target.value); refresh(); });
   element("words").addEventListener("input", (event) => { state.words = event.target.value.toLowerCase(); refresh(); });
+  element("untold")?.addEventListener("change", (event) => { state.untold = event.target.checked; refresh(); });
   element("tiou")?.addEventListener("change", (event) => { state.tiou = Number(event.target.value); refresh(); });
   for (const button of document.querySelectorAll("button[data-part]")) {
     button.addEventListener("click", () => {
@@ -365,6 +477,12 @@
       state.looping = !state.looping;
       element("loop").setAttribute("aria-pressed", state.looping);
     },
+    joints: () => {
+      if (!joints) return;
+      joints.shown = !joints.shown;
+      element("joints-shown").setAttribute("aria-pressed", joints.shown);
+      drawJoints(state.pictured);
+    },
     release,
     closer: () => zoom(0.5, now() >= state.from && now() <= state.to ? now() : undefined),
     farther: () => zoom(2),
@@ -375,16 +493,24 @@
     button.addEventListener("click", () => doing[button.dataset.do]());
   }
   const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "on", ",": "frame_back", ".": "frame_on", n: "next",
-    p: "previous", l: "loop", Escape: "release", "+": "closer", "=": "closer", "-": "farther", 0: "whole", "?": "help" };
+    p: "previous", l: "loop", j: "joints", Escape: "release", "+": "closer", "=": "closer", "-": "farther", 0: "whole", "?": "help" };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input[type=search], input[type=range], select");
     if (event.ctrlKey || event.metaKey || event.altKey || typing || element("help").open) return;
     if (event.key === "Enter" && itemOf(event)) choose(itemOf(event));
-    else if (event.key === " " && event.target.matches("button")) return;
+    else if (event.key === " " && event.target.matches("button, input")) return;
     else if (KEYS[event.key]) doing[KEYS[event.key]]();
     else return;
     event.preventDefault();
   });
+
+  function titleAt(x, y) {
+    const action = actionAt(y), grade = action === undefined ? null : gradeOf(action), item = itemAt(x, y);
+    const about = grade ? `${data.actions[action]}: ${grade[1]}. ${grade[2]}` : "";
+    if (x < gutter()) return about;
+    return item ? `${data.actions[item.action]} ${item.start.toFixed(2)} - ${item.end.toFixed(2)} s, ` +
+      `score ${item.score.toFixed(3)}${about && `\n${about}`}` : "";
+  }
 
   let drag = null;
   lanes.addEventListener("pointercancel", () => { drag = null; }); // a swipe that scrolls the page
@@ -395,9 +521,7 @@
   });
   lanes.addEventListener("pointermove", (event) => {
     if (!drag) {
-      const item = itemAt(event.offsetX, event.offsetY);
-      lanes.title = item ? `${data.actions[item.action]} ${item.start.toFixed(2)} - ${item.end.toFixed(2)} s, ` +
-        `score ${item.score.toFixed(3)}` : "";
+      lanes.title = titleAt(event.offsetX, event.offsetY);
       return;
     }
     drag.moved ||= Math.abs(event.offsetX - drag.x) > 4;
@@ -429,16 +553,45 @@
   overview.addEventListener("pointerdown", lookAt);
   overview.addEventListener("pointermove", lookAt);
 
-  for (const name of ["seeked", "timeupdate"]) player?.addEventListener(name, movePlayhead);
-  player?.addEventListener("loadedmetadata", () => seek(state.clock)); // where somebody clicked before it was there
-  player?.addEventListener("ended", () => {
-    if (!state.chosen || !state.looping) return;
-    setPlayer(loopOf(state.chosen)[0]);
-    player.play().catch(() => {});
-  });
-  player?.addEventListener("error", () => { element("unplayable").hidden = false; player.hidden = true; }, true);
-  if (player?.error) { element("unplayable").hidden = false; player.hidden = true; } // it failed before we listened
-  new ResizeObserver(draw).observe(lanes.parentElement);
+  function listen() {
+    for (const name of ["seeked", "timeupdate"]) player.addEventListener(name, movePlayhead);
+    player.addEventListener("loadedmetadata", () => {
+      const ratio = player.videoWidth / player.videoHeight;
+      if (ratio > 0) document.querySelector(".screen").style.setProperty("--ratio", ratio);
+      seek(state.clock); // where somebody clicked before it was there
+    });
+    player.addEventListener("ended", () => {
+      if (!state.chosen || !state.looping) return;
+      setPlayer(loopOf(state.chosen)[0]);
+      player.play().catch(() => {});
+    });
+    if (!(player instanceof Clock)) player.addEventListener("error", withoutVideo, true);
+  }
+
+  // The joints move by themselves where there is no video, or none that this browser plays.
+  function withoutVideo() {
+    if (player) {
+      element("unplayable").hidden = false;
+      player.hidden = true;
+    }
+    if (!data.joints || player instanceof Clock) return;
+    player = new Clock(data.duration);
+    data.shift = 0;
+    player.currentTime = state.clock;
+    element("still").hidden = false;
+    const button = element("still").querySelector("button");
+    player.addEventListener("play", () => { button.textContent = "pause"; });
+    player.addEventListener("pause", () => { button.textContent = "play"; });
+    listen();
+  }
+
+  if (player) listen();
+  if (!player || player.error) withoutVideo(); // it may have failed before we listened
+  followFrames();
+  loadJoints();
+  box.addEventListener("scroll", draw);
+  const resized = new ResizeObserver(() => { draw(); drawJoints(state.pictured ?? now()); });
+  for (const watched of [box, ...document.querySelectorAll(".picture")]) resized.observe(watched);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   refresh();
   requestAnimationFrame(tick);

@@ -1,0 +1,44 @@
+"""How far an action can be told, as it was measured: a grade and its reason in one sentence, by the action's name."""
+
+from collections import defaultdict
+from html import escape
+
+from mmad.errors import InputError
+from mmad.labels import LabelSet
+from mmad.records import Detections
+
+GOOD, FAIR, CANNOT_TELL = GRADES = ("good", "fair", "cannot tell")
+Reliability = dict[str, tuple[str, str]]  # action -> grade, reason
+
+
+def check_reliability(reliability: Reliability, labels: LabelSet) -> None:
+    for action, (grade, _) in reliability.items():
+        if action not in labels.index:
+            raise InputError("reliability", f"{action!r} is no action of {labels.name}", "name one of its actions")
+        if grade not in GRADES:
+            raise InputError(f"reliability of {action}", f"{grade!r} is no grade", f"known are {', '.join(GRADES)}")
+
+
+def that_can_be_told(detections: Detections, labels: LabelSet, reliability: Reliability) -> Detections:
+    """Without those of actions that cannot be told."""
+    told = [
+        reliability.get(labels.actions[label], (GOOD, ""))[0] != CANNOT_TELL for label in detections.labels.tolist()
+    ]
+    chosen = [i for i, is_told in enumerate(told) if is_told]
+    return Detections(
+        detections.video_id, detections.segments[chosen], detections.labels[chosen], detections.scores[chosen]
+    )
+
+
+def cannot_tell_section(reliability: Reliability) -> str:
+    """HTML: the actions that cannot be told, together where the reason is the same; "" where all can be."""
+    by_reason = defaultdict(list)
+    for action, (grade, reason) in reliability.items():
+        if grade == CANNOT_TELL:
+            by_reason[reason].append(action)
+    if not by_reason:
+        return ""
+    items = "".join(
+        f"<dt>{escape(', '.join(actions))}</dt><dd>{escape(reason)}</dd>" for reason, actions in by_reason.items()
+    )
+    return f'<h2 id="cannot-tell">What cannot be told</h2><dl class="cannot-tell">{items}</dl>'

@@ -1,0 +1,74 @@
+"""When a person and their hands were not seen: what they did then, nobody can tell."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmad.pose.bones import joints_of_part
+from mmad.records import LandmarkTrack
+
+NAMES = {"body": "person", "left hand": "left hand", "right hand": "right hand"}  # part -> what pages call it
+MOST = 0.5  # share of the video from which on it is said in words
+NEAR = 2.5  # steps: rows that are farther apart have a gap between them
+
+
+@dataclass
+class Unseen:
+    """When one part of one person was not seen.
+
+    name: "person", "left hand" or "right hand". person: its number, None where only one was looked for. stretches:
+    (N, 2) s, ascending. share: of the video, 0..1.
+    """
+
+    name: str
+    person: int | None
+    stretches: np.ndarray
+    share: float
+
+    def label(self) -> str:
+        if self.person is None:
+            return self.name
+        return f"person {self.person}" if self.name == "person" else f"{self.name} of person {self.person}"
+
+    def sentence(self) -> str:
+        """In words, where it is most of the video; else ""."""
+        if self.share < MOST:
+            return ""
+        subject = self.label().capitalize() if self.label().startswith("person ") else f"The {self.label()}"
+        does = "they do" if self.name == "person" else "it does"
+        if self.share > 1 - 1e-6:
+            return f"{subject} is never seen: what {does} cannot be told."
+        percent = min(round(100 * self.share), 99)  # nearly all of it is not all of it
+        return f"{subject} is not seen for {percent} % of the time: what {does} then cannot be told."
+
+
+def unseen_parts(tracks: list[LandmarkTrack], duration: float) -> list[Unseen]:
+    """Of each person the whole of them, the left and the right hand. duration: of the video, s."""
+    result = []
+    for track in tracks:
+        starts, ends = row_extents(track, duration)
+        for part, name in NAMES.items():
+            found = track.seen[:, joints_of_part(track.layout, part)].any(axis=1)
+            stretches = complement(starts[found], ends[found], duration)
+            share = float(np.diff(stretches).sum() / duration)
+            result.append(Unseen(name, track.person if len(tracks) > 1 else None, stretches, share))
+    return result
+
+
+def row_extents(track: LandmarkTrack, duration: float) -> tuple[np.ndarray, np.ndarray]:
+    """(T,), (T,) s: from when to when each row speaks, half-way to its neighbours; no farther than usual at a gap."""
+    times = track.times
+    steps = np.diff(times)
+    step = float(np.median(steps)) if len(steps) else duration
+    half = np.where(steps <= NEAR * step, steps, step) / 2
+    # What is first and last is about the ends of the video too, where they are near.
+    before = times[0] if times[0] <= NEAR * step else step / 2
+    after = duration - times[-1] if duration - times[-1] <= NEAR * step else step / 2
+    starts, ends = times - np.r_[before, half], times + np.r_[half, max(after, 0.0)]
+    return starts.clip(0, duration), ends.clip(0, duration)
+
+
+def complement(starts: np.ndarray, ends: np.ndarray, duration: float, least: float = 1e-6) -> np.ndarray:
+    """(N, 2) s: what of 0..duration lies in none of the stretches, which ascend and do not overlap."""
+    gaps = np.stack([np.r_[0.0, ends], np.r_[starts, duration]], axis=1)
+    return gaps[gaps[:, 1] - gaps[:, 0] > least]

@@ -174,7 +174,8 @@ def _bent(points: dict[str, np.ndarray], tip: str, side: str) -> np.ndarray:
     palm = _length(points[f"{side} hand middle finger 1"] - wrist)
     across = _length(points[f"{side} hand index finger 1"] - points[f"{side} hand little finger 1"])
     palm = np.maximum(np.maximum(palm, across), 1e-3)
-    return np.concatenate([_length(points[tip] - at) / palm for at in (wrist, knuckle)], axis=-1) - np.float32([1.5, 0.7])
+    reach = np.concatenate([_length(points[tip] - at) / palm for at in (wrist, knuckle)], axis=-1)
+    return reach - np.float32([1.5, 0.7])
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 picture."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -41,5 +42,12 @@ def perform_in_space(plan: Plan) -> Performance:
     generator = np.random.default_rng(plan.key)
     pose = perform(plan.timeline, generator)
     pose = pose.at_frames(np.arange(0, pose.frames, round(FPS / JOINTS_FPS)))
-    body = Body(make_shape(np.random.default_rng(plan.person)))
-    return Performance(Joints(body).at(body.transforms(pose)).astype(np.float16), plan.timeline.annotation())
+    body, joints = _person(plan.person)
+    return Performance(joints.at(body.transforms(pose)).astype(np.float16), plan.timeline.annotation())
+
+
+@lru_cache(maxsize=2)
+def _person(key: tuple[int, ...]) -> tuple[Body, Joints]:
+    """One person is in several plans, one after the other."""
+    body = Body(make_shape(np.random.default_rng(key)))
+    return body, Joints(body)

@@ -15,7 +15,8 @@ BELOW = {
     **dict.fromkeys(BASE, BASE),
     **dict.fromkeys(["metrics", "data", "ops"], BASE),
     "models": BASE | {"ops"},
-    **dict.fromkeys(["engine", "report", "render"], BASE | {"metrics", "data", "ops", "models"}),
+    "pose": BASE | {"data"},
+    **dict.fromkeys(["engine", "report", "render"], BASE | {"metrics", "data", "ops", "models", "pose"}),
 }
 TORCH_FREE = ["errors", "files", "records", "labels", "config", "data.annotations", "data.exchange"]
 TORCH_FREE += ["data.events", "data.elan", "data.per_video", "data.behaviour", "data.formats"]

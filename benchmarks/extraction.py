@@ -15,7 +15,8 @@ import torch
 
 from mmad.config import PRECISIONS, BackboneConfig, ExtractConfig
 from mmad.data import video
-from mmad.engine.extract import Extractor, _Clips, _Reel, find_videos
+from mmad.data.videos import find_videos
+from mmad.engine.extract import Extractor, _Clips, _Reel
 from mmad.errors import run_command
 
 

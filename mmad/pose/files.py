@@ -52,3 +52,19 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
         source=str(known.get("source", "")),
         details=details,
     )
+
+
+def is_done(folder: str | Path, video_id: str, source: str) -> dict | None:
+    """The sidecar of landmarks that are there and were made by `source`; None where they are not there or incomplete.
+
+    Landmarks of another source are refused: mixing them would go unnoticed until the figures are bad.
+    """
+    sidecar = path_for_id(folder, video_id, ".json")
+    if not (sidecar.exists() and sidecar.with_suffix(".npz").exists()):
+        return None
+    content = read_json(sidecar)
+    made_by = content.get("source") if isinstance(content, dict) else None
+    if made_by != source:
+        problem = f"was made with other weights or settings ({made_by}, now {source})"
+        raise InputError(sidecar, problem, "choose another --out")
+    return content

@@ -1,164 +1,216 @@
-"""Several people in a video: who of one frame is who of the next, and the joints of the one that is asked for."""
+"""People in a video: who is who from frame to frame, who is really there, and which of them is meant.
 
-from dataclasses import dataclass, field
-from pathlib import Path
+All of it looks at a whole video at once, after an estimator has been through it: a person who leaves and comes back is
+known by the place and the size that he usually has.
+"""
 
 import numpy as np
+from scipy.ndimage import median_filter
+from scipy.optimize import linear_sum_assignment
 
 from mmad.errors import InputError
 
-FARTHEST = 0.5  # people's sizes that one may move from one frame to the next
-LONGEST = 1.0  # s for which one may be out of sight and still be followed by place alone
-COMING_BACK = 1.0  # people's sizes between where one left and where the same person comes back
-CONSIDERED = 8  # people who are put together of their pieces, beyond the one asked for, before the largest is chosen
-COMMON = 3  # joints that two poses must share to be compared joint by joint
+# One person in one frame. points: x, y in heights of the picture and confidence, in the order of "mediapipe75"; NaN,
+# NaN, 0 where not seen. head, chest: middles of face and shoulders, outside the picture too. size: shoulder width, or
+# two thirds of the trunk's length where that is more, as in people seen from the side; NaN where there is nobody.
+# presence: 0..1, how surely somebody is there at all.
+PERSON = np.dtype(
+    [
+        ("points", np.float32, (75, 3)),
+        ("head", np.float32, 2),
+        ("chest", np.float32, 2),
+        ("size", np.float32),
+        ("presence", np.float32),
+    ]
+)
+HEAD, SHOULDERS, HIPS = slice(0, 11), [11, 12], [23, 24]
+SUREST = 11  # joints whose presence counts: as many as a face has
+TRUNK = 2 / 3  # shoulder width by length of the trunk, of people seen from the front
+TWICE = 0.3  # sizes: two people who are nearer are one who was found twice
+GONE = 1.0  # s without being seen until somebody counts as gone
+STEP, SPEED = 0.75, 4.0  # sizes, and sizes a second, that somebody may get from one frame to another
+SAME_PLACE, SAME_SIZE = 3.0, 1.5  # sizes and factor by which who comes back may differ from what is usual for him
+BELIEVED, WINDOW = 0.85, 1.5  # presence less unsteadiness, by the median over so many s: below it there is nobody
+LONG_ENOUGH = 2.0  # s, or a tenth of the video, that a person must be seen to count as one of several
+OFTEN = 0.25  # share of the rows of who is seen most, from which somebody can be the leftmost or rightmost
 
 
-@dataclass(eq=False)
-class Piece:
-    """One person, followed without a break of identity. rows: frames in which the person is; members: as which."""
-
-    rows: list[int] = field(default_factory=list)
-    members: list[int] = field(default_factory=list)
-    weight: float = 0.0  # sum over its frames of size times confidence
-
-    def add(self, row: int, member: int, pose: np.ndarray) -> None:
-        self.rows.append(row)
-        self.members.append(member)
-        self.weight += float(sizes_of(pose[None])[0] * pose[:, 2].mean())
+def nobody(*shape: int) -> np.ndarray:
+    """An array of PERSON with nobody in it."""
+    people = np.zeros(shape, dtype=PERSON)
+    people["points"][..., :2] = np.nan
+    for name in ("head", "chest", "size"):
+        people[name] = np.nan
+    return people
 
 
-def choose_person(
-    people: list[np.ndarray], identities: list[list] | None, times: np.ndarray, person: int, place: str | Path
-) -> np.ndarray:
-    """(T, J, 3): the joints of one person, NaN and confidence 0 where nobody or somebody else is.
+def is_there(people: np.ndarray) -> np.ndarray:
+    """Where an array of PERSON holds somebody; bool of the same shape."""
+    return np.isfinite(people["size"])
 
-    people: for each of T frames the (P, J, 3) of those in it, of which those without any joint are nobody. identities:
-    who they are, where a tool followed them; else they are followed by place. person: 0 is the largest over time (size
-    times confidence), 1 the next. `InputError` at `place` where there are not so many.
+
+def person_of(body: np.ndarray, presence: np.ndarray) -> np.ndarray:
+    """A PERSON, shape (), of the (33, 3) pose points, those outside the picture too, and the presence (33,) of each.
+
+    Its hands are not seen.
     """
-    points = np.full((len(people), *people[0].shape[1:]), (np.nan, np.nan, 0), dtype=np.float32)
-    present = [np.flatnonzero((frame[..., 2] > 0).any(axis=-1)) for frame in people]
-    if all(len(members) <= 1 for members in present):  # always the same one, however far apart
-        persons = [_places(present)] if any(map(len, present)) else []
-    else:
-        followed = identities is not None and _distinct(identities)
-        pieces = _by_identity(people, present, identities) if followed else _by_place(people, present, times)
-        persons = _persons(pieces, people, person + CONSIDERED)
-    if person and person >= len(persons):
-        raise InputError(place, f"person {person} was asked for of {len(persons)}", "the largest is 0, the next 1")
-    for row, member in persons[person] if persons else []:
-        points[row] = people[row][member]
-    return points
+    person = nobody()
+    person["points"][: len(body)] = body
+    places = body[:, :2]
+    chest = places[SHOULDERS].mean(axis=0)
+    width, trunk = np.linalg.norm(np.diff(places[SHOULDERS], axis=0)), np.linalg.norm(chest - places[HIPS].mean(axis=0))
+    person["head"], person["chest"] = places[HEAD].mean(axis=0), chest
+    person["size"] = max(width, TRUNK * trunk, 1e-3)
+    person["presence"] = np.sort(presence)[-SUREST:].mean()
+    return person
 
 
-def sizes_of(poses: np.ndarray) -> np.ndarray:
-    """(P, J, 3) -> (P,): diagonal of the box around the joints that are seen; 0 where none is."""
-    seen = poses[..., 2:] > 0
-    least = np.where(seen, poses[..., :2], np.inf).min(axis=1)
-    most = np.where(seen, poses[..., :2], -np.inf).max(axis=1)
-    return np.linalg.norm(np.where(most >= least, most - least, 0), axis=-1)
+# --- who is who -------------------------------------------------------------------------------------------------
 
 
-def apart(poses: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(A, J, 3), (P, J, 3) -> (A, P): how far apart two people are, in sizes of the larger one; infinite for nobody.
+def follow(rows: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
+    """One (T,) array of PERSON for each person in (T, P) of them, who may stand in any column at any time (T,) s.
 
-    The mean distance of the joints that both show, or the distance of their middles where these are too few.
+    From frame to frame somebody is who was nearest. Who comes back after longer is whoever was there before, is not
+    there now, and usually is about there and about as large. Nobody found: no tracks.
     """
-    seen, also = poses[:, None, :, 2] > 0, others[None, :, :, 2] > 0
-    common = seen & also  # (A, P, J)
-    between = np.linalg.norm(poses[:, None, :, :2] - others[None, :, :, :2], axis=-1)
-    joints = np.where(common, between, 0).sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
-    middles = np.linalg.norm(_middles(poses)[:, None] - _middles(others)[None], axis=-1)
-    distance = np.where(common.sum(axis=-1) >= COMMON, joints, middles)
-    size = np.maximum(sizes_of(poses)[:, None], sizes_of(others)[None])
-    return np.divide(distance, size, out=np.full(distance.shape, np.inf), where=size > 0)
+    people: list[list[np.ndarray]] = []  # of each, his stays, in the order of time
+    for stay in sorted(_stays(rows, _without_twins(rows), times), key=lambda stay: tuple(stay[0])):
+        returned = _who_returned(stay, people, rows)
+        if returned is None:
+            people.append([stay])
+        else:
+            returned.append(stay)
+    return [_track(rows, np.concatenate(stays)) for stays in people]
 
 
-def _middles(poses: np.ndarray) -> np.ndarray:
-    """(P, J, 3) -> (P, 2): mean of the joints that are seen; 0, 0 where none is."""
-    seen = poses[..., 2:] > 0
-    return np.where(seen, poses[..., :2], 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+def _without_twins(rows: np.ndarray) -> np.ndarray:
+    """(T, P) bool: who is there, but for second findings of the same person: the surer one counts."""
+    kept = is_there(rows)
+    for one in range(rows.shape[1]):
+        for other in range(one):
+            both = kept[:, one] & kept[:, other]
+            apart = np.linalg.norm(rows["chest"][:, one] - rows["chest"][:, other], axis=-1)
+            twins = both & (apart < TWICE * np.fmin(rows["size"][:, one], rows["size"][:, other]))
+            surer = rows["presence"][:, one] > rows["presence"][:, other]
+            kept[twins & surer, other] = False
+            kept[twins & ~surer, one] = False
+    return kept
 
 
-def _distinct(identities: list[list]) -> bool:
-    """Whether nobody is in a frame twice; some tools write 0 for everybody when they do not follow people."""
-    return all(len(set(ids)) == len(ids) for ids in identities)
+def _stays(rows: np.ndarray, kept: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
+    """(N, 2) row and column of each person from coming to going."""
+    gone, present = [], []  # lists of (row, column)
+    for row in np.flatnonzero(kept.any(axis=1)):
+        gone += [stay for stay in present if times[row] - times[stay[-1][0]] > GONE]
+        present = [stay for stay in present if times[row] - times[stay[-1][0]] <= GONE]
+        columns = np.flatnonzero(kept[row])
+        before = np.array([rows[stay[-1]] for stay in present], dtype=rows.dtype)
+        passed = times[row] - times[[stay[-1][0] for stay in present]] if present else np.empty(0)
+        known = dict(_nearest(before, passed, rows[row, columns]))
+        for number, column in enumerate(columns):
+            if number in known:
+                present[known[number]].append((row, column))
+            else:
+                present.append([(row, column)])
+    return [np.array(stay) for stay in gone + present]
 
 
-def _places(present: list[np.ndarray]) -> list[tuple[int, int]]:
-    """(row, member) of everybody in every frame."""
-    return [(row, int(member)) for row, members in enumerate(present) for member in members]
-
-
-def _by_identity(people: list[np.ndarray], present: list[np.ndarray], identities: list[list]) -> list[Piece]:
-    pieces: dict = {}
-    for row, member in _places(present):
-        pieces.setdefault(identities[row][member], Piece()).add(row, member, people[row][member])
-    return list(pieces.values())
-
-
-def _by_place(people: list[np.ndarray], present: list[np.ndarray], times: np.ndarray) -> list[Piece]:
-    """The nearest pairs of a frame's people and those seen shortly before become the same person, nearest first."""
-    done: list[Piece] = []
-    active: list[Piece] = []
-    for row, frame in enumerate(people):
-        done += [piece for piece in active if times[row] - times[piece.rows[-1]] > LONGEST]
-        active = [piece for piece in active if times[row] - times[piece.rows[-1]] <= LONGEST]
-        free = set(present[row].tolist())
-        taken = set()
-        for i, member in _nearest_pairs([_pose(people, piece, -1) for piece in active], frame):
-            if i not in taken and member in free:
-                active[i].add(row, member, frame[member])
-                taken.add(i)
-                free.remove(member)
-        for member in sorted(free):
-            piece = Piece()
-            piece.add(row, member, frame[member])
-            active.append(piece)
-    return done + active
-
-
-def _nearest_pairs(poses: list[np.ndarray], frame: np.ndarray) -> list[tuple[int, int]]:
-    """(i, member) of poses and members of a frame that are near enough to be the same person, nearest first."""
-    if not poses or not len(frame):
+def _nearest(before: np.ndarray, passed: np.ndarray, now: np.ndarray) -> list[tuple[int, int]]:
+    """(index in `now`, index in `before`) of who may be the same; passed: s since each one before was seen."""
+    if not len(before):
         return []
-    distances = apart(np.stack(poses), frame)
-    pairs = zip(*np.nonzero(distances <= FARTHEST))
-    return [(int(i), int(member)) for i, member in sorted(pairs, key=lambda pair: distances[pair])]
+    sizes = np.fmax(before["size"][:, None], now["size"])
+    apart = np.linalg.norm(before["chest"][:, None] - now["chest"], axis=-1) / sizes
+    of_reach = apart / (STEP + SPEED * passed)[:, None]
+    of_reach[sizes > SAME_SIZE * np.fmin(before["size"][:, None], now["size"])] = 2
+    first, second = linear_sum_assignment(np.fmin(of_reach, 2))
+    return [(j, i) for i, j in zip(first, second) if of_reach[i, j] <= 1]
 
 
-def _persons(pieces: list[Piece], people: list[np.ndarray], count: int) -> list[list[tuple[int, int]]]:
-    """(row, member) of each of at most `count` persons, the heaviest first, put together of the pieces they are in."""
-    pieces = sorted(pieces, key=lambda piece: -piece.weight)
-    persons = []
-    while pieces and len(persons) < count:
-        persons.append(_joined(pieces, people))
-        pieces = [piece for piece in pieces if piece not in persons[-1]]
-    persons.sort(key=lambda pieces: -sum(piece.weight for piece in pieces))
-    return [[place for piece in pieces for place in zip(piece.rows, piece.members)] for pieces in persons]
+def _who_returned(stay: np.ndarray, people: list[list[np.ndarray]], rows: np.ndarray) -> list[np.ndarray] | None:
+    """Of the people known so far the one whose next stay this is; None where it is somebody new."""
+    chest, size = _usual(rows, stay)
+    best, nearest = None, SAME_PLACE
+    for stays in people:
+        if stays[-1][-1][0] >= stay[0][0]:
+            continue  # he is still there
+        his_chest, his_size = _usual(rows, np.concatenate(stays))
+        larger, smaller = max(size, his_size), min(size, his_size)
+        apart = np.linalg.norm(chest - his_chest) / larger
+        if apart < nearest and larger < SAME_SIZE * smaller:
+            best, nearest = stays, apart
+    return best
 
 
-def _joined(pieces: list[Piece], people: list[np.ndarray]) -> list[Piece]:
-    """The heaviest piece, and what comes before and after it near the place where it begins and ends, and so on."""
-    chosen = [pieces[0]]
-    end = chosen[0]
-    for piece in sorted(pieces, key=lambda piece: piece.rows[0]):
-        if piece.rows[0] > end.rows[-1] and _near(people, end, -1, piece, 0):
-            chosen.append(piece)
-            end = piece
-    begin = chosen[0]
-    for piece in sorted(pieces, key=lambda piece: -piece.rows[-1]):
-        if piece.rows[-1] < begin.rows[0] and _near(people, begin, 0, piece, -1):
-            chosen.append(piece)
-            begin = piece
-    return chosen
+def _usual(rows: np.ndarray, stay: np.ndarray) -> tuple[np.ndarray, float]:
+    """Median place of the chest, (2,), and median size."""
+    seen = rows[stay[:, 0], stay[:, 1]]
+    return np.median(seen["chest"], axis=0), float(np.median(seen["size"]))
 
 
-def _near(people: list[np.ndarray], one: Piece, at: int, other: Piece, there: int) -> bool:
-    return bool(apart(_pose(people, one, at)[None], _pose(people, other, there)[None]) <= COMING_BACK)
+def _track(rows: np.ndarray, where: np.ndarray) -> np.ndarray:
+    track = nobody(len(rows))
+    track[where[:, 0]] = rows[where[:, 0], where[:, 1]]
+    return track
 
 
-def _pose(people: list[np.ndarray], piece: Piece, at: int) -> np.ndarray:
-    """(J, 3): a piece's person in its frame number `at`."""
-    return people[piece.rows[at]][piece.members[at]]
+# --- who is really there ----------------------------------------------------------------------------------------
+
+
+def without_phantoms(track: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The same (T,) track with nobody where nobody is: networks also see people in hands, say, unsure and restless."""
+    track = track.copy()
+    track[~believed(track, times)] = nobody()
+    return track
+
+
+def believed(track: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(T,) bool: where somebody was found, and surely and steadily enough over the second and a half around it.
+
+    Presence, less what head and chest leave a straight way, in sizes and steps of a 15th of a second; where nobody was
+    found, 0. Hands that fill the picture are found as people by the presence alone, in every second clip.
+    """
+    surety = np.where(is_there(track), track["presence"], 0.0).astype(np.float64)
+    if len(track) > 2:
+        bends = sum(np.linalg.norm(np.diff(track[name], 2, axis=0), axis=1) / 2 for name in ("head", "chest"))
+        bends = bends / track["size"][1:-1] / (15 * (times[2:] - times[:-2]) / 2) ** 2
+        surety[1:-1] -= np.where(np.isfinite(bends), bends, 0.0)
+    step = np.median(np.diff(times)) if len(times) > 1 else WINDOW
+    window = round(WINDOW / step) // 2 * 2 + 1
+    return is_there(track) & (median_filter(surety, window, mode="reflect") >= BELIEVED)
+
+
+# --- which of them ----------------------------------------------------------------------------------------------
+
+
+def in_order(tracks: list[np.ndarray], times: np.ndarray) -> list[np.ndarray]:
+    """Those who are there for long enough, the largest first: by the area of the picture that they take, over time.
+
+    Of a video in which nobody stays that long, those who are there at all.
+    """
+    seen = [track for track in tracks if is_there(track).any()]
+    least = min(LONG_ENOUGH / max(np.median(np.diff(times)), 1e-3), 0.1 * len(times)) if len(times) > 1 else 1
+    staying = [track for track in seen if is_there(track).sum() >= least] or seen
+    return sorted(staying, key=lambda track: -np.nansum(track["size"].astype(float) ** 2))
+
+
+def choose(tracks: list[np.ndarray], who: str) -> list[int]:
+    """Indices of the people meant, of at least one, in the order of `in_order`.
+
+    who: "largest", "left" or "right" (in the picture, of those who are seen often), "all", or an index as text;
+    `InputError` where there is no such person.
+    """
+    if who == "all":
+        return list(range(len(tracks)))
+    if who == "largest":
+        return [0]
+    if who.isdecimal():
+        if int(who) >= len(tracks):
+            problem = f"only {len(tracks)} people were found" if len(tracks) > 1 else "only one person was found"
+            raise InputError(f"person {who}", problem, f"choose 0..{len(tracks) - 1}; 0 is the largest")
+        return [int(who)]
+    rows = np.array([is_there(track).sum() for track in tracks])
+    often = np.flatnonzero(rows >= OFTEN * rows.max())
+    places = [float(np.nanmedian(tracks[i]["chest"][:, 0])) for i in often]
+    return [int(often[np.argmin(places) if who == "left" else np.argmax(places)])]

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmad.data.video import VideoInfo
 from mmad.errors import InputError
-from mmad.pose.people import choose_person
+from mmad.pose.members import choose_person
 from mmad.pose.skeletons import absent_joints, in_words, joints_of, rearrange
 from mmad.records import LandmarkTrack
 

@@ -20,9 +20,11 @@ from mmad.data import video
 from mmad.data.clips import centre_frames, normalise, prepare_frames
 from mmad.data.features import GrowingTrack, load_track
 from mmad.data.video import read_frames
+from mmad.data.videos import find_videos, take_shard
 from mmad.engine import extract
+from mmad.engine.background import in_background
 from mmad.engine.checkpoint import save_checkpoint
-from mmad.engine.extract import AHEAD, Extractor, extract_folder, find_videos, take_shard
+from mmad.engine.extract import AHEAD, Extractor, extract_folder
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.models import build_backbone
@@ -609,7 +611,7 @@ def test_reading_does_not_run_away_from_a_slow_consumer():
             made.append(i)
             yield i
 
-    running = extract._in_background(items)
+    running = in_background(items, AHEAD)
     assert next(running) == 0
     deadline = time.monotonic() + 5
     while len(made) < AHEAD and time.monotonic() < deadline:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmad.errors import InputError
-from mmad.pose.people import apart, choose_person, sizes_of
+from mmad.pose.members import apart, choose_person, sizes_of
 
 SHAPE = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], dtype=np.float32)  # four joints in a square
 

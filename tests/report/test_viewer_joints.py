@@ -182,9 +182,13 @@ def test_joints_move_where_the_video_cannot_be_played(open_page, tmp_path):
     assert drawn(page).any()
 
 
-def test_a_gap_shows_nobody(open_page, tmp_path):
+@pytest.mark.parametrize("rows", [True, False], ids=["rows of nobody", "no rows"])
+def test_a_gap_shows_nobody(open_page, tmp_path, rows):
     track = made_track()
     track.points[20:40] = ABSENT
+    if not rows:
+        seen = track.seen.any(axis=1)
+        track.points, track.times = track.points[seen], track.times[seen]
     page = open_page(written(tmp_path, track), **LAPTOP)
     shown(page)
     there = []

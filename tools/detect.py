@@ -1,28 +1,44 @@
 """Micro-actions in your own videos, of any length: predictions, timelines and a page in one folder.
 
-python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR [--overlay] [--as-is]
+python tools/detect.py VIDEO... --out DIR                                        by joints; nothing to train
+python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR    by a detector of your own
 """
 
 import argparse
 import sys
 from pathlib import Path
 
+from mmad.config import PoseConfig
 from mmad.data.videos import find_videos
-from mmad.engine.detect import detect_videos
-from mmad.engine.infer import load_pipeline
-from mmad.errors import run_command
+from mmad.errors import InputError, run_command
+from mmad.pose.files import load_landmarks
+from mmad.records import Detections
 from mmad.report.overlay import write_overlays
 from mmad.report.page import write_report
+
+NOTE = (
+    "Found by a model of joints that was trained on rendered people, not on real ones: it sees what the joints of body "
+    "and hands do, and no pixels. Scores are how often it was right about other rendered people."
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="files or folders")
-    parser.add_argument("--detector", required=True, metavar="FILE", help="best.pt of tools/train_det.py")
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="files or folders; or landmark tracks (.npz)")
+    parser.add_argument(
+        "--detector",
+        metavar="FILE",
+        help="best.pt of tools/train_det.py, or pose.safetensors of tools/train_pose.py (default: the package's own)",
+    )
     parser.add_argument(
         "--recognizer", metavar="FILE", help="the recognizer whose features the detector was trained on"
     )
     parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument(
+        "--person",
+        default="largest",
+        help="whose joints: largest (default), left, right, all, or a number",
+    )
     parser.add_argument("--overlay", action="store_true", help="also write the videos with what was found in them")
     parser.add_argument(
         "--as-is",
@@ -32,12 +48,54 @@ def main() -> int:
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     args = parser.parse_args()
 
+    if args.detector is None or args.detector.endswith(".safetensors"):
+        return by_joints(args)
+    from mmad.engine.detect import detect_videos
+    from mmad.engine.infer import load_pipeline
+
     pipeline = load_pipeline(args.detector, args.recognizer, args.device)
     videos = find_videos(args.videos, args.out)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
     page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos), as_is=args.as_is)
     if args.overlay:
         write_overlays(Path(args.out) / "overlays", found, dict(videos), pipeline.labels)
+    return say(page, found, problems)
+
+
+def by_joints(args: argparse.Namespace) -> int:
+    """The joints of the people in the videos, and what is told by them."""
+    from mmad.engine.detect import detect_people, shown
+    from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights
+
+    if args.recognizer:
+        remedy = "give a detector that was trained on its features as --detector, or no recognizer"
+        raise InputError("--recognizer", "is not needed by joints", remedy)
+    pose = PoseConfig(person=args.person)
+    tracks, videos = [], []
+    for name in args.videos:
+        (tracks if name.lower().endswith(".npz") else videos).append(name)
+    tracks, videos = [load_landmarks(name) for name in tracks], find_videos(videos, args.out)
+    pipeline = PosePipeline(load_weights(args.detector or PACKAGED), args.device, pose)
+    found, people, problems = detect_people(pipeline, videos, tracks, args.out)
+    of_video = {track.video_id: track.details.get("tracks", [""])[0] for track in people}  # the first has its name
+    files = {name: dict(videos)[video] for name, video in of_video.items() if video in dict(videos)}
+    page = write_report(
+        args.out,
+        [shown(item, pipeline) for item in found],
+        {track.video_id: track.duration for track in people},
+        pipeline.labels,
+        videos=files,
+        as_is=args.as_is,
+        landmarks={track.video_id: [track] for track in people},
+        reliability=pipeline.weights.reliability,
+        note=NOTE,
+    )
+    if args.overlay:
+        write_overlays(Path(args.out) / "overlays", found, files, pipeline.labels)
+    return say(page, found, problems)
+
+
+def say(page: Path, found: list[Detections], problems: list[str]) -> int:
     print(f"{sum(map(len, found))} detections in {len(found)} videos: open {page}")
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)

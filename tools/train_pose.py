@@ -8,11 +8,23 @@ Leaves `pose.safetensors` in the output folder, for `tools/detect.py --detector`
 import argparse
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmad.config import PoseTrainConfig, RenderConfig, load_config
+import numpy as np
+
+from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig, load_config
+from mmad.data.annotations import read_annotations, read_predictions
 from mmad.errors import run_command
 from mmad.files import write_text
 from mmad.labels import MMA52
+from mmad.metrics.calibration import fit_calibration
+from mmad.metrics.thresholds import fit_thresholds
+
+if TYPE_CHECKING:
+    from mmad.engine.pose_weights import PoseWeights
+    from mmad.models.pose_network import PoseNetwork
+
+LEAST = 0.2  # probability below which nothing is shown at first
 
 
 def main() -> None:
@@ -27,10 +39,9 @@ def train_pose(config: PoseTrainConfig) -> None:
     """Render performances, train the network, and train the detector on its features of other people."""
     from mmad.engine.detection import train_detector
     from mmad.engine.extract import choose_device
-    from mmad.engine.infer import load_detector
     from mmad.engine.pose import train_pose_network, write_features
     from mmad.engine.pose_features import PoseFeatures
-    from mmad.engine.pose_weights import PoseWeights, save_weights
+    from mmad.engine.pose_weights import save_weights
     from mmad.render.dataset import as_csv
     from mmad.render.performances import render_performances
 
@@ -50,9 +61,22 @@ def train_pose(config: PoseTrainConfig) -> None:
     run = replace(config.detection, output=str(output / "detector"), seed=config.seed, device=config.device)
     run.data = replace(run.data, root=str(data))
     train_detector(run)
-    detector, labels, _, _ = load_detector(output / "detector" / "best.pt")
-    save_weights(output / "pose.safetensors", PoseWeights(network, detector, labels, config, run))
+    weights = calibrated(output / "detector", network, config, run)
+    save_weights(output / "pose.safetensors", weights)
     print(f"weights for tools/detect.py in {output / 'pose.safetensors'}")
+
+
+def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseWeights":
+    """The weights with scores that are probabilities on the people that the detector was judged by."""
+    from mmad.engine.infer import load_detector
+    from mmad.engine.pose_weights import PoseWeights
+
+    detector, labels, _, _ = load_detector(folder / "best.pt")
+    truth = read_annotations(Path(run.data.root) / run.data.val, labels)
+    found = read_predictions(folder / "predictions.json", labels).detections
+    calibration = fit_calibration(truth, found, labels)
+    thresholds = fit_thresholds(truth, [calibration.apply(item) for item in found], labels, 0.3)
+    return PoseWeights(network, detector, labels, config, run, calibration, np.maximum(thresholds.values, LEAST))
 
 
 if __name__ == "__main__":

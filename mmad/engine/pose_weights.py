@@ -1,26 +1,31 @@
 """The pose network and its detector in one small file, as the package carries them, and the pipeline they make."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from mmad.config import DetectionConfig, PoseTrainConfig, from_dict, to_dict
+from mmad.config import DetectionConfig, PoseConfig, PoseTrainConfig, from_dict, to_dict
 from mmad.engine.checkpoint import load_into
 from mmad.engine.extract import choose_device
+from mmad.engine.extract_pose import estimate_video
 from mmad.engine.infer import detect_track
 from mmad.engine.pose import new_network
 from mmad.engine.pose_features import PoseFeatures
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.labels import LabelSet, label_set_from
+from mmad.metrics.calibration import Calibration
 from mmad.models import build_detector
 from mmad.models.detector import Detector
 from mmad.models.pose_network import PoseNetwork
+from mmad.pose.features import on_grid
+from mmad.pose.visibility import can_be_told
 from mmad.records import Detections, LandmarkTrack
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
@@ -29,13 +34,20 @@ NETWORK, DETECTOR = "network.", "detector."  # how the names of their tensors be
 
 @dataclass
 class PoseWeights:
-    """What a weights file holds: both networks in eval mode, with what made them."""
+    """What a weights file holds: both networks in eval mode, and what made them.
+
+    calibration: of the detector's scores. reliability: by the name of an action its grade and why, as
+    `mmad.report.reliability` has them. least: scores from which on a detection is shown at first, by class (K,).
+    """
 
     network: PoseNetwork
     detector: Detector
     labels: LabelSet
     config: PoseTrainConfig
     detection: DetectionConfig
+    calibration: Calibration
+    least: np.ndarray
+    reliability: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def save_weights(path: str | Path, weights: PoseWeights) -> None:
@@ -48,6 +60,9 @@ def save_weights(path: str | Path, weights: PoseWeights) -> None:
         "labels": weights.labels.as_dict(),
         "config": to_dict(weights.config),
         "detection": to_dict(weights.detection),
+        "calibration": [weights.calibration.slope.tolist(), weights.calibration.offset.tolist()],
+        "least": weights.least.tolist(),
+        "reliability": weights.reliability,
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"mmad": json.dumps(content)})
@@ -65,6 +80,9 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
         labels = label_set_from(content["labels"])
         config = from_dict(PoseTrainConfig, content["config"], str(path))
         detection = from_dict(DetectionConfig, content["detection"], str(path))
+        calibration = Calibration(*np.array(content["calibration"], dtype=np.float64).reshape(2, len(labels)))
+        least = np.array(content["least"], dtype=np.float64).reshape(len(labels))
+        reliability = {str(name): (str(grade), str(why)) for name, (grade, why) in content["reliability"].items()}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -76,7 +94,7 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
     detector = build_detector(detection.detector, channels, labels)
     for prefix, module in ((NETWORK, network), (DETECTOR, detector)):
         _fill(module, prefix, state, path)
-    return PoseWeights(network.eval(), detector.eval(), labels, config, detection)
+    return PoseWeights(network.eval(), detector.eval(), labels, config, detection, calibration, least, reliability)
 
 
 def _fill(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], path: Path) -> None:
@@ -86,14 +104,34 @@ def _fill(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], path: 
 
 
 class PosePipeline:
-    """Landmark tracks in, detections out."""
+    """Joints in, detections out; of videos as well, whose joints are found first."""
 
-    def __init__(self, weights: PoseWeights, device: str = "auto"):
-        self.labels, self.config = weights.labels, weights.detection
+    def __init__(self, weights: PoseWeights, device: str = "auto", pose: PoseConfig | None = None):
+        self.weights, self.labels, self.pose = weights, weights.labels, pose or PoseConfig()
         device = choose_device(device)
         self.features = PoseFeatures(weights.network, device)
         self.detector = weights.detector.to(device)
 
+    def detect(self, video_path: str | Path) -> Detections:
+        """The detections in what the person of a video does, best first; `InputError` where nobody is found."""
+        return self.detect_landmarks(estimate_video(video_path, self.pose)[0])
+
     def detect_landmarks(self, track: LandmarkTrack) -> Detections:
-        """The detections in what one person does in one video."""
-        return detect_track(self.detector, self.features.of_track(track), self.config.infer)
+        """The detections in what one person does, best first. Scores are probabilities on rendered people.
+
+        Nothing is said of an action while the joints are not seen that it is told by.
+        """
+        found = detect_track(self.detector, self.features.of_track(track), self.weights.detection.infer)
+        return self.weights.calibration.apply(only_visible(found, track, self.labels))
+
+
+def only_visible(found: Detections, track: LandmarkTrack, labels: LabelSet) -> Detections:
+    """Without the detections of actions whose joints are seen for less than half of their time."""
+    if not len(found):
+        return found
+    points, grid = on_grid(track)
+    count = np.concatenate([np.zeros((1, len(labels))), np.cumsum(can_be_told(points, labels), axis=0)])  # (T + 1, K)
+    first, last = np.clip(np.round(grid.to_index(found.segments)), 0, len(points) - 1).astype(int).T
+    share = (count[last + 1, found.labels] - count[first, found.labels]) / (last + 1 - first)
+    kept = share >= 0.5
+    return Detections(found.video_id, found.segments[kept], found.labels[kept], found.scores[kept])

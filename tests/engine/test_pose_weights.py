@@ -1,0 +1,111 @@
+"""Joints to detections: along tracks of any length, from one small file, and nothing of what is not seen."""
+
+import numpy as np
+import pytest
+import torch
+
+from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
+from mmad.engine import pose_features
+from mmad.engine.pose import new_network
+from mmad.engine.pose_features import PoseFeatures, stretches
+from mmad.engine.pose_weights import PosePipeline, PoseWeights, load_weights, only_visible, save_weights
+from mmad.errors import InputError
+from mmad.labels import MMA52
+from mmad.metrics.calibration import Calibration
+from mmad.models import build_detector
+from mmad.pose.skeletons import LAYOUTS
+from mmad.records import Detections, LandmarkTrack
+
+AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
+
+
+def untrained() -> PoseWeights:
+    """Networks of random weights that find something everywhere."""
+    torch.manual_seed(0)
+    config = PoseTrainConfig(network=PoseNetworkConfig(width=8, dilations=[1, 2]))
+    detection = DetectionConfig(detector=DetectorConfig(random=16), infer=InferConfig(max_detections=40))
+    network = new_network(config, MMA52)
+    detector = build_detector(detection.detector, network.channels, MMA52)
+    for name, value in detector.probe.named_buffers():
+        if name.startswith("weight"):
+            value.normal_()
+    detector.count.fill_(1)
+    detector.length.fill_(10)
+    calibration = Calibration(np.full(52, 0.8), np.linspace(-1, 1, 52))
+    reliability = {"nodding": ("cannot tell", "the head is too small")}
+    return PoseWeights(
+        network.eval(), detector.eval(), MMA52, config, detection, calibration, np.full(52, 0.2), reliability
+    )
+
+
+def track(steps: int = 90, seed: int = 0) -> LandmarkTrack:
+    generator = np.random.default_rng(seed)
+    places = generator.uniform(0.3, 0.7, (1, 75, 2)) + 0.01 * generator.standard_normal((steps, 75, 2)).cumsum(axis=0)
+    points = np.concatenate([places.clip(0.01, 0.99), np.ones((steps, 75, 1))], axis=2)
+    return LandmarkTrack("v", points, np.arange(steps) / 15, "mediapipe75", (640, 640))
+
+
+@pytest.fixture(scope="module")
+def weights() -> PoseWeights:
+    return untrained()
+
+
+def test_a_file_gives_back_what_was_saved(weights, tmp_path):
+    save_weights(tmp_path / "pose.safetensors", weights)
+    loaded = load_weights(tmp_path / "pose.safetensors")
+    for before, after in ((weights.network, loaded.network), (weights.detector, loaded.detector)):
+        for name, value in before.state_dict().items():
+            there = after.state_dict()[name]
+            assert there.dtype == value.dtype
+            torch.testing.assert_close(there, value, atol=1e-3, rtol=1e-3)  # 16 bits
+    np.testing.assert_allclose(loaded.calibration.offset, weights.calibration.offset)
+    assert loaded.reliability == weights.reliability and loaded.labels == MMA52
+    one, other = (PosePipeline(some, "cpu").detect_landmarks(track()) for some in (weights, loaded))
+    assert len(one) > 10
+    assert set(one.labels) & set(other.labels)
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_what_holds_no_weights_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "other.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"other\.safetensors"):
+        load_weights(path)
+    with pytest.raises(InputError, match="no such file"):
+        load_weights(tmp_path / "absent.safetensors")
+
+
+def test_a_long_track_is_what_a_whole_one_is(weights, monkeypatch):
+    features = PoseFeatures(weights.network, torch.device("cpu"))
+    points = track(601).points
+    whole = features.of_points(points)
+    monkeypatch.setattr(pose_features, "STRETCH", 100)
+    np.testing.assert_allclose(features.of_points(points), whole, atol=2e-3)
+    assert len(whole) == 301
+
+
+def test_stretches_own_every_step_once():
+    parts = list(stretches(250, 100, 30))
+    assert [(a, b) for _, a, b in parts] == [(0, 100), (100, 200), (200, 250)]
+    assert [first for first, _, _ in parts] == [0, 70, 170]
+
+
+def test_rows_lie_between_their_two_steps(weights):
+    found = PoseFeatures(weights.network, torch.device("cpu")).of_track(track(90))
+    assert len(found.values) == 45 and found.grid.start == pytest.approx(1 / 30)
+    assert found.grid.step == pytest.approx(2 / 15) and found.values.shape[1] == weights.network.channels
+
+
+def test_nothing_is_said_of_what_is_not_seen():
+    seen = track(90)
+    seen.points[:60, [AT["left knee"], AT["right knee"]]] = (np.nan, np.nan, 0)
+    legs, head = MMA52.index["shaking legs"], MMA52.index["nodding"]
+    found = Detections("v", [(0, 4), (0, 4), (4.2, 5.5)], [legs, head, legs], [0.9, 0.8, 0.7])
+    kept = only_visible(found, seen, MMA52)
+    assert kept.labels.tolist() == [head, legs] and kept.scores.tolist() == [0.8, 0.7]
+
+
+def test_where_nobody_is_nothing_is_found(weights):
+    nobody = track(60)
+    nobody.points[:] = (np.nan, np.nan, 0)
+    assert len(PosePipeline(weights, "cpu").detect_landmarks(nobody)) == 0

@@ -19,11 +19,11 @@ from mmad.config import RenderConfig
 from mmad.data.clips import segment_frames
 from mmad.errors import run_command
 from mmad.labels import MMA52
-from mmad.render.body import Body, unit
+from mmad.render.body import unit
 from mmad.render.dataset import SUBSETS, plan_clips
-from mmad.render.look import make_look, make_room, make_shape
 from mmad.render.performance import perform
 from mmad.render.pose import SIDES
+from mmad.render.scene import set_stage
 
 TRUNK = ("root", "spine03", "spine01")
 LIMBS = ("upperarm01", "lowerarm01", "wrist", "finger2-3", "upperleg01", "lowerleg01", "foot", "toe1-1")
@@ -52,15 +52,11 @@ def main() -> None:
 
 def joints_of(config: RenderConfig, subset: str, moments: int) -> tuple[np.ndarray, np.ndarray]:
     """(N, moments, J, 2) places of joints in units of the frame's height, and (N,) labels."""
-    tracks, labels, at = [], [], {}
+    tracks, labels = [], []
     for plan in tqdm(plan_clips(Path("."), config, subset), disable=None):
-        if plan.person not in at:
-            person = np.random.default_rng(plan.person)
-            body = Body(make_shape(person))
-            make_look(person)  # as `shoot` draws them: the room comes after the look
-            at = {plan.person: (body, make_room(person, body))}
-        body, room = at[plan.person]
-        pose = perform(plan.timeline, np.random.default_rng(plan.key))
+        generator, person = np.random.default_rng(plan.key), np.random.default_rng(plan.person)
+        pose = perform(plan.timeline, generator)
+        body, _, room = set_stage(pose, set(), person, generator)
         now = body.transforms(pose)
         bones = [*TRUNK, *(f"{limb}.{side}" for limb in LIMBS for side in SIDES)]
         places = [now.apply(body.anatomy.bones[bone], body.head(bone)) for bone in bones]

@@ -109,6 +109,10 @@ class Act:
         lost = self.between(4.0, 9.0)
         return self.staying() * self._ramp(self.end + lost - self.seconds, lost)
 
+    def approaching(self) -> np.ndarray:
+        """(T,) 0 some seconds before the action, 1 when it begins: what leads to it builds up too slowly to be one."""
+        return self._ramp(self.seconds - self.start + 6.0, 4.0)
+
     def wave(self, hertz: float, phase: float = 0.0) -> np.ndarray:
         """(T,) -1..1, a sine, 0 where the action begins."""
         return np.sin(2 * np.pi * (hertz * self.pace * self.t + phase))

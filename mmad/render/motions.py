@@ -117,15 +117,9 @@ def head_up(pose: Pose, a: Act) -> None:
     """The head is raised, slowly or at once, mostly in one movement: from being lowered, or towards the ceiling."""
     lowered = a.between(12, 36) if a.often(0.5) else 0.0
     raised = a.around(8, 40) if lowered == 0 or a.often(0.25) else a.between(0, 5)
-    pose.turn("head", pitch=lowered * a.leaving() * near(a, before=6) - raised * a.strength)
+    pose.turn("head", pitch=lowered * a.leaving() * a.approaching() - raised * a.strength)
     pose.turn("head", yaw=a.between(-6, 6) * a.strength)
     pose.gaze[:, 0] -= 10 * a.strength
-
-
-def near(a: Act, before: float) -> np.ndarray:
-    """(T,) 0 long before an action, 1 when it begins: what leads to it builds up slowly in some seconds."""
-    ramp = np.clip((a.seconds - a.start + before) / (0.6 * before), 0, 1)
-    return ramp**2 * (3 - 2 * ramp)
 
 
 @motion("tilting head", "head")
@@ -294,7 +288,10 @@ def clenching_fist(pose: Pose, a: Act) -> None:
 
 @motion("stretching arms", "one hand", both=0.35)
 def stretching_arms(pose: Pose, a: Act) -> None:
-    """An arm, sometimes both, is raised or extended: forward, sideways, up, or forward and down; half or wholly."""
+    """An arm, sometimes both, is raised or extended: forward, sideways, up, or forward and down; half or wholly.
+
+    It comes back, or stays out there until the arm does something else.
+    """
     way, elbow = a.pick(
         (
             ((0.1, 1.0, 0.1), (0.5, 0.0, -1.0)),
@@ -305,13 +302,13 @@ def stretching_arms(pose: Pose, a: Act) -> None:
         (0.35, 0.25, 0.2, 0.2),
     )
     way = np.asarray(way) + a.chance.normal(0, 0.12, 3)
-    far = a.between(0.42, 0.66)
+    far, course = a.between(0.42, 0.66), a.staying() if a.often(0.2) else a.strength
     back_and_forth = 0.1 * a.beats(0.8) if a.often(0.2) else 0.0 * a.t
     hand = a.pick(("flat", "relaxed", "fist"), (0.45, 0.4, 0.15))
     for side in a.hands:
         at = np.array([0.13, -0.03, 0.06]) + np.multiply.outer(far - back_and_forth, way / np.linalg.norm(way))
         palm = (-0.2, 0.3, -1.0) if way[2] < 0.8 else (-0.6, 0.8, 0.0)
-        hold(pose, a, side, at, fingers=tuple(way), palm=palm, elbow=elbow, hand=hand)
+        hold(pose, a, side, at, weight=course, fingers=tuple(way), palm=palm, elbow=elbow, hand=hand)
     pose.turn("trunk", pitch=a.between(-6, 4) * a.strength)
 
 
@@ -319,11 +316,11 @@ def stretching_arms(pose: Pose, a: Act) -> None:
 def retracting_arms(pose: Pose, a: Act) -> None:
     """An arm that is extended is drawn back, to its rest or against the ribs.
 
-    Whether extending it belongs to the action the manual leaves open: with an arm that is free from the beginning it is
-    often out before; else it is extended first, and drawn back at once.
+    Whether extending it belongs to the action the manual leaves open: it is out before, since the arm last did
+    something or the video began, where that is not long ago; else, and sometimes then too, it is extended first.
     """
     way = np.asarray(a.pick(((0.1, 1.0, 0.0), (0.7, 0.7, 0.1), (0.1, 0.9, -0.5)))) + a.chance.normal(0, 0.1, 3)
-    out_before = a.since == -np.inf and a.start < 5 and a.often(0.7)
+    out_before = a.start - max(a.since, 0) < 5 and a.often(0.7)
     away = a.leaving() if out_before else a.strength * np.clip(2.2 - 2.2 * a.t / a.length, 0, 1)
     ribs = a.strength * (1 - away) if a.often(0.5) else 0.0 * a.t
     for side in a.hands:

@@ -1,27 +1,30 @@
 """From a timeline to a pose: the actions one by one, on a body in a posture, never quite still. Numpy only."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from mmad.render.motions import MOTIONS, Act
+from mmad.render.acts import Act
 from mmad.render.pose import SIDES, Pose
 from mmad.render.posture import rest
 from mmad.render.timelines import FPS, Action, Timeline
 
 
 def perform(timeline: Timeline, generator: np.random.Generator) -> Pose:
-    """The pose of every frame of a video: all actions of its timeline, breathing, swaying, blinking, looking about."""
-    pose = Pose(timeline.frames, seat=timeline.seat)
+    """The pose of every frame of a video: a posture, breathing, swaying, blinking, looking about, and what is done."""
+    pose = Pose(timeline.frames, timeline.seat, timeline.table)
     seconds = np.arange(timeline.frames) / FPS
+    done = (*timeline.actions, *timeline.others)
     rest(pose, seconds, generator)
     _idle(pose, seconds, generator)
     # Postures of the legs first: a leg that lies over the other one shakes differently.
-    for action in sorted(timeline.actions, key=lambda action: ("legs" not in action.needs(), action.start)):
-        MOTIONS[action.name].program(pose, _act(action, timeline, seconds, generator))
+    for action in sorted(done, key=lambda action: ("legs" not in action.needs(), action.start)):
+        action.motion.program(pose, _act(action, done, seconds, generator))
     return pose
 
 
-def _act(action: Action, timeline: Timeline, seconds: np.ndarray, generator: np.random.Generator) -> Act:
-    rivals = [other for other in timeline.actions if other is not action and other.needs() & action.needs()]
+def _act(action: Action, done: Sequence[Action], seconds: np.ndarray, generator: np.random.Generator) -> Act:
+    rivals = [other for other in done if other is not action and other.needs() & action.needs()]
     return Act(
         seconds,
         action.start,

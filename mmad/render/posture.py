@@ -38,7 +38,7 @@ STOOD: dict[str, tuple[float, Way]] = {
     "pocket": (0.25, _way("hip", (0.01, 0.05, -0.1), (-0.2, 0.25, -1.0), (-1.0, -0.1, -0.2), (0.8, -1.0, -0.2))),
 }
 # Both hands alike, how frequent, seated or standing.
-TABLE, ON_TABLE = _way("belly", (0.07, 0.22, 0.03), (-0.6, 0.8, 0.0), (0.0, 0.0, -1.0), (1.0, -0.4, -0.4), "palm"), 0.08
+TABLE = _way("belly", (0.07, 0.22, 0.03), (-0.6, 0.8, 0.0), (0.0, 0.0, -1.0), (1.0, -0.4, -0.4), "palm")
 BENT_FORWARD, BENT = _way("knee", (-0.09, 0.08, 0.0), (-0.4, 0.7, -0.7), (-0.9, 0.0, -0.4), DOWN), 0.06
 BEHIND, AT_THE_BACK = _way("back", (-0.03, -0.03, -0.12), (-0.8, -0.1, -0.6), (0, -1, 0), (1.0, -0.8, 0.0)), 0.1
 ON_EACH_OTHER = 0.14
@@ -48,7 +48,6 @@ TOGETHER, SHIFTS = 0.65, 0.05  # how often both hands rest alike; changes of the
 def rest(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> None:
     """Put a person into a posture, before anything is done; seconds: (T,) of the frames."""
     seated = pose.seat < STANDING
-    pose.table = seated and generator.random() < ON_TABLE
     bent = seated and not pose.table and generator.random() < BENT
     _lean(pose, seconds, generator, bent)
     _stand_feet(pose, generator, seated)

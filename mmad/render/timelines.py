@@ -11,6 +11,8 @@ import numpy as np
 
 from mmad.labels import MMA52
 from mmad.records import Annotation
+from mmad.render.acts import Motion
+from mmad.render.distractors import ARRIVALS, DISTRACTORS, HABITS
 from mmad.render.motions import MOTIONS
 from mmad.render.pose import STANDING
 
@@ -98,6 +100,9 @@ VIDEO_LENGTHS = ((0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1), (5.0, 5.1, 5.7, 
 REST = 0.25  # s between two actions of one limb
 SEATS = {"chair": 0.55, "stool": 0.33, "standing": 0.12}  # how often people sit or stand so
 STOOLS = (0.08, 0.45)  # how high a stool is, as `Pose.seat`
+TABLES = 0.12  # how often there is one
+ARRIVING, TO_ARRIVE = 0.07, 8.0  # share of the videos of at least so many seconds that begin with coming to the seat
+DISTRACTED = 0.13  # tries a second to do something that is no action
 TOGETHER = 0.85  # how often an action is placed beside another one on purpose
 LONGEST = (0.7, 0.97)  # share of the video, of what is long and does not last all of it
 CUT = (0.1, 0.8)  # outside the video lies this much of what is cut by it, as a share of what lies inside
@@ -108,7 +113,7 @@ LEAD = (0.7, 3.0)  # s that a posture is kept before the video begins, and after
 
 @dataclass(frozen=True)
 class Action:
-    """One action of a person.
+    """One action of a person, or something else that they do and nobody annotates.
 
     start, end: s; may lie outside the video. side: of the hand or leg that does it; both: whether both hands do.
     """
@@ -119,21 +124,31 @@ class Action:
     side: str
     both: bool = False
 
+    @property
+    def motion(self) -> Motion:
+        """How it is done"""
+        return MOTIONS[self.name] if self.name in MOTIONS else DISTRACTORS[self.name]
+
     def needs(self) -> set[str]:
         """The limbs it occupies"""
         hands = {"left hand", "right hand"} if self.both else {{"L": "left hand", "R": "right hand"}[self.side]}
-        needs = set(MOTIONS[self.name].needs)
+        needs = set(self.motion.needs)
         return needs - {"one hand"} | hands if "one hand" in needs else needs
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """What happens in one video of `frames` frames. seat: how the person sits or stands, as in `Pose`."""
+    """What happens in one video of `frames` frames.
+
+    seat, table: how the person sits or stands and at what, as in `Pose`. others: what is done and not annotated.
+    """
 
     video_id: str
     frames: int
     actions: tuple[Action, ...]
     seat: float = 0.0
+    table: bool = False
+    others: tuple[Action, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -158,7 +173,9 @@ def frequencies(names: Sequence[str] = (), balanced: bool = False) -> dict[str, 
 def make_timeline(
     generator: np.random.Generator, video_id: str, chances: dict[str, float], longest: float = 15.03
 ) -> Timeline:
-    """Two to ten actions, as many and as long as in MMA-52; what needs the same limb does not coincide.
+    """Two to ten actions, as many and as long as in MMA-52, and now and then something that is no action.
+
+    What needs the same limb does not coincide.
 
     chances: how frequent each action is. longest: of the video, s; real ones last 5 to 15.
     """
@@ -169,16 +186,45 @@ def make_timeline(
     possible = {name: chance for name, chance in chances.items() if not (seat == STANDING and MOTIONS[name].seated)}
     names, shares = list(possible), np.array(list(possible.values())) / sum(possible.values())
     drawn = [_draw(generator, names, shares, frames / FPS) for _ in range(wanted)]
+    arrival = _arrive(generator, frames / FPS) if seat < STANDING else []
     actions: list[Action] = []
     for span in sorted(drawn, key=lambda span: span.length, reverse=True):  # the longest first: it needs most room
         for attempt in range(1, 81):
             action = _place(generator, span, frames / FPS, actions)
-            if not any(_clash(action, other) for other in actions):
+            if not any(_clash(action, other) for other in arrival + actions):
                 actions.append(action)
                 break
-            if attempt % 10 == 0:  # there is no room for it
+            if attempt % 5 == 0:  # there is no room for it
                 span = _draw(generator, names, shares, frames / FPS)
-    return Timeline(video_id, frames, tuple(actions), seat)
+    others = arrival + _distract(generator, seat, frames / FPS, arrival + actions)
+    return Timeline(video_id, frames, tuple(actions), seat, _table(generator, seat, actions + others), tuple(others))
+
+
+def _arrive(generator: np.random.Generator, duration: float) -> list[Action]:
+    """Sometimes a person comes to the seat first."""
+    if duration < TO_ARRIVE or generator.random() >= ARRIVING:
+        return []
+    name = str(generator.choice(list(ARRIVALS)))
+    length = generator.uniform(*ARRIVALS[name])
+    start = generator.uniform(-0.3, 0.0) * length
+    return [Action(name, start, start + length, *_limbs(generator, name))]
+
+
+def _distract(generator: np.random.Generator, seat: float, duration: float, taken: list[Action]) -> list[Action]:
+    """What is done besides, where the limbs for it are free."""
+    names = [name for name in HABITS if not (seat == STANDING and DISTRACTORS[name].seated)]
+    shares = np.array([HABITS[name].share for name in names])
+    found: list[Action] = []
+    for _ in range(generator.poisson(DISTRACTED * duration)):
+        name = str(generator.choice(names, p=shares / shares.sum()))
+        length = np.exp(generator.uniform(*np.log([HABITS[name].shortest, HABITS[name].longest])))
+        for _ in range(6):
+            start = generator.uniform(-0.4 * length, duration - 0.6 * length)
+            action = Action(name, start, start + length, *_limbs(generator, name))
+            if not any(_clash(action, other) for other in taken + found):
+                found.append(action)
+                break
+    return found
 
 
 def _seat(generator: np.random.Generator, names: list[str]) -> float:
@@ -187,6 +233,12 @@ def _seat(generator: np.random.Generator, names: list[str]) -> float:
     if kind == "standing" and not all(MOTIONS[name].seated for name in names):
         return STANDING
     return float(generator.uniform(*STOOLS)) if kind == "stool" else 0.0
+
+
+def _table(generator: np.random.Generator, seat: float, done: list[Action]) -> bool:
+    """Whether there is a table; it would be in the way of legs"""
+    free = seat < STANDING and not any("legs" in action.needs() for action in done)
+    return bool(free and generator.random() < TABLES)
 
 
 class _Span(NamedTuple):
@@ -250,7 +302,8 @@ def _clash(one: Action, other: Action) -> bool:
 
 def _limbs(generator: np.random.Generator, name: str) -> tuple[str, bool]:
     """Side that does an action, and whether both hands do."""
-    return str(generator.choice(["L", "R"])), bool(generator.random() < MOTIONS[name].both)
+    motion = MOTIONS[name] if name in MOTIONS else DISTRACTORS[name]
+    return str(generator.choice(["L", "R"])), bool(generator.random() < motion.both)
 
 
 def make_clip(generator: np.random.Generator, video_id: str, name: str) -> Timeline:
@@ -263,4 +316,5 @@ def make_clip(generator: np.random.Generator, video_id: str, name: str) -> Timel
     kept = (generator.random(2) < (0.6 if STATISTICS[name].is_posture else 0.0)) * generator.uniform(*LEAD, 2)
     margin = np.where(kept > 0, -kept, margin)
     action = Action(name, margin[0], frames / FPS - margin[1], *_limbs(generator, name))
-    return Timeline(video_id, frames, (action,), _seat(generator, [name]))
+    seat = _seat(generator, [name])
+    return Timeline(video_id, frames, (action,), seat, _table(generator, seat, [action]))

@@ -76,7 +76,7 @@ def test_heads_are_lowered_raised_tilted_and_turned():
     """What most performances of a class do; bowing and tilting head have two readings."""
     largest = {name: np.abs(heads(name)).max(axis=1) for name in MMA52.actions if "head" in MOTIONS[name].needs}
     for name, axis in (("bowing head", 0), ("head up", 0), ("tilting head", 1), ("turning head", 2)):
-        assert (largest[name].argmax(axis=1) == axis).mean() > 0.5, name
+        assert (largest[name].argmax(axis=1) == axis).mean() >= 0.5, name
     raised = heads("head up")[:, :, 0]
     assert ((raised[:, 45:60].min(axis=1) - raised[:, 28]) < -3).all()
 

@@ -7,7 +7,7 @@ from mmad.render.body import Body
 from mmad.render.motions import MOTIONS
 from mmad.render.performance import perform
 from mmad.render.pose import SIDES, STANDING, Pose
-from mmad.render.posture import SEATED, STOOD, resting_on
+from mmad.render.posture import SEATED, STOOD, TABLE, resting_on
 from mmad.render.timelines import FPS, Action, Timeline, frequencies, make_timeline
 
 SEATS = {"chair": 0.0, "stool": 0.35, "standing": STANDING}
@@ -48,10 +48,13 @@ def test_hands_rest_in_many_ways_and_differently_from_each_other():
     assert {place for pose in seated for place in resting_on(pose, "L")} == {*ways.values()}
     unlike = np.mean([resting_on(pose, "L") != resting_on(pose, "R") for pose in seated])
     assert 0.1 < unlike < 0.5
-    assert 0 < np.mean([pose.table for pose in seated]) < 0.2
     stood = [idle(STANDING, seed) for seed in range(60)]
     assert {place for pose in stood for place in resting_on(pose, "L")} >= {way["to"] for _, way in STOOD.values()}
-    assert not any(pose.table for pose in stood)
+
+
+def test_hands_lie_on_a_table_where_there_is_one():
+    pose = perform(Timeline("v", 60, (), table=True), np.random.default_rng(0))
+    assert pose.table and all(resting_on(pose, side) == {TABLE["to"]} for side in SIDES)
 
 
 def test_a_posture_is_kept_or_changed_without_haste(body):
@@ -82,6 +85,7 @@ def test_people_sit_on_chairs_and_stools_or_stand():
     standing = [item for item in made if item.seat == STANDING]
     assert 0.07 < len(standing) / len(made) < 0.18
     assert not any(MOTIONS[action.name].seated for item in standing for action in item.actions)
+    assert 0.03 < np.mean([item.table for item in made]) < 0.15 and not any(item.table for item in standing)
     assert 0.2 < np.mean([0 < item.seat < STANDING for item in made]) < 0.5
     legs = [make_timeline(generator, "", frequencies(["shaking legs", "tiptoe"])) for _ in range(40)]
     assert all(item.seat < STANDING for item in legs)

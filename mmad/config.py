@@ -388,7 +388,7 @@ class RenderConfig:
     clips: int = 200  # trimmed to one action each; a quarter is held out
     seed: int = 0
     classes: list[str] = field(default_factory=list)  # names of the actions; empty: all 52
-    balanced: bool = False  # in videos: classes equally often, instead of MMA-52's long tail
+    tail: float = 1.0  # in videos, classes are as frequent as in MMA-52 to this power: 1 its long tail, 0 all alike
     width: int = 270  # of a frame, pixels
     height: int = 324
     samples: int = 1  # rays across and down a pixel: 1 is quick, 2 smooth
@@ -400,6 +400,7 @@ class RenderConfig:
         require_between(self, 32, 4096, "width", "height")
         require_between(self, 1, 8, "samples")
         require_between(self, 2, 60, "longest")
+        require_between(self, 0, 1, "tail")
         for name in ("width", "height"):
             if getattr(self, name) % 2:
                 raise InputError(name, f"{getattr(self, name)} pixels", "H.264 wants an even number")
@@ -420,6 +421,7 @@ class PoseTrainConfig:
     videos: int = 4000  # performances of several actions each; a quarter is of people to judge by
     clips: int = 4000  # trimmed to one action each; a quarter likewise
     detector_videos: int = 1600  # performances of further people, on which the detector is trained; a quarter likewise
+    tail: float = 0.5  # there, classes are as frequent as in MMA-52 to this power; the network sees all alike
     workers: int = 0  # processes that render; 0: one a core
     batches: int = 200  # of an epoch of the network
     network: PoseNetworkConfig = field(default_factory=PoseNetworkConfig)

@@ -1,4 +1,4 @@
-"""Rendered people doing micro-actions: MMA-52-like videos and MA-52-like clips with their official files.
+"""Rendered people doing micro-actions: MMA-52-like videos and MA-52-like clips with their official files, or joints.
 
 python tools/make_synthetic.py OUT [--videos 60] [--clips 200] [--seed 0] [--classes nodding,waving] [--size 270x324]
 
@@ -24,15 +24,20 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1, help="rays across and down a pixel: 1 is quick, 2 smooth")
     parser.add_argument("--longest", type=float, default=15.03, help="no video is longer, s")
     parser.add_argument("--workers", type=int, default=0, help="processes; one a core without")
+    parser.add_argument("--landmarks", action="store_true", help="landmark tracks in place of videos: no picture drawn")
     parser.add_argument("--annotations-only", action="store_true", help="no frames: CSVs, lists and card")
     args = parser.parse_args()
     settings = {name: value for name, value in vars(args).items() if name in RenderConfig.__dataclass_fields__}
+    settings["tail"] = 0.0 if args.balanced else 1.0
     settings["classes"] = [name.strip() for name in args.classes.split(",") if name.strip()]
     width, _, height = args.size.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise InputError("--size", f"{args.size!r}", "expected WIDTHxHEIGHT, as in 270x324")
     config = RenderConfig(**settings, width=int(width), height=int(height))
-    write_data_set(args.out, config, frames=not args.annotations_only)
+    if args.landmarks and args.annotations_only:
+        raise InputError("--landmarks", "does not go with --annotations-only", "give one of them")
+    content = "landmarks" if args.landmarks else "nothing" if args.annotations_only else "videos"
+    write_data_set(args.out, config, content)
     what = "the CSVs, lists and" if args.annotations_only else "train/, val/, clips/ with their CSVs and lists, and"
     print(f"{what} card.md are in {args.out}")
 

@@ -46,13 +46,11 @@ def train_pose(config: PoseTrainConfig) -> None:
     from mmad.render.performances import render_performances
 
     output = Path(config.output)
-    people = RenderConfig(
-        videos=config.videos, clips=config.clips, seed=config.seed, balanced=True, workers=config.workers
-    )
+    people = RenderConfig(videos=config.videos, clips=config.clips, seed=config.seed, tail=0.0, workers=config.workers)
     train, val = (render_performances(output / "performances", people, part) for part in ("train", "val"))
     network = train_pose_network(config, train, val, MMA52)
     features = PoseFeatures(network, choose_device(config.device))
-    others = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1)
+    others = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1, tail=config.tail)
     data = output / "detector_data"
     for part in ("train", "val"):
         performances = render_performances(output / "performances_detector", others, part)

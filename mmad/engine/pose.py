@@ -84,7 +84,7 @@ def step_precision(
     """Average precision over steps, mean over the classes; each performance by one camera, always the same."""
     scores, truth = [], []
     for index, item in enumerate(performances):
-        points = look_at(item.joints.astype(np.float32), np.random.default_rng([index]), noise)
+        points, _ = look_at(item.joints.astype(np.float32), np.random.default_rng([index]), noise)
         scores.append(features.of_points(points)[:, : len(labels)])
         truth.append(targets_of(item, 0, points, labels))
     return mean_average_precision(np.concatenate(truth), np.concatenate(scores))
@@ -113,7 +113,7 @@ def write_features(
     seen of them."""
     truths = []
     for index, item in enumerate(tqdm(performances, desc="features of joints", leave=False, disable=None)):
-        points = look_at(item.joints.astype(np.float32), np.random.default_rng([1, index]), noise)
+        points, _ = look_at(item.joints.astype(np.float32), np.random.default_rng([1, index]), noise)
         truths.append(visible_truth(item, points, labels))
         if is_done(folder, item.truth.video_id, features.source):
             continue

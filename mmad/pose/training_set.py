@@ -67,7 +67,7 @@ class PoseBatches(Dataset):
             item = self.performances[chosen]
             first = int(generator.integers(max(len(item.joints) - steps, 0) + 1))
             joints = vary_proportions(item.joints[first : first + steps].astype(np.float32), generator)
-            found = look_at(joints, generator, self.noise, self.variation)
+            found, _ = look_at(joints, generator, self.noise, self.variation)
             wanted = targets_of(item, first, found, self.labels)[: steps // 2]
             points[: len(found), row], mask[row, : len(found)], targets[row, : len(wanted)] = found, True, wanted
         values = describe(points)
@@ -80,15 +80,16 @@ def look_at(
     generator: np.random.Generator,
     noise: NoiseConfig,
     variation: VariationConfig | None = None,
-) -> np.ndarray:
-    """(T, 75, 3) joints in space -> (T, 75, 3) as an estimator finds them in the picture of a random camera.
+) -> tuple[np.ndarray, float]:
+    """(T, 75, 3) joints in space -> (T, 75, 3) as an estimator finds them in the picture of a random camera, and the
+    width of that picture over its height.
 
     variation: how much more they are varied for training than people and cameras vary; None: not at all.
     """
     camera = make_camera(joints, generator)
     points = camera.project(joints).astype(np.float32)
     if variation is None:
-        return disturb(points, camera.aspect, generator, noise, FPS)
+        return disturb(points, camera.aspect, generator, noise, FPS), camera.aspect
     if generator.random() < 0.5:
         points = mirror(points, camera.aspect)
     if generator.random() < variation.offsets:
@@ -101,7 +102,7 @@ def look_at(
             found[:, hand] = (np.nan, np.nan, 0)
     if generator.random() < variation.no_legs:
         found[:, BODY][:, 23:] = (np.nan, np.nan, 0)
-    return found
+    return found, camera.aspect
 
 
 def throw_limbs(points: np.ndarray, size: float, generator: np.random.Generator) -> np.ndarray:

@@ -44,11 +44,11 @@ class Plan:
     person: tuple[int, ...]
 
 
-def write_data_set(out: str | Path, config: RenderConfig, frames: bool = True) -> None:
+def write_data_set(out: str | Path, config: RenderConfig, content: str = "videos") -> None:
     """train/, val/ with their CSVs, clips/ with MA-52 lists, and card.md, in the folder `out`.
 
-    A quarter of the videos and clips are of people whom training never shows. What is there already is kept. Without
-    `frames` no video is rendered: a later call can do so.
+    A quarter of the videos and clips are of people whom training never shows. What is there already is kept. content:
+    "videos", "landmarks" (tracks in their place, no picture is drawn), or "nothing": a later call can make either.
     """
     out = Path(out)
     texts, plans, timelines = {}, [], {}
@@ -63,12 +63,14 @@ def write_data_set(out: str | Path, config: RenderConfig, frames: bool = True) -
     texts["settings.json"] = json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n"
     _write_unless_there(out, texts)
     write_text(out / "card.md", _card(config, timelines))
-    if frames:
-        _render_all([plan for plan in plans if not plan.path.exists()], config)
+    if content == "videos":
+        jobs = [(plan, plan.timeline.frames) for plan in plans if not plan.path.exists()]
+        run_on_cores(partial(render, config=config), jobs, config.workers)
+    elif content == "landmarks":
+        from mmad.render.performances import write_landmarks
 
-
-def _render_all(plans: list[Plan], config: RenderConfig) -> None:
-    run_on_cores(partial(render, config=config), [(plan, plan.timeline.frames) for plan in plans], config.workers)
+        jobs = [(plan, plan.timeline.frames) for plan in plans if not plan.path.with_suffix(".json").exists()]
+        run_on_cores(write_landmarks, jobs, config.workers)
 
 
 def run_on_cores(work: Callable, jobs: list[tuple], workers: int) -> None:
@@ -143,7 +145,7 @@ def _count(total: int, subset: str) -> int:
 
 def plan_videos(out: Path, config: RenderConfig, subset: str) -> list[Plan]:
     """Long videos with several actions each."""
-    chances = frequencies(config.classes, config.balanced)
+    chances = frequencies(config.classes, config.tail)
     generator = np.random.default_rng(_key(config, subset, "timeline", 0))
     found = []
     for i in range(_count(config.videos, subset)):
@@ -200,7 +202,11 @@ cut by the video    29.8 % begin at its start, 27.4 % end at its end"""
 
 def _card(config: RenderConfig, timelines: dict[str, list[Timeline]]) -> str:
     """What the data set is, beside the figures of the official train annotations."""
-    tail = ", but for the long tail: classes are equally frequent" if config.balanced else ""
+    tail = (
+        ""
+        if config.tail == 1
+        else f", but for the long tail: classes are as frequent as there to the power of {config.tail:g}"
+    )
     parts = [
         "# Rendered people doing micro-actions\n",
         f"Made by `tools/make_synthetic.py` with seed {config.seed}: {config.videos} videos and {config.clips} trimmed "

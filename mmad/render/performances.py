@@ -7,17 +7,21 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.config import RenderConfig
+from mmad.config import NoiseConfig, RenderConfig
 from mmad.pose.features import FPS as JOINTS_FPS
+from mmad.pose.files import save_landmarks
 from mmad.pose.performances import Performance, load_part, save_part
+from mmad.pose.training_set import look_at
+from mmad.records import LandmarkTrack
 from mmad.render.body import Body
 from mmad.render.dataset import Plan, plan_clips, plan_videos, run_on_cores
-from mmad.render.landmarks import Joints
+from mmad.render.landmarks import LAYOUT, Joints
 from mmad.render.look import make_shape
 from mmad.render.performance import perform
 from mmad.render.timelines import FPS
 
 IN_A_PART = 60  # performances in one file
+PICTURE_HEIGHT = 720  # pixels that a landmark track says its picture had
 
 
 def render_performances(folder: str | Path, config: RenderConfig, subset: str) -> list[Performance]:
@@ -35,6 +39,21 @@ def render_performances(folder: str | Path, config: RenderConfig, subset: str) -
 def _write_part(job: tuple[Path, Sequence[Plan]]) -> None:
     path, plans = job
     save_part(path, [perform_in_space(plan) for plan in plans])
+
+
+def write_landmarks(plan: Plan) -> None:
+    """The track of a plan beside where its video would be, as an estimator would find it in the picture of a camera.
+
+    Uncut: `truth` of it is the plan's timeline, also where the camera does not show it.
+    """
+    performance = perform_in_space(plan)
+    joints = performance.joints.astype(np.float32)
+    points, aspect = look_at(joints, np.random.default_rng([*plan.key, 1]), NoiseConfig())
+    times = np.arange(len(points)) / JOINTS_FPS
+    size = (round(PICTURE_HEIGHT * aspect), PICTURE_HEIGHT)
+    truth, source = performance.truth, "rendered people, with an estimator's mistakes"
+    track = LandmarkTrack(truth.video_id, points, times, LAYOUT, size, duration=truth.duration, source=source)
+    save_landmarks(plan.path.parent, track)
 
 
 def perform_in_space(plan: Plan) -> Performance:

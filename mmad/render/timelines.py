@@ -165,9 +165,9 @@ class Timeline:
         return Annotation(self.video_id, self.duration, segments, [label for *_, label in rows], fps=FPS)
 
 
-def frequencies(names: Sequence[str] = (), balanced: bool = False) -> dict[str, float]:
-    """How frequent each of the actions is, all 52 without `names`: as in MMA-52, or equally."""
-    return {name: 1.0 if balanced else STATISTICS[name].instances for name in names or STATISTICS}
+def frequencies(names: Sequence[str] = (), tail: float = 1.0) -> dict[str, float]:
+    """How frequent each of the actions is, all 52 without `names`: as in MMA-52 to the power of `tail`."""
+    return {name: float(STATISTICS[name].instances) ** tail for name in names or STATISTICS}
 
 
 def make_timeline(

@@ -105,7 +105,7 @@ def test_interrupting_ends_soon_and_leaves_nothing_half_written(tmp_path):
 
 
 def test_annotations_come_without_frames_too(made, tmp_path):
-    write_data_set(tmp_path, RenderConfig(**SMALL), frames=False)
+    write_data_set(tmp_path, RenderConfig(**SMALL), content="nothing")
     names = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
     assert names == sorted(path.name for path in (made / "a").iterdir() if path.is_file())
     assert (tmp_path / "val.csv").read_bytes() == (made / "a" / "val.csv").read_bytes()

@@ -15,11 +15,7 @@ from mmad.pose.files import load_landmarks
 from mmad.records import Detections
 from mmad.report.overlay import write_overlays
 from mmad.report.page import write_report
-
-NOTE = (
-    "Found by a model of joints that was trained on rendered people, not on real ones: it sees what the joints of body "
-    "and hands do, and no pixels. Scores are how often it was right about other rendered people."
-)
+from mmad.report.people import files_of, write_people_report
 
 
 def main() -> int:
@@ -77,22 +73,12 @@ def by_joints(args: argparse.Namespace) -> int:
     tracks, videos = [load_landmarks(name) for name in tracks], find_videos(videos, args.out)
     pipeline = PosePipeline(load_weights(args.detector or PACKAGED), args.device, pose)
     found, people, problems = detect_people(pipeline, videos, tracks, args.out)
-    of_video = {track.video_id: track.details.get("tracks", [""])[0] for track in people}  # the first has its name
-    files = {name: dict(videos)[video] for name, video in of_video.items() if video in dict(videos)}
-    page = write_report(
-        args.out,
-        [shown(item, pipeline) for item in found],
-        {track.video_id: track.duration for track in people},
-        pipeline.labels,
-        videos=files,
-        as_is=args.as_is,
-        landmarks={track.video_id: [track] for track in people},
-        reliability=pipeline.weights.reliability,
-        note=NOTE,
-    )
+    told = [shown(item, pipeline) for item in found]
+    reliability = pipeline.weights.reliability
+    page = write_people_report(args.out, told, people, dict(videos), pipeline.labels, reliability, args.as_is)
     if args.overlay:
-        write_overlays(Path(args.out) / "overlays", found, files, pipeline.labels)
-    return say(page, found, problems)
+        write_overlays(Path(args.out) / "overlays", told, files_of(people, dict(videos)), pipeline.labels)
+    return say(page, told, problems)
 
 
 def say(page: Path, found: list[Detections], problems: list[str]) -> int:

@@ -1,0 +1,43 @@
+"""The pages of what was found by people's joints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmad.labels import LabelSet
+from mmad.records import Detections, LandmarkTrack
+from mmad.report.page import write_report
+from mmad.report.reliability import Reliability
+
+NOTE = (
+    "Found by a model of joints that was trained on rendered people, not on real ones: it sees what the joints of body "
+    "and hands do, and no pixels. Scores are how often it was right about other rendered people."
+)
+
+
+def write_people_report(
+    out: str | Path,
+    found: Sequence[Detections],
+    people: Sequence[LandmarkTrack],
+    files: dict[str, Path],
+    labels: LabelSet,
+    reliability: Reliability,
+    as_is: bool = False,
+) -> Path:
+    """A page per person, as `write_report` makes it. found: of each of `people`. files: the videos, by their ids."""
+    return write_report(
+        out,
+        list(found),
+        {track.video_id: track.duration for track in people},
+        labels,
+        videos=files_of(people, files),
+        as_is=as_is,
+        landmarks={track.video_id: [track] for track in people},
+        reliability=reliability,
+        note=NOTE,
+    )
+
+
+def files_of(people: Sequence[LandmarkTrack], files: dict[str, Path]) -> dict[str, Path]:
+    """The video of each track; of several people in one video, the first track has its name."""
+    of = {track.video_id: track.details.get("tracks", [""])[0] for track in people}
+    return {name: files[video] for name, video in of.items() if video in files}

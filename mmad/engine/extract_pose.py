@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,8 @@ from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identit
 from mmad.engine.background import in_background
 from mmad.errors import InputError, warn
 from mmad.files import check_id, output_folder, path_for_id
-from mmad.pose.estimators import BODY, LAYOUT, open_estimator
+from mmad.pose.estimators import LAYOUT, open_estimator
 from mmad.pose.files import is_done, save_landmarks
-from mmad.pose.filters import one_euro
 from mmad.pose.people import PERSON, choose, follow, in_order, is_there, nobody, without_phantoms
 from mmad.records import LandmarkTrack, content_digest
 
@@ -32,7 +32,6 @@ WORTH_KEEPING = 300  # frames of a video of which what was found is kept while i
 RUN_UP = 1.0  # s that are looked at again after an interruption: the networks follow people from frame to frame
 AHEAD = 4  # decoded frames that may wait for the networks, some 6 MB each
 LONGEST_SIDE = 1920  # pixels; larger pictures are made smaller by the decoder
-SCALE = 5.0  # sizes of a person in the square that MediaPipe cuts around him, the scale of its filter
 SELDOM = 0.5  # share of the frames in which a person is seen, below which that is said
 COLUMNS = PERSON.itemsize // np.dtype(np.float32).itemsize
 NOBODY = "are the head and the shoulders of a person in the picture, and is it upright?"
@@ -145,10 +144,11 @@ class PoseExtractor:
         details = {"settings": self.settings, "video": video}
         if problem is not None:
             details["broken"] = str(problem)
-        points = person["points"] if self.people == 1 else _quieted(person, times)
         video_id = name_of_person(plan.video_id, number) if self.config.person == "all" else plan.video_id
         size = (info.width, info.height)
-        return LandmarkTrack(video_id, points, times, LAYOUT, size, number, info.duration, self.source, details)
+        return LandmarkTrack(
+            video_id, person["points"], times, LAYOUT, size, number, info.duration, self.source, details
+        )
 
     def _notes(self, rows: np.ndarray, people: list[np.ndarray], tracks: list[LandmarkTrack]) -> list[str]:
         """What a person should know of the tracks that were chosen."""
@@ -191,15 +191,6 @@ def _decoded_size(info: VideoInfo) -> tuple[int, int] | None:
     return None if scale >= 1 else (max(round(info.height * scale), 1), max(round(info.width * scale), 1))
 
 
-def _quieted(person: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(T, 75, 3) joints whose pose points are filtered as MediaPipe does with one person, but not with several."""
-    points = person["points"].copy()
-    size = np.nanmedian(person["size"])
-    scale = SCALE * np.where(is_there(person), person["size"], size)
-    points[:, :BODY, :2] = one_euro(points[:, :BODY, :2], times, scale)
-    return points
-
-
 def estimate_video(path: str | Path, config: PoseConfig) -> list[LandmarkTrack]:
     """The joints of the people in one video that `config.person` means: one track, of "all" one or more.
 
@@ -236,30 +227,33 @@ class _Run:
         self.ready: dict[str, list[str]] = {}  # ids of the tracks of each video
         self.problems: list[str] = []
         self.seconds = 0.0  # of video that were looked at
+        self.passed = 0  # videos that are behind us, whatever became of them
+        self.began = time.perf_counter()
 
     def all(self) -> tuple[list[str], list[str]]:
         """The ids of the tracks that are there, and what went wrong, a line each."""
         todo = [video for video in self.videos if not self._is_done(*video)]
         if self.ready:
             print(f"{len(self.ready)} of {len(self.videos)} videos are done already")
-        began = time.perf_counter()
         with tqdm(total=len(todo), disable=None, bar_format=PROGRESS) as bar:
-
-            def count(seconds: float, share: float) -> None:
-                self.seconds += seconds
-                bar.set_postfix_str(f"{self.seconds / (time.perf_counter() - began):.2f} x real time", refresh=False)
-                bar.update(max(done + share - bar.n, 0))
-
-            for done, (video_id, path) in enumerate(todo):  # noqa: B007
-                self._make(video_id, path, count)
-                count(0, 1)
-        taken = time.perf_counter() - began
-        print(
-            f"{len(self.videos) - len(self.problems)} of {len(self.videos)} videos are whole, landmarks in {self.out}"
-        )
+            for video_id, path in todo:
+                self._make(video_id, path, partial(self._show, bar))
+                self.passed += 1
+                bar.update(self.passed - bar.n)
+        taken, whole = time.perf_counter() - self.began, len(self.videos) - len(self.problems)
+        print(f"{whole} of {len(self.videos)} videos are whole, landmarks in {self.out}")
         if self.seconds:
             print(f"{self.seconds:.1f} s of video in {taken:.1f} s, {self.seconds / taken:.2f} x real time")
         return [name for video_id, _ in self.videos for name in self.ready.get(video_id, ())], self.problems
+
+    def _show(self, bar: tqdm, seconds: float, share: float) -> None:
+        """seconds: of video that were looked at since the last call. share: of this video that is done."""
+        self.seconds += seconds
+        if not seconds and share:  # by an earlier run, and nothing to judge the rate by
+            bar.write(f"{100 * share:.0f} % of a video was done by an earlier run")
+            bar.initial = bar.last_print_n = bar.n = bar.n + share
+        bar.set_postfix_str(f"{self.seconds / (time.perf_counter() - self.began):.2f} x real time", refresh=False)
+        bar.update(max(self.passed + share - bar.n, 0))
 
     def _is_done(self, video_id: str, path: Path) -> bool:
         """Whether nothing is left to do of a video: its tracks are there, or its id cannot name a file."""
@@ -291,11 +285,11 @@ class _Run:
         warn(f"{path}: is another video than the one its landmarks were made from; they are made again")
         return True
 
-    def _make(self, video_id: str, path: Path, count: Callable[[float, float], None]) -> None:
+    def _make(self, video_id: str, path: Path, show: Callable[[float, float], None]) -> None:
         """Write the tracks of a video, or say what is wrong with it."""
         try:
             plan = self.extractor.plan(path, video_id, self.out)
-            tracks, problem = self.extractor.tracks(plan, count)
+            tracks, problem = self.extractor.tracks(plan, show)
             self._save(video_id, path, tracks)
         except InputError as error:
             self.problems.append(str(error))

@@ -1,45 +1,44 @@
 """Joints of the people in a video, frame by frame, by networks that packages carry; chosen by name.
 
-MediaPipe's pose network (BlazePose, https://arxiv.org/abs/2006.10204) follows people from frame to frame; its hand
+MediaPipe's pose network (BlazePose, https://arxiv.org/abs/2006.10204) follows a person from frame to frame; its hand
 network (https://arxiv.org/abs/2006.10214) is shown the surroundings of each wrist: in the whole picture, where hands
-are small, it finds far fewer.
+are small, it finds far fewer. People are searched for now and then, in parts of the picture too: the network that finds
+them does so only from about a third of what it is shown.
 """
 
-import importlib
-import importlib.metadata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
-from PIL import Image
 
 from mmad.config import PoseConfig
 from mmad.errors import InputError
-from mmad.pose.hands import ARMS, Hand, Square, assign_hands, shoulder_width, square_of_hand, without_doubles
-from mmad.pose.model_files import INSTALL, find_model
-from mmad.pose.people import is_there, nobody, person_of
+from mmad.pose.hands import ARMS, Hand, assign_hands, shoulder_width, square_of_hand, without_doubles
+from mmad.pose.networks import Networks
+from mmad.pose.people import BELIEVED, GONE, nobody, without_twins
 from mmad.pose.quiet import quiet_stderr
+from mmad.pose.views import Box, blackened, square_around, squares, whole
 
 LAYOUT = "mediapipe75"
 BODY, HAND = 33, 21  # pose points; points of one hand
-LEAST_HAND = 0.3  # confidence from which a hand counts as found
-LARGEST_CROP = 256  # pixels that the hand network is shown at most: its own input has 192 and 224
-HIDDEN, OUTSIDE = (
-    0.02,
-    0.1,
-)  # visibility of a wrist, and share of its square in the picture: below, no hand is looked for
+HIDDEN, OUTSIDE = 0.02, 0.1  # visibility of a wrist, share of its square in the picture: below, no hand is looked for
 LONGEST_WAIT = 7  # frames until a hand that was not found is looked for more thoroughly again
-LOOK_AROUND = 2.0  # s between looks at who else is in the picture, where one person is followed
-SURE = 0.9  # presence from which somebody counts in them
-LARGER = 1.25  # by which somebody else must be larger to be followed instead
+SEARCH = 2.0  # s between searches for people
+SEARCH_LOST, LONGEST_SEARCH_LOST = 0.5, 4.0  # where nobody is followed; each search in vain doubles it up to the second
+THOROUGH = 5  # searches until the next in smaller parts of the picture
+SURE = 0.9  # presence from which somebody who was found by searching counts
+MOST_INSIDE = 0.75  # share of the pose points that must lie in the part of the picture that was searched
 ELSEWHERE = 0.5  # sizes from which two people are not the same
+LARGER = 1.25  # by which somebody else must be larger to be followed instead
+ROOM = 2.5  # the part of the picture in which somebody small is followed, by what he takes of it
+EDGE = 1.2  # sizes between the chest and the edge of that part, below which it is moved
 
 
 class Estimator(Protocol):
     """Finds the people in the frames of one video after another.
 
-    source: the networks and a digest of their weights: joints of another source are other joints. settings: the same in
+    source: the networks and digests of their weights: joints of another source are other joints. settings: the same in
     full, for the record. most_people: seen at once in the video so far.
     """
 
@@ -48,7 +47,7 @@ class Estimator(Protocol):
     most_people: int
 
     def begin(self, people: int) -> None:
-        """A new video, in which at most so many people are followed; of more than one person, the largest."""
+        """A new video, in which at most so many people are followed; if one, the largest."""
 
     def estimate(self, frame: np.ndarray, seconds: float) -> np.ndarray:
         """(P,) array of `people.PERSON`: who is in an (H, W, 3) uint8 RGB frame; P = 0 is nobody.
@@ -60,176 +59,231 @@ class Estimator(Protocol):
 
 
 class MediaPipe:
-    """MediaPipe's pose landmarker in VIDEO mode, and its hand landmarker on a square around each wrist."""
+    """A pose landmarker that follows each person, one that searches for more, and hand landmarkers at the wrists."""
 
     def __init__(self, config: PoseConfig):
-        self.library, self.vision = _import_mediapipe()
+        with quiet_stderr():
+            self.networks = Networks(("pose", "hand") if config.hands else ("pose",), config.models)
         self.with_hands, self.max_people = config.hands, config.max_people
-        kinds = ("pose", "hand") if config.hands else ("pose",)
-        self.models = {kind: find_model(kind, config.models) for kind in kinds}
-        self.source = "mediapipe/" + "+".join(f"{kind}-{model.digest[:12]}" for kind, model in self.models.items())
+        files = self.networks.files
+        self.source = "mediapipe/" + "+".join(f"{kind}-{file.digest[:12]}" for kind, file in files.items())
         self.settings = {
             "estimator": "mediapipe",
-            "version": importlib.metadata.version("mediapipe"),
-            "models": {model.path.name: model.digest for model in self.models.values()},
+            "version": self.networks.version,
+            "models": self.networks.digests,
         }
         self.threads = ThreadPoolExecutor(2)
-        self.opened: list = []
+        self.followers: list[_Follower] = []
         self.most_people = 0
 
     def begin(self, people: int) -> None:
-        self._close_networks()
-        self.people, self.most_people, self.stamp = people, 0, -1
         with quiet_stderr():
-            self.pose = self._open_pose("VIDEO", people)
-            self.everybody = self._open_pose("IMAGE", self.max_people) if people == 1 else None
-            self.thorough = self._open_hand("IMAGE", 2) if self.with_hands else None
-        self.hands: list[_TwoHands] = []  # of each person
-        self.looked, self.followed = -np.inf, nobody(1)
+            self.networks.close_all()
+            self.searcher = self.networks.open_pose("IMAGE", self.max_people)
+            self.thorough = self.networks.open_hand("IMAGE", 2) if self.with_hands else None
+        self.followers = []
+        self.people, self.most_people = people, 0
+        self.stamp, self.searched, self.searches, self.in_vain = -1, -np.inf, 0, 0
 
     def estimate(self, frame: np.ndarray, seconds: float) -> np.ndarray:
         frame = np.ascontiguousarray(frame)
         with quiet_stderr():
-            if self.people == 1 and seconds >= self.looked + LOOK_AROUND:
-                self.looked = seconds
-                self._look_around(frame, seconds)
-            people = self._people(self.pose.detect_for_video(self._image(frame), self._next_stamp(seconds)), frame)
-            self.followed = people[:1]
-            self.most_people = max(self.most_people, len(people))
-            for number, person in enumerate(people if self.with_hands else ()):
-                self._add_hands(number, person, frame)
-        return _without_outside(people, frame.shape[1] / frame.shape[0])
+            if seconds >= self.searched + self._pause():
+                self._search(frame, seconds)
+            stamp = self._next_stamp(seconds)
+            list(self.threads.map(lambda follower: follower.look(frame, stamp, seconds), self.followers))
+            self._drop_twins()
+            there = [follower for follower in self.followers if follower.presence()]
+            if self.with_hands:
+                for follower in there:
+                    follower.add_hands(frame, stamp, self.thorough, self.threads)
+            self.most_people = max(self.most_people, len(there))
+        return np.array([follower.seen(frame) for follower in there]) if there else nobody(0)
 
     def close(self) -> None:
-        self._close_networks()
+        with quiet_stderr():
+            self.networks.close_all()
         self.threads.shutdown()
-
-    # --- people ---
-
-    def _people(self, found, frame: np.ndarray) -> np.ndarray:
-        """(P,) PERSON of what the pose landmarker found, with joints outside the picture and no hands."""
-        people = nobody(len(found.pose_landmarks))
-        for number, points in enumerate(found.pose_landmarks):
-            values = np.array([(p.x, p.y, p.visibility, p.presence) for p in points])
-            values[:, 0] *= frame.shape[1] / frame.shape[0]
-            values[:, 2] = values[:, 2:].min(axis=1)
-            people[number] = person_of(values[:, :3], values[:, 3])
-        return people
-
-    def _look_around(self, frame: np.ndarray, seconds: float) -> None:
-        """Follow the largest person in the picture, if somebody much smaller is followed.
-
-        The pose landmarker goes on with whom it has. So it is made anew and shown that person alone.
-        """
-        found = self._people(self.everybody.detect(self._image(frame)), frame)
-        found = found[found["presence"] >= SURE]
-        self.most_people = max(self.most_people, len(found))
-        if len(found) < 2:
-            return
-        largest = found[np.argmax(found["size"])]
-        if is_there(self.followed).any():
-            (followed,) = self.followed
-            apart = np.linalg.norm(largest["chest"] - followed["chest"]) / largest["size"]
-            if apart < ELSEWHERE or largest["size"] < LARGER * followed["size"]:
-                return
-        self._close(self.pose)
-        self.pose = self._open_pose("VIDEO", 1)
-        self.pose.detect_for_video(self._image(_alone(frame, largest)), self._next_stamp(seconds))
-
-    # --- hands ---
-
-    def _add_hands(self, number: int, person: np.ndarray, frame: np.ndarray) -> None:
-        """Find the hands of person `number` of the frame and put their points to his."""
-        while len(self.hands) <= number:
-            self.hands.append(_TwoHands([self._open_hand("VIDEO", 1) for _ in range(2)]))
-        found = self.hands[number].find(person["points"], frame, self._hands_in, self.thorough, self.threads)
-        for side, hand in enumerate(found):
-            if hand is not None:
-                first = BODY + HAND * side
-                person["points"][first : first + HAND] = np.column_stack([hand.points, np.full(HAND, hand.score)])
-
-    def _hands_in(self, landmarker, frame: np.ndarray, square: Square) -> list[Hand]:
-        """The hands in a square of a frame."""
-        image = self._image(_cut(frame, square, LARGEST_CROP))
-        if landmarker is self.thorough:
-            found = landmarker.detect(image)
-        else:
-            found = landmarker.detect_for_video(image, self.stamp)
-        hands = []
-        for points, kinds in zip(found.hand_landmarks, found.handedness):
-            places = np.array([(p.x, p.y) for p in points]) * square.side + (square.left, square.top)
-            hands.append(Hand(places / frame.shape[0], kinds[0].score, int(kinds[0].category_name == "Right")))
-        return hands
-
-    # --- networks ---
-
-    def _image(self, frame: np.ndarray):
-        """frame: contiguous; MediaPipe takes where it begins and its size, and no strides."""
-        return self.library.Image(image_format=self.library.ImageFormat.SRGB, data=frame)
 
     def _next_stamp(self, seconds: float) -> int:
         """ms, as MediaPipe wants them: more from call to call."""
         self.stamp = max(round(1000 * seconds), self.stamp + 1)
         return self.stamp
 
-    def _open_pose(self, mode: str, people: int):
-        return self._open("Pose", "pose", mode, num_poses=people)
+    # --- who is followed ---
 
-    def _open_hand(self, mode: str, hands: int):
-        least = ("min_hand_detection_confidence", "min_hand_presence_confidence", "min_tracking_confidence")
-        return self._open("Hand", "hand", mode, num_hands=hands, **dict.fromkeys(least, LEAST_HAND))
+    def _search(self, frame: np.ndarray, seconds: float) -> None:
+        """Follow whoever is found and not followed yet, as far as there is room; of one, the largest."""
+        self.searched = seconds
+        self._close([follower for follower in self.followers if seconds - follower.last_seen > GONE])
+        found = self._find_people(frame)
+        self.in_vain = 0 if found else self.in_vain + 1
+        new = [(person, view) for person, view in found if not any(f.follows(person) for f in self.followers)]
+        self.most_people = max(self.most_people, len(new) + sum(f.presence() > 0 for f in self.followers))
+        for person, view in sorted(new, key=lambda item: -item[0]["size"]):
+            if len(self.followers) == self.people:
+                self._close([follower for follower in self.followers if self._gives_way(follower, person)][:1])
+            if len(self.followers) < self.people:
+                follower = _Follower(self.networks, view, person, seconds, self.with_hands)
+                self.followers.append(follower)
+                if len(found) > 1:
+                    follower.show_alone(frame, self._next_stamp(seconds))
+        if not self.followers:  # its own detector looks at every frame
+            self.followers = [_Follower(self.networks, whole(frame), nobody(), seconds, self.with_hands)]
 
-    def _open(self, name: str, kind: str, mode: str, **options):
-        path = self.models[kind].path
-        base = self.library.tasks.BaseOptions(model_asset_buffer=path.read_bytes())
-        options = {"base_options": base, "running_mode": getattr(self.vision.RunningMode, mode), **options}
-        described = getattr(self.vision, f"{name}LandmarkerOptions")(**options)
-        try:
-            network = getattr(self.vision, f"{name}Landmarker").create_from_options(described)
-        except (ValueError, RuntimeError) as error:
-            raise InputError(path, f"MediaPipe cannot use it ({str(error).splitlines()[0]})", "is it whole?") from None
-        self.opened.append(network)
-        return network
+    def _pause(self) -> float:
+        """s from one search to the next."""
+        if any(follower.presence() for follower in self.followers):
+            return SEARCH
+        return min(SEARCH_LOST * 2**self.in_vain, LONGEST_SEARCH_LOST)
 
-    def _close(self, network) -> None:
-        """By hand: those that are left to the end of the interpreter complain then."""
-        self.opened.remove(network)
-        network.close()
+    def _gives_way(self, follower: "_Follower", person: np.ndarray) -> bool:
+        """Whether a follower is needed more by somebody else."""
+        if self.people > 1:
+            return not follower.presence()
+        return follower.presence() < BELIEVED or person["size"] >= LARGER * follower.person["size"]
 
-    def _close_networks(self) -> None:
-        with quiet_stderr():
-            while self.opened:
-                self.opened.pop().close()
+    def _find_people(self, frame: np.ndarray) -> list[tuple[np.ndarray, Box]]:
+        """(PERSON, part of the picture in which to follow him) of all who can be found, each once."""
+        short, followed = min(frame.shape[:2]), any(f.presence() >= BELIEVED for f in self.followers)
+        several, thoroughly = self.people > 1, self.searches % THOROUGH == 0
+        self.searches += 1
+        found = self._people_in_views(frame, [whole(frame)])
+        if several or thoroughly or not (followed or found):
+            found += self._people_in_views(frame, squares(frame, short))
+        if (several and thoroughly) or not (followed or found):
+            found += self._people_in_views(frame, squares(frame, -(-short // 2)))
+        if not found:
+            return []
+        (kept,) = without_twins(np.array([[person for person, _ in found]]))
+        return [item for item, is_kept in zip(found, kept) if is_kept]
+
+    def _people_in_views(self, frame: np.ndarray, views: list[Box]) -> list[tuple[np.ndarray, Box]]:
+        found = []
+        for view in views:
+            for person in self.networks.people_in(self.searcher, frame, view):
+                places = person["points"][:BODY, :2] * frame.shape[0]
+                if person["presence"] < SURE:
+                    continue
+                if view == whole(frame):
+                    found.append((person, view))
+                elif view.contains(places).mean() >= MOST_INSIDE:
+                    found.append((person, square_around(places, ROOM, frame)))
+        return found
+
+    def _close(self, followers: "list[_Follower]") -> None:
+        for follower in followers:
+            self.followers.remove(follower)
+            follower.close()
+
+    def _drop_twins(self) -> None:
+        """Of followers that have come to the same person, the surer one stays."""
+        if len(self.followers) > 1:
+            (kept,) = without_twins(np.array([[follower.person for follower in self.followers]]))
+            self._close([f for f, is_kept in zip(self.followers, kept) if f.presence() and not is_kept])
 
 
-class _TwoHands:
-    """The hands of one person. Each is followed around its wrist; which is missing is looked for thoroughly, with both
-    hands in view, but more and more seldom: it may be hidden."""
+class _Follower:
+    """Follows one person and his hands, in a part of the picture.
 
-    def __init__(self, followers: list):
-        self.followers = followers  # of the left and of the right hand
-        self.misses, self.wait = [0, 0], [0, 0]
+    person: PERSON in the last frame, with joints outside the picture too, or nobody. last_seen: s.
+    """
 
-    def find(
-        self, body: np.ndarray, frame: np.ndarray, hands_in: Callable[..., list[Hand]], thorough, threads
-    ) -> list[Hand | None]:
-        """[left, right] of a body (75, 3). hands_in(network, frame, square): what a network finds there."""
-        squares = [_where_to_look(body, side, frame) for side in range(2)]
-        looks = [(self.followers[side], frame, squares[side]) for side in range(2) if squares[side]]
-        hands = [hand for found in threads.map(lambda look: hands_in(*look), looks) for hand in found]
-        wrists, width = body[[wrist for _, wrist in ARMS], :2], shoulder_width(body)
-        result = assign_hands(without_doubles(hands, width), wrists, width)
+    def __init__(self, networks: Networks, view: Box, person: np.ndarray, seconds: float, with_hands: bool):
+        self.networks, self.view = networks, view
+        self.pose = networks.open_pose("VIDEO", 1)
+        self.hands = [networks.open_hand("VIDEO", 1) for _ in range(2 if with_hands else 0)]  # left, right
+        self.misses, self.wait = [0, 0], [0, 0]  # of each hand: thorough looks in vain, frames until the next
+        self.person, self.last_seen = person, seconds
+
+    def close(self) -> None:
+        for network in (self.pose, *self.hands):
+            self.networks.close(network)
+
+    def presence(self) -> float:
+        """Of the person followed; 0 where nobody is."""
+        return float(self.person["presence"])
+
+    def follows(self, person: np.ndarray) -> bool:
+        """Whether it is this person whom it follows."""
+        size = max(self.person["size"], person["size"])
+        return bool(np.linalg.norm(self.person["chest"] - person["chest"]) < ELSEWHERE * size)  # false for nobody
+
+    def show_alone(self, frame: np.ndarray, stamp: int) -> None:
+        """Show the landmarker its person without the others in the frame: it goes on with whom it has."""
+        box = square_around(self._places(frame), 1.3, frame)
+        self.networks.people_in(self.pose, blackened(frame, box), self.view, stamp)
+
+    def look(self, frame: np.ndarray, stamp: int, seconds: float) -> None:
+        """At the next frame."""
+        found = self.networks.people_in(self.pose, frame, self.view, stamp)
+        self.person = found[0] if len(found) else nobody()
+        if not len(found):
+            return
+        self.last_seen = seconds
+        if self._is_near_edge(frame):
+            self.networks.close(self.pose)
+            self.pose = self.networks.open_pose("VIDEO", 1)
+            self.view = square_around(self._places(frame), ROOM, frame)
+
+    def _places(self, frame: np.ndarray) -> np.ndarray:
+        return self.person["points"][:BODY, :2] * frame.shape[0]
+
+    def _is_near_edge(self, frame: np.ndarray) -> bool:
+        """Whether the person is about to leave the part of the picture in which he is followed."""
+        height, width = frame.shape[:2]
+        chest, margin = self.person["chest"] * height, EDGE * self.person["size"] * height
+        left, top = chest - (self.view.left, self.view.top)
+        right, bottom = self.view.width - left, self.view.height - top
+        return bool(
+            (left < margin and self.view.left > 0)
+            or (top < margin and self.view.top > 0)
+            or (right < margin and self.view.left + self.view.width < width)
+            or (bottom < margin and self.view.top + self.view.height < height)
+        )
+
+    def seen(self, frame: np.ndarray) -> np.ndarray:
+        """The person, whose joints outside the part of the frame that was looked at are not seen."""
+        person = self.person.copy()
+        person["points"][~self.view.contains(person["points"][:, :2] * frame.shape[0])] = (np.nan, np.nan, 0)
+        return person
+
+    def add_hands(self, frame: np.ndarray, stamp: int, thorough, threads: ThreadPoolExecutor) -> None:
+        """Find the hands of the person. Each is followed around its wrist. One that is missing is looked for
+        thoroughly, with both hands in view, but more and more seldom: it may be hidden."""
+        body = self.person["points"]
+        boxes = [_where_to_look(body, side, frame) for side in range(2)]
+        looks = [(self.hands[side], frame, boxes[side], stamp) for side in range(2) if boxes[side]]
+        hands = [hand for found in threads.map(lambda look: self.networks.hands_in(*look), looks) for hand in found]
+        result = _of_person(hands, body)
         for side in range(2):
-            if result[side] is not None or not squares[side]:
+            if result[side] is not None or not boxes[side]:
                 self.misses[side] = self.wait[side] = 0
             elif self.wait[side]:
                 self.wait[side] -= 1
             else:
-                hands += hands_in(thorough, frame, squares[side])
-                result = assign_hands(without_doubles(hands, width), wrists, width)
+                hands += self.networks.hands_in(thorough, frame, boxes[side])
+                result = _of_person(hands, body)
                 self.misses[side] = 0 if result[side] is not None else self.misses[side] + 1
                 self.wait[side] = min(2 ** self.misses[side] - 1, LONGEST_WAIT)
-        return result
+        for side, hand in enumerate(result):
+            if hand is not None:
+                first = BODY + HAND * side
+                body[first : first + HAND] = np.column_stack([hand.points, np.full(HAND, hand.score)])
+
+
+def _of_person(hands: list[Hand], body: np.ndarray) -> list[Hand | None]:
+    """[left, right] of those that were found around a person's wrists."""
+    width = shoulder_width(body)
+    return assign_hands(without_doubles(hands, width), body[[wrist for _, wrist in ARMS], :2], width)
+
+
+def _where_to_look(body: np.ndarray, side: int, frame: np.ndarray) -> Box | None:
+    """The square of a hand, if it may be seen there."""
+    height, width = frame.shape[:2]
+    box = square_of_hand(body, side, height)
+    hidden = box is None or body[ARMS[side][1], 2] < HIDDEN or box.share_inside(width, height) < OUTSIDE
+    return None if hidden else box
 
 
 ESTIMATORS: dict[str, Callable[[PoseConfig], Estimator]] = {"mediapipe": MediaPipe}
@@ -240,47 +294,3 @@ def open_estimator(config: PoseConfig) -> Estimator:
     if config.estimator not in ESTIMATORS:
         raise InputError("estimator", f"{config.estimator!r}", f"choose one of {', '.join(ESTIMATORS)}")
     return ESTIMATORS[config.estimator](config)
-
-
-def _where_to_look(body: np.ndarray, side: int, frame: np.ndarray) -> Square | None:
-    """The square of a hand, if it may be seen there."""
-    height, width = frame.shape[:2]
-    square = square_of_hand(body, side, height)
-    hidden = square is None or body[ARMS[side][1], 2] < HIDDEN or square.share_inside(width, height) < OUTSIDE
-    return None if hidden else square
-
-
-def _cut(frame: np.ndarray, square: Square, largest: int) -> np.ndarray:
-    """The (S, S, 3) pixels of a square, S at most `largest`; black where it reaches out of the picture."""
-    picture = Image.fromarray(frame)
-    part = picture.crop((square.left, square.top, square.left + square.side, square.top + square.side))
-    if square.side > largest:
-        part = part.resize((largest, largest), Image.Resampling.BILINEAR)
-    return np.array(part)
-
-
-def _alone(frame: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """The frame, black but for the surroundings of a PERSON."""
-    height, width = frame.shape[:2]
-    places, margin = person["points"][:BODY, :2], 0.5 * person["size"]
-    left, top = np.clip((places.min(axis=0) - margin) * height, 0, (width, height)).astype(int)
-    right, bottom = np.clip((places.max(axis=0) + margin) * height, 0, (width, height)).astype(int)
-    alone = np.zeros_like(frame)
-    alone[top:bottom, left:right] = frame[top:bottom, left:right]
-    return alone
-
-
-def _without_outside(people: np.ndarray, aspect: float) -> np.ndarray:
-    """The same (P,) PERSON; joints outside a picture that is `aspect` heights wide are not seen."""
-    x, y = people["points"][..., 0], people["points"][..., 1]
-    people["points"][~((x >= 0) & (x <= aspect) & (y >= 0) & (y <= 1))] = (np.nan, np.nan, 0)
-    return people
-
-
-def _import_mediapipe() -> tuple:
-    """(mediapipe, its vision tasks); `InputError` where it is not installed."""
-    try:
-        with quiet_stderr():
-            return importlib.import_module("mediapipe"), importlib.import_module("mediapipe.tasks.python.vision")
-    except ImportError as error:
-        raise InputError("mediapipe", f"cannot be imported ({error})", INSTALL) from None

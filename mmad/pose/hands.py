@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmad.pose.people import SHOULDERS
+from mmad.pose.views import Box
 
 ARMS = ((13, 15), (14, 16))  # pose points: elbow and wrist, left and right
 BEYOND_WRIST = 0.25  # middle of the square around a hand, in forearms from the wrist on
@@ -20,21 +21,6 @@ WRONG_SIDE = (
 
 
 @dataclass(frozen=True)
-class Square:
-    """A part of a picture, in pixels: its top left corner and its side."""
-
-    left: int
-    top: int
-    side: int
-
-    def share_inside(self, width: int, height: int) -> float:
-        """The share of it that lies inside a picture."""
-        across = min(self.left + self.side, width) - max(self.left, 0)
-        down = min(self.top + self.side, height) - max(self.top, 0)
-        return max(across, 0) * max(down, 0) / self.side**2
-
-
-@dataclass(frozen=True)
 class Hand:
     """points: (21, 2) x, y in heights of the picture, the wrist first. score: 0..1. side: 0 if it looks like a left
     hand, 1 like a right one."""
@@ -44,7 +30,7 @@ class Hand:
     side: int
 
 
-def square_of_hand(body: np.ndarray, side: int, height: int) -> Square | None:
+def square_of_hand(body: np.ndarray, side: int, height: int) -> Box | None:
     """Where the left (0) or right (1) hand of a body should be, (J, 3) joints in heights; None where that is unknown.
 
     height: of the picture, pixels.
@@ -54,7 +40,8 @@ def square_of_hand(body: np.ndarray, side: int, height: int) -> Square | None:
         return None
     half = HALF_SIDE * width
     left, top = np.round((wrist + BEYOND_WRIST * (wrist - elbow) - half) * height).astype(int)
-    return Square(int(left), int(top), max(round(2 * half * height), 1))
+    side = max(round(2 * half * height), 1)
+    return Box(int(left), int(top), side, side)
 
 
 def shoulder_width(body: np.ndarray) -> float:

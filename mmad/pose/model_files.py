@@ -44,7 +44,7 @@ def find_model(kind: str, folder: str = "") -> ModelFile:
         raise InputError(path, "no such file", f"install the package again: {INSTALL}")
     model = ModelFile(path, _digest(path))
     if model.digest != KNOWN[name]:
-        remedy = f"install {PACKAGE} 0.1.4, or name the folder of the files you trust: pose.models=DIR"
+        remedy = f"install {PACKAGE} 0.1.4, or name the folder of the files you trust: models=DIR"
         raise InputError(path, f"is not the file that is known (sha256 {model.digest[:12]}...)", remedy)
     return model
 
@@ -53,14 +53,14 @@ def _folder_of_package() -> Path:
     """Where the package keeps its files, without importing it."""
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
-        remedy = f"{INSTALL}, or name a folder of .task files: pose.models=DIR"
+        remedy = f"{INSTALL}, or name a folder of .task files: models=DIR"
         raise InputError(PACKAGE, "is not installed; it carries the pose networks", remedy)
     return Path(next(iter(found.submodule_search_locations))) / "models"
 
 
 def _in_folder(kind: str, folder: Path) -> ModelFile:
     if not folder.is_dir():
-        raise InputError(f"pose.models={folder}", "is no folder", "name the folder of the .task files")
+        raise InputError(f"models={folder}", "is no folder", "name the folder of the .task files")
     files = sorted(folder.glob(f"{kind}_landmarker*.task"))
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"

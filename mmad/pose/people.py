@@ -31,7 +31,7 @@ GONE = 1.0  # s without being seen until somebody counts as gone
 STEP, SPEED = 0.75, 4.0  # sizes, and sizes a second, that somebody may get from one frame to another
 SAME_PLACE, SAME_SIZE = 3.0, 1.5  # sizes and factor by which who comes back may differ from what is usual for him
 BELIEVED, WINDOW = 0.85, 1.5  # presence less unsteadiness, by the median over so many s: below it there is nobody
-LONG_ENOUGH = 2.0  # s, or a tenth of the video, that a person must be seen to count as one of several
+LONG_ENOUGH = 1.0  # s, or half of the video, that somebody must be seen to count
 OFTEN = 0.25  # share of the rows of who is seen most, from which somebody can be the leftmost or rightmost
 
 
@@ -65,26 +65,7 @@ def person_of(body: np.ndarray, presence: np.ndarray) -> np.ndarray:
     return person
 
 
-# --- who is who -------------------------------------------------------------------------------------------------
-
-
-def follow(rows: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
-    """One (T,) array of PERSON for each person in (T, P) of them, who may stand in any column at any time (T,) s.
-
-    From frame to frame somebody is who was nearest. Who comes back after longer is whoever was there before, is not
-    there now, and usually is about there and about as large. Nobody found: no tracks.
-    """
-    people: list[list[np.ndarray]] = []  # of each, his stays, in the order of time
-    for stay in sorted(_stays(rows, _without_twins(rows), times), key=lambda stay: tuple(stay[0])):
-        returned = _who_returned(stay, people, rows)
-        if returned is None:
-            people.append([stay])
-        else:
-            returned.append(stay)
-    return [_track(rows, np.concatenate(stays)) for stays in people]
-
-
-def _without_twins(rows: np.ndarray) -> np.ndarray:
+def without_twins(rows: np.ndarray) -> np.ndarray:
     """(T, P) bool: who is there, but for second findings of the same person: the surer one counts."""
     kept = is_there(rows)
     for one in range(rows.shape[1]):
@@ -96,6 +77,25 @@ def _without_twins(rows: np.ndarray) -> np.ndarray:
             kept[twins & surer, other] = False
             kept[twins & ~surer, one] = False
     return kept
+
+
+# --- who is who -------------------------------------------------------------------------------------------------
+
+
+def follow(rows: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
+    """One (T,) array of PERSON for each person in (T, P) of them, who may stand in any column at any time (T,) s.
+
+    From frame to frame somebody is who was nearest. Who comes back after longer is whoever was there before, is not
+    there now, and usually is about there and about as large. Nobody found: no tracks.
+    """
+    people: list[list[np.ndarray]] = []  # of each, his stays, in the order of time
+    for stay in sorted(_stays(rows, without_twins(rows), times), key=lambda stay: tuple(stay[0])):
+        returned = _who_returned(stay, people, rows)
+        if returned is None:
+            people.append([stay])
+        else:
+            returned.append(stay)
+    return [_track(rows, np.concatenate(stays)) for stays in people]
 
 
 def _stays(rows: np.ndarray, kept: np.ndarray, times: np.ndarray) -> list[np.ndarray]:
@@ -120,12 +120,13 @@ def _nearest(before: np.ndarray, passed: np.ndarray, now: np.ndarray) -> list[tu
     """(index in `now`, index in `before`) of who may be the same; passed: s since each one before was seen."""
     if not len(before):
         return []
-    sizes = np.fmax(before["size"][:, None], now["size"])
-    apart = np.linalg.norm(before["chest"][:, None] - now["chest"], axis=-1) / sizes
+    larger = np.fmax(before["size"][:, None], now["size"])
+    ratio = larger / np.fmin(before["size"][:, None], now["size"])
+    apart = np.linalg.norm(before["chest"][:, None] - now["chest"], axis=-1) / larger
     of_reach = apart / (STEP + SPEED * passed)[:, None]
-    of_reach[sizes > SAME_SIZE * np.fmin(before["size"][:, None], now["size"])] = 2
-    first, second = linear_sum_assignment(np.fmin(of_reach, 2))
-    return [(j, i) for i, j in zip(first, second) if of_reach[i, j] <= 1]
+    possible = (of_reach <= 1) & (ratio <= SAME_SIZE)
+    first, second = linear_sum_assignment(np.where(possible, of_reach + np.log(ratio), 9))
+    return [(j, i) for i, j in zip(first, second) if possible[i, j]]
 
 
 def _who_returned(stay: np.ndarray, people: list[list[np.ndarray]], rows: np.ndarray) -> list[np.ndarray] | None:
@@ -185,14 +186,11 @@ def believed(track: np.ndarray, times: np.ndarray) -> np.ndarray:
 
 
 def in_order(tracks: list[np.ndarray], times: np.ndarray) -> list[np.ndarray]:
-    """Those who are there for long enough, the largest first: by the area of the picture that they take, over time.
-
-    Of a video in which nobody stays that long, those who are there at all.
-    """
-    seen = [track for track in tracks if is_there(track).any()]
-    least = min(LONG_ENOUGH / max(np.median(np.diff(times)), 1e-3), 0.1 * len(times)) if len(times) > 1 else 1
-    staying = [track for track in seen if is_there(track).sum() >= least] or seen
-    return sorted(staying, key=lambda track: -np.nansum(track["size"].astype(float) ** 2))
+    """Those who are there for long enough, the largest first: by the area of the picture that they take, over time."""
+    step = np.median(np.diff(times)) if len(times) > 1 else 1.0
+    least = max(min(LONG_ENOUGH / step, len(times) / 2), 1)
+    staying = [track for track in tracks if is_there(track).sum() >= least]
+    return sorted(staying, key=lambda track: -np.nansum(track["size"].astype(np.float64) ** 2))
 
 
 def choose(tracks: list[np.ndarray], who: str) -> list[int]:

@@ -1,0 +1,79 @@
+"""Parts of a picture: where they lie, which of them to search for people, and their pixels."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+OVERLAP = 0.4  # of neighbouring squares when a picture is searched
+
+
+@dataclass(frozen=True)
+class Box:
+    """A part of a picture in pixels; it may reach out of the picture."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def contains(self, places: np.ndarray) -> np.ndarray:
+        """(...,) bool of (..., 2) x, y in pixels; NaN is not inside."""
+        x, y = places[..., 0] - self.left, places[..., 1] - self.top
+        return (x >= 0) & (x <= self.width) & (y >= 0) & (y <= self.height)
+
+    def share_inside(self, width: int, height: int) -> float:
+        """The share of it that lies inside a picture."""
+        across = min(self.left + self.width, width) - max(self.left, 0)
+        down = min(self.top + self.height, height) - max(self.top, 0)
+        return max(across, 0) * max(down, 0) / (self.width * self.height)
+
+
+def whole(frame: np.ndarray) -> Box:
+    """All of an (H, W, 3) frame."""
+    return Box(0, 0, frame.shape[1], frame.shape[0])
+
+
+def squares(frame: np.ndarray, side: int) -> list[Box]:
+    """Squares that cover the frame, each overlapping its neighbours by two fifths or more."""
+    height, width = frame.shape[:2]
+    return [Box(left, top, side, side) for top in _starts(height, side) for left in _starts(width, side)]
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where pieces of a length begin that cover it from end to end."""
+    count = math.ceil(max(length - side, 0) / (side * (1 - OVERLAP))) + 1
+    return [round(number * (length - side) / max(count - 1, 1)) for number in range(count)]
+
+
+def square_around(places: np.ndarray, times_as_large: float, frame: np.ndarray) -> Box:
+    """A square in the middle of (N, 2) places in pixels, so many times as large as they need; moved into the frame as
+    far as it fits."""
+    height, width = frame.shape[:2]
+    low, high = places.min(axis=0), places.max(axis=0)
+    side = min(round(times_as_large * float((high - low).max())) + 1, min(width, height))
+    left, top = np.round((low + high - side) / 2).astype(int)
+    return Box(int(np.clip(left, 0, width - side)), int(np.clip(top, 0, height - side)), side, side)
+
+
+def cut(frame: np.ndarray, box: Box, longest: int = 0) -> np.ndarray:
+    """The pixels of a box, contiguous; black where it reaches out of the frame. longest: of its sides, pixels, to which
+    it is made smaller; 0: it is not."""
+    if box == whole(frame):
+        return np.ascontiguousarray(frame)
+    part = Image.fromarray(frame).crop((box.left, box.top, box.left + box.width, box.top + box.height))
+    scale = longest / max(box.width, box.height)
+    if 0 < scale < 1:
+        size = (max(round(scale * box.width), 1), max(round(scale * box.height), 1))
+        part = part.resize(size, Image.Resampling.BILINEAR)
+    return np.array(part)
+
+
+def blackened(frame: np.ndarray, box: Box) -> np.ndarray:
+    """The frame, black but for a box."""
+    kept = np.zeros_like(frame)
+    rows = slice(max(box.top, 0), max(box.top + box.height, 0))
+    columns = slice(max(box.left, 0), max(box.left + box.width, 0))
+    kept[rows, columns] = frame[rows, columns]
+    return kept

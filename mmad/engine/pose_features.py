@@ -7,7 +7,8 @@ import torch
 
 from mmad.engine.checkpoint import weight_digest
 from mmad.models.pose_network import PoseNetwork
-from mmad.pose.features import REACH, describe, on_grid
+from mmad.pose.features import PLACE, REACH, describe, on_grid
+from mmad.pose.noise import mirror
 from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
 
 STRETCH = 2048  # steps that are described and go through the network at once: bounds memory, some 50 MB
@@ -36,12 +37,19 @@ class PoseFeatures:
         """(T, 75, 3) joints at FPS -> (ceil(T / 2), C) float32."""
         parts = []
         for first, own_from, own_to in stretches(len(points), STRETCH, self._margin()):
-            joints = torch.from_numpy(describe(points[first : own_to + self._margin()]))[None].to(self.device)
-            mask = torch.ones(joints.shape[:2], dtype=torch.bool, device=self.device)
-            output = self.network(joints, mask)
-            values = torch.cat([output.logits, output.parts, output.features], dim=2)[0]
-            parts.append(values[(own_from - first) // 2 : (own_to - first + 1) // 2].float().cpu().numpy())
+            rows = self._of_stretch(points[first : own_to + self._margin()])
+            parts.append(rows[(own_from - first) // 2 : (own_to - first + 1) // 2])
         return np.concatenate(parts)
+
+    def _of_stretch(self, points: np.ndarray) -> np.ndarray:
+        """The logits are means over what the network says of the joints as they are, in a mirror, and of their motion
+        alone: three views of one thing, which err differently on people who are unlike those of training."""
+        views = describe(np.stack([points, mirror(points, 0.0), points], axis=1))
+        views[:, 2, :, PLACE] = 0
+        joints = torch.from_numpy(views).transpose(0, 1).to(self.device)
+        output = self.network(joints, torch.ones(joints.shape[:2], dtype=torch.bool, device=self.device))
+        values = [output.logits.mean(dim=0), output.parts.mean(dim=0), output.features[0]]
+        return torch.cat(values, dim=1).float().cpu().numpy()
 
     def _margin(self) -> int:
         """Steps to either side that have a say in a row; even."""

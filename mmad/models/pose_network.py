@@ -14,8 +14,6 @@ from torch.nn import functional as F
 from mmad.config import PoseNetworkConfig
 from mmad.labels import LabelSet
 
-STILL = slice(0, 2)  # of the seven numbers per place: where it is; the rest say how it moves, and whether it is seen
-
 
 @dataclass
 class PoseOutput:

@@ -17,6 +17,7 @@ REST = 3.0  # s to either side, over whose mean a joint is at rest
 SCALE = 4.0  # s to either side, over whose mean the shoulders' width is the unit of length
 REACH = round((REST + SCALE) * FPS) + 2  # steps to either side that have a say in what is said of a step
 LIMIT = 4.0  # values are cut here: a joint far off is a mistake
+PLACE = slice(0, 2)  # of the seven numbers per place: where it is, as opposed to how it moves and whether it is seen
 NAMES = LAYOUTS["mediapipe75"]
 INDEX = {name: i for i, name in enumerate(NAMES)}
 SIDES = ("left", "right")

@@ -12,13 +12,12 @@ from torch.utils.data import Dataset
 from mmad.config import NoiseConfig, VariationConfig
 from mmad.labels import LabelSet
 from mmad.pose.cameras import make_camera, vary_proportions
-from mmad.pose.features import FPS, describe
+from mmad.pose.features import FPS, PLACE, describe
 from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, NAMES, disturb, mirror, shoulder_width
 from mmad.pose.performances import Performance
 from mmad.pose.visibility import can_be_told
 from mmad.records import Annotation
 
-STILL = slice(0, 2)  # of the numbers per place: where it is, as opposed to how it moves
 CROPS = {30: 0.2, 60: 0.3, 120: 0.3, 200: 0.2}  # steps of a training batch, and how often
 HEAD_OFFSET, PARTS_OF_FACE = 0.25, 0.06  # of a limb's largest offset
 
@@ -71,7 +70,7 @@ class PoseBatches(Dataset):
             wanted = targets_of(item, first, found, self.labels)[: steps // 2]
             points[: len(found), row], mask[row, : len(found)], targets[row, : len(wanted)] = found, True, wanted
         values = describe(points)
-        values[:, generator.random(self.batch) < self.variation.motion_only, :, STILL] = 0
+        values[:, generator.random(self.batch) < self.variation.motion_only, :, PLACE] = 0
         return PoseBatch(torch.from_numpy(values).transpose(0, 1), torch.from_numpy(mask), torch.from_numpy(targets))
 
 

@@ -1,11 +1,15 @@
 """How well the weights by joints do on real people: detections in landmark tracks, scored against events by hand.
 
 python benchmarks/real_people.py LANDMARKS --labels labels.tsv [--negatives negatives.txt] [--weights FILE] [--out DIR]
+    [--grade report.json --save FILE]
 
 LANDMARKS: a folder of tracks (.npz). labels.tsv: video, start_s, end_s, label. negatives.txt: clips in which nothing
 happens, and their seconds. Per event, an action's strength is its best score times the share of the event that the
 detection covers (the share of the detection inside it, if that is longer than 3 s and than the event); its rank is one
 more than the number of stronger other actions.
+
+--grade: also grade how far each action can be told, by these events and by the report of the detector's training (on
+rendered people), and write the weights with their grades to --save.
 """
 
 import argparse
@@ -16,12 +20,17 @@ from pathlib import Path
 import numpy as np
 
 from mmad.data.annotations import write_predictions
-from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights
+from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights, save_weights
 from mmad.errors import InputError, run_command
+from mmad.files import read_json
 from mmad.labels import LabelSet
 from mmad.pose.files import load_landmarks
 from mmad.records import Detections
+from mmad.report.reliability import CANNOT_TELL, FAIR, GOOD
 
+ENOUGH = 3  # real events from which on they decide
+REAL = {GOOD: 0.7, FAIR: 0.4, CANNOT_TELL: 0.0}  # grade -> least share of them that is first in its body part
+RENDERED = 0.4  # AP at tIoU 0.5 below which an action cannot be told of rendered people
 LONG = 3.0  # s: a detection longer than this and than the event counts by the share of it that lies in the event
 
 
@@ -32,8 +41,11 @@ def main() -> None:
     parser.add_argument("--negatives")
     parser.add_argument("--weights", default=PACKAGED)
     parser.add_argument("--out", help="folder for predictions.json")
+    parser.add_argument("--grade", metavar="REPORT", help="report.json of the detector's training")
+    parser.add_argument("--save", metavar="FILE", help="where the graded weights go")
     args = parser.parse_args()
-    pipeline = PosePipeline(load_weights(args.weights), "cpu")
+    weights = load_weights(args.weights)
+    pipeline = PosePipeline(weights, "cpu")
     paths = sorted(Path(args.landmarks).glob("*.npz"))
     found = {path.stem: pipeline.detect_landmarks(load_landmarks(path)) for path in paths}
     if args.out:
@@ -46,6 +58,28 @@ def main() -> None:
     print(table(ranks, pipeline.labels))
     if args.negatives:
         print(alarms(found, events, args.negatives))
+    if args.grade:
+        rendered = read_json(args.grade)["per_class"]
+        weights.reliability = {name: grade(name, ranks, rendered, pipeline.labels) for name in pipeline.labels.actions}
+        for name, (word, why) in weights.reliability.items():
+            print(f"{name}: {word}; {why}")
+        save_weights(args.save, weights)
+
+
+def grade(name: str, ranks: dict[int, list[tuple[int, int]]], rendered: dict, labels: LabelSet) -> tuple[str, str]:
+    """(grade, reason). Good is only what real people showed; what they did not show is fair where rendered ones do."""
+    some = ranks.get(labels.index[name], [])
+    if len(some) >= ENOUGH:
+        first = sum(part <= 1 for _, part in some)
+        word = next(word for word, least in REAL.items() if first >= least * len(some))
+        return word, f"of real people's {len(some)} events, {first} were ranked first in the body part"
+    precision = rendered.get(name, {}).get("0.5")
+    if precision is None:
+        return CANNOT_TELL, "too rare among the rendered people that it was judged by"
+    said = f"AP {precision:.2f} at tIoU 0.5 on rendered people"
+    if precision < RENDERED:
+        return CANNOT_TELL, said
+    return FAIR, f"{said}; not tried on real ones" if not some else f"{said}; {len(some)} real events only"
 
 
 def read_events(path: str, labels: LabelSet) -> dict[int, list[tuple[str, tuple[float, float]]]]:

@@ -4,3 +4,12 @@ video -> frames -> FeatureTrack -> Batch -> DetectorOutput -> Detections -> pred
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """`mmad.load_pipeline`, imported when it is asked for: `import mmad` needs no torch."""
+    if name == "load_pipeline":
+        from mmad.engine.infer import load_pipeline
+
+        return load_pipeline
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

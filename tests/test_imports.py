@@ -13,6 +13,7 @@ PACKAGE = Path(mmad.__file__).parent
 BASE = {"mmad", "errors", "files", "records", "labels", "config"}  # "mmad": the package's own __init__
 BELOW = {
     **dict.fromkeys(BASE, BASE),
+    "mmad": BASE | {"engine"},  # the front door: mmad.load_pipeline, when it is asked for
     **dict.fromkeys(["metrics", "data", "ops"], BASE),
     "pose": BASE | {"data"},
     "models": BASE | {"ops"},

@@ -7,15 +7,19 @@ python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR   
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmad.config import PoseConfig
 from mmad.data.videos import find_videos
-from mmad.errors import InputError, run_command
+from mmad.errors import run_command
 from mmad.pose.files import load_landmarks
 from mmad.records import Detections
 from mmad.report.overlay import write_overlays
 from mmad.report.page import write_report
 from mmad.report.people import files_of, write_people_report
+
+if TYPE_CHECKING:
+    from mmad.engine.pose_weights import PosePipeline
 
 
 def main() -> int:
@@ -44,12 +48,13 @@ def main() -> int:
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     args = parser.parse_args()
 
-    if args.detector is None or args.detector.endswith(".safetensors"):
-        return by_joints(args)
     from mmad.engine.detect import detect_videos
     from mmad.engine.infer import load_pipeline
+    from mmad.engine.pose_weights import PosePipeline
 
-    pipeline = load_pipeline(args.detector, args.recognizer, args.device)
+    pipeline = load_pipeline(args.detector, args.recognizer, args.device, PoseConfig(person=args.person))
+    if isinstance(pipeline, PosePipeline):
+        return by_joints(pipeline, args)
     videos = find_videos(args.videos, args.out)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
     page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos), as_is=args.as_is)
@@ -58,20 +63,12 @@ def main() -> int:
     return say(page, found, problems)
 
 
-def by_joints(args: argparse.Namespace) -> int:
-    """The joints of the people in the videos, and what is told by them."""
+def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
+    """What the joints of the people in the videos tell."""
     from mmad.engine.detect import detect_people, shown
-    from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights
 
-    if args.recognizer:
-        remedy = "give a detector that was trained on its features as --detector, or no recognizer"
-        raise InputError("--recognizer", "is not needed by joints", remedy)
-    pose = PoseConfig(person=args.person)
-    tracks, videos = [], []
-    for name in args.videos:
-        (tracks if name.lower().endswith(".npz") else videos).append(name)
-    tracks, videos = [load_landmarks(name) for name in tracks], find_videos(videos, args.out)
-    pipeline = PosePipeline(load_weights(args.detector or PACKAGED), args.device, pose)
+    tracks = [load_landmarks(name) for name in args.videos if name.lower().endswith(".npz")]
+    videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)
     found, people, problems = detect_people(pipeline, videos, tracks, args.out)
     told = [shown(item, pipeline) for item in found]
     reliability = pipeline.weights.reliability

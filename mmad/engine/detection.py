@@ -19,8 +19,8 @@ from mmad.data.annotations import (
 )
 from mmad.data.dataset import Batch, EpochBatches, FeatureDataset, collate
 from mmad.engine.checkpoint import load_into, read_checkpoint
+from mmad.engine.decode import detect_track
 from mmad.engine.extract import choose_device
-from mmad.engine.infer import detect_track
 from mmad.engine.probe import ProbeScores, fit_probe
 from mmad.engine.train import Task, data_digests, epochs_done, fit, how_chosen
 from mmad.errors import InputError

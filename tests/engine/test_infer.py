@@ -10,8 +10,9 @@ from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferCon
 from mmad.data.annotations import read_predictions
 from mmad.engine import detect
 from mmad.engine.checkpoint import save_checkpoint
+from mmad.engine.decode import detect_track, pick_candidates, windows
 from mmad.engine.extract import Extractor
-from mmad.engine.infer import detect_track, load_detector, load_pipeline, pick_candidates, windows
+from mmad.engine.infer import load_detector, load_pipeline
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector

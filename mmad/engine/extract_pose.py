@@ -24,7 +24,7 @@ from mmad.errors import InputError, warn
 from mmad.files import check_id, output_folder, path_for_id
 from mmad.pose.estimators import LAYOUT, open_estimator
 from mmad.pose.files import is_done, save_landmarks
-from mmad.pose.people import PERSON, choose, follow, in_order, is_there, nobody, without_phantoms
+from mmad.pose.people import PERSON, choose, erase_phantoms, follow, in_order, is_there, nobody
 from mmad.records import LandmarkTrack, content_digest
 
 PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
@@ -95,7 +95,7 @@ class PoseExtractor:
         if not len(rows):
             raise problem
         times = plan.info.times[plan.frames[: len(rows)]]
-        people = in_order([without_phantoms(track, times) for track in follow(rows, times)], times)
+        people = in_order([erase_phantoms(track, times) for track in follow(rows, times)], times)
         if not people:
             raise InputError(plan.info.path, "nobody was found in it", NOBODY)
         try:

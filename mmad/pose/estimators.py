@@ -73,15 +73,16 @@ class MediaPipe:
             "models": self.networks.digests,
         }
         self.threads = ThreadPoolExecutor(2)
+        self.searcher = self.thorough = None  # for people, for hands; both forget each frame, so they serve all videos
         self.followers: list[_Follower] = []
         self.most_people = 0
 
     def begin(self, people: int) -> None:
         with quiet_stderr():
-            self.networks.close_all()
-            self.searcher = self.networks.open_pose("IMAGE", self.max_people)
-            self.thorough = self.networks.open_hand("IMAGE", 2) if self.with_hands else None
-        self.followers = []
+            self._close(self.followers[:])
+            self.searcher = self.searcher or self.networks.open_pose("IMAGE", self.max_people)
+            if self.with_hands:
+                self.thorough = self.thorough or self.networks.open_hand("IMAGE", 2)
         self.people, self.most_people = people, 0
         self.stamp, self.searched, self.searches, self.in_vain = -1, -np.inf, 0, 0
 
@@ -148,28 +149,23 @@ class MediaPipe:
         short, followed = min(frame.shape[:2]), any(f.presence() >= BELIEVED for f in self.followers)
         several, thoroughly = self.people > 1, self.searches % THOROUGH == 0
         self.searches += 1
-        found = self._people_in_views(frame, [whole(frame)])
+        found: list[tuple[np.ndarray, Box]] = []
+        self._add_people_in([whole(frame)], frame, found)
         if several or thoroughly or not (followed or found):
-            found += self._people_in_views(frame, squares(frame, short))
+            self._add_people_in(squares(frame, short), frame, found)
         if (several and thoroughly) or not (followed or found):
-            found += self._people_in_views(frame, squares(frame, -(-short // 2)))
-        if not found:
-            return []
-        (kept,) = without_twins(np.array([[person for person, _ in found]]))
-        return [item for item, is_kept in zip(found, kept) if is_kept]
+            self._add_people_in(squares(frame, -(-short // 2)), frame, found)
+        return found
 
-    def _people_in_views(self, frame: np.ndarray, views: list[Box]) -> list[tuple[np.ndarray, Box]]:
-        found = []
+    def _add_people_in(self, views: list[Box], frame: np.ndarray, found: list[tuple[np.ndarray, Box]]) -> None:
+        """Search some parts of a frame, and put whom `found` does not hold yet to it."""
         for view in views:
             for person in self.networks.people_in(self.searcher, frame, view):
                 places = person["points"][:BODY, :2] * frame.shape[0]
-                if person["presence"] < SURE:
-                    continue
-                if view == whole(frame):
-                    found.append((person, view))
-                elif view.contains(places).mean() >= MOST_INSIDE:
-                    found.append((person, square_around(places, ROOM, frame)))
-        return found
+                of_all = view == whole(frame)
+                cut_off = not of_all and view.contains(places).mean() < MOST_INSIDE
+                if not (cut_off or person["presence"] < SURE or any(_is_same(person, other) for other, _ in found)):
+                    found.append((person, view if of_all else square_around(places, ROOM, frame)))
 
     def _close(self, followers: "list[_Follower]") -> None:
         for follower in followers:
@@ -206,8 +202,7 @@ class _Follower:
 
     def follows(self, person: np.ndarray) -> bool:
         """Whether it is this person whom it follows."""
-        size = max(self.person["size"], person["size"])
-        return bool(np.linalg.norm(self.person["chest"] - person["chest"]) < ELSEWHERE * size)  # false for nobody
+        return _is_same(self.person, person)
 
     def show_alone(self, frame: np.ndarray, stamp: int) -> None:
         """Show the landmarker its person without the others in the frame: it goes on with whom it has."""
@@ -270,6 +265,12 @@ class _Follower:
             if hand is not None:
                 first = BODY + HAND * side
                 body[first : first + HAND] = np.column_stack([hand.points, np.full(HAND, hand.score)])
+
+
+def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two findings in one frame are of the same person; nobody is not."""
+    size = max(one["size"], other["size"])
+    return bool(np.linalg.norm(one["chest"] - other["chest"]) < ELSEWHERE * size)
 
 
 def _of_person(hands: list[Hand], body: np.ndarray) -> list[Hand | None]:

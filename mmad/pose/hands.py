@@ -12,7 +12,8 @@ from mmad.pose.views import Box
 
 ARMS = ((13, 15), (14, 16))  # pose points: elbow and wrist, left and right
 BEYOND_WRIST = 0.25  # middle of the square around a hand, in forearms from the wrist on
-HALF_SIDE = 0.55  # of that square, in shoulder widths
+HALF_SIDE, WIDE = 0.55, 0.8  # of that square, in shoulder widths, and where the wrist is unsure
+UNSURE = 0.6  # confidence of a wrist, below which it is; the wider square finds a tenth more hands there
 SAME = 0.15  # shoulder widths that the points of two hands may differ, on average, and be one that was found twice
 FAR = 0.4  # shoulder widths from a wrist: beyond it a hand is somebody else's
 WRONG_SIDE = (
@@ -38,7 +39,7 @@ def square_of_hand(body: np.ndarray, side: int, height: int) -> Box | None:
     (elbow, wrist), width = body[list(ARMS[side]), :2], shoulder_width(body)
     if not (width > 0 and np.isfinite(elbow + wrist).all()):
         return None
-    half = HALF_SIDE * width
+    half = (HALF_SIDE if body[ARMS[side][1], 2] >= UNSURE else WIDE) * width
     left, top = np.round((wrist + BEYOND_WRIST * (wrist - elbow) - half) * height).astype(int)
     side = max(round(2 * half * height), 1)
     return Box(int(left), int(top), side, side)

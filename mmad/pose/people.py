@@ -159,9 +159,9 @@ def _track(rows: np.ndarray, where: np.ndarray) -> np.ndarray:
 # --- who is really there ----------------------------------------------------------------------------------------
 
 
-def without_phantoms(track: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The same (T,) track with nobody where nobody is: networks also see people in hands, say, unsure and restless."""
-    track = track.copy()
+def erase_phantoms(track: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The (T,) track itself, in which nobody is left where nobody is: networks see people in hands, say, too, but
+    unsure and restless."""
     track[~believed(track, times)] = nobody()
     return track
 

@@ -15,9 +15,10 @@ def hand(x: float, y: float = 0.5, side: int = 0) -> Hand:
     return Hand(np.full((21, 2), (x, y)), 0.9, side)
 
 
-def arm(wrist: tuple[float, float]) -> np.ndarray:
+def arm(wrist: tuple[float, float], confidence: float = 0.9) -> np.ndarray:
     """(33, 3) with shoulders 0.2 apart, the left elbow at (0.6, 0.5) and the left wrist as given."""
     body = np.full((33, 3), np.nan)
+    body[:, 2] = confidence
     body[11, :2], body[12, :2], body[13, :2], body[15, :2] = (0.6, 0.3), (0.4, 0.3), (0.6, 0.5), wrist
     return body
 
@@ -25,6 +26,7 @@ def arm(wrist: tuple[float, float]) -> np.ndarray:
 def test_the_square_lies_beyond_the_wrist():
     # A quarter of the forearm (0.1, 0.2) beyond the wrist is (0.725, 0.75); half a side is 0.55 * 0.2 = 0.11.
     assert square_of_hand(arm((0.7, 0.7)), 0, 1000) == Box(615, 640, 220, 220)
+    assert square_of_hand(arm((0.7, 0.7), confidence=0.3), 0, 1000) == Box(565, 590, 320, 320)
 
 
 def test_no_square_without_elbow_wrist_or_shoulders():

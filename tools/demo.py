@@ -11,7 +11,7 @@ from pathlib import Path
 from mmad.config import DemoConfig, load_config
 from mmad.data.annotations import read_annotations
 from mmad.data.videos import find_videos
-from mmad.engine.detect import detect_people, detect_videos, shown
+from mmad.engine.detect import detect_people, detect_videos
 from mmad.engine.detection import train_detector
 from mmad.engine.extract import Extractor, extract_folder
 from mmad.engine.infer import load_pipeline
@@ -93,8 +93,8 @@ def detect_by_joints(videos: list[tuple[str, Path]], out: Path) -> Path:
     found, people, problems = detect_people(pipeline, videos, [], out)
     for problem in problems:  # somebody small may not be found
         print(problem)
-    told = [shown(item, pipeline) for item in found]
-    return write_people_report(out, told, people, dict(videos), pipeline.labels, pipeline.weights.reliability)
+    reliability, least = pipeline.weights.reliability, pipeline.weights.least
+    return write_people_report(out, found, people, dict(videos), pipeline.labels, reliability, least)
 
 
 if __name__ == "__main__":

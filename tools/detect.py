@@ -65,14 +65,16 @@ def main() -> int:
 
 def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     """What the joints of the people in the videos tell."""
-    from mmad.engine.detect import detect_people, shown
+    from mmad.engine.detect import detect_people
 
     tracks = [load_landmarks(name) for name in args.videos if name.lower().endswith(".npz")]
     videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)
     found, people, problems = detect_people(pipeline, videos, tracks, args.out)
-    told = [shown(item, pipeline) for item in found]
-    reliability = pipeline.weights.reliability
-    page = write_people_report(args.out, told, people, dict(videos), pipeline.labels, reliability, args.as_is)
+    reliability, least = pipeline.weights.reliability, pipeline.weights.least
+    page = write_people_report(
+        args.out, found, people, dict(videos), pipeline.labels, reliability, least, as_is=args.as_is
+    )
+    told = [pipeline.told(item) for item in found]
     if args.overlay:
         write_overlays(Path(args.out) / "overlays", told, files_of(people, dict(videos)), pipeline.labels)
     return say(page, told, problems)

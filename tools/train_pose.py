@@ -10,21 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig, load_config
 from mmad.data.annotations import read_annotations, read_predictions
 from mmad.errors import run_command
 from mmad.files import write_text
 from mmad.labels import MMA52
 from mmad.metrics.calibration import fit_calibration
-from mmad.metrics.thresholds import fit_thresholds
 
 if TYPE_CHECKING:
     from mmad.engine.pose_weights import PoseWeights
     from mmad.models.pose_network import PoseNetwork
 
-LEAST = 0.2  # probability below which nothing is shown at first
+LEAST = 0.15  # probability from which on a detection is shown at first
 
 
 def main() -> None:
@@ -73,8 +70,7 @@ def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, ru
     truth = read_annotations(Path(run.data.root) / run.data.val, labels)
     found = read_predictions(folder / "predictions.json", labels).detections
     calibration = fit_calibration(truth, found, labels)
-    thresholds = fit_thresholds(truth, [calibration.apply(item) for item in found], labels, 0.3)
-    return PoseWeights(network, detector, labels, config, run, calibration, np.maximum(thresholds.values, LEAST))
+    return PoseWeights(network, detector, labels, config, run, calibration, LEAST)
 
 
 if __name__ == "__main__":

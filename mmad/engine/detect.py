@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
 
 from mmad.data.annotations import write_predictions
@@ -54,18 +53,9 @@ def detect_people(
         everyone += [load_landmarks(path_for_id(out / "landmarks", name, ".npz")) for name in ready]
     found = [pipeline.detect_landmarks(track) for track in tqdm(everyone, desc="detecting", leave=False, disable=None)]
     write_predictions(out / "predictions.json", found, pipeline.labels)
-    told = [shown(item, pipeline) for item in found]
+    told = [pipeline.told(item) for item in found]
     write_detections(out / "predictions.csv", told, "csv", pipeline.labels)
     return found, everyone, problems
-
-
-def shown(found: Detections, pipeline: PosePipeline) -> Detections:
-    """What is shown at first: what can be told, from the least score of its class on."""
-    names = pipeline.labels.actions
-    grades = [pipeline.weights.reliability.get(name, ("", ""))[0] for name in names]
-    can_be = np.array([grade != "cannot tell" for grade in grades])
-    kept = can_be[found.labels] & (found.scores >= pipeline.weights.least[found.labels])
-    return Detections(found.video_id, found.segments[kept], found.labels[kept], found.scores[kept])
 
 
 def _checked(out: str | Path) -> Path:

@@ -29,6 +29,7 @@ from mmad.pose.visibility import can_be_told
 from mmad.records import Detections, LandmarkTrack
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
+CANNOT_TELL = "cannot tell"  # the grade of what is not said at first
 NETWORK, DETECTOR = "network.", "detector."  # how the names of their tensors begin
 
 
@@ -37,7 +38,8 @@ class PoseWeights:
     """What a weights file holds: both networks in eval mode, and what made them.
 
     calibration: of the detector's scores. reliability: by the name of an action its grade and why, as
-    `mmad.report.reliability` has them. least: scores from which on a detection is shown at first, by class (K,).
+    `mmad.report.reliability` has them. least: the score from which on a
+    detection is shown at first.
     """
 
     network: PoseNetwork
@@ -46,7 +48,7 @@ class PoseWeights:
     config: PoseTrainConfig
     detection: DetectionConfig
     calibration: Calibration
-    least: np.ndarray
+    least: float
     reliability: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
@@ -61,7 +63,7 @@ def save_weights(path: str | Path, weights: PoseWeights) -> None:
         "config": to_dict(weights.config),
         "detection": to_dict(weights.detection),
         "calibration": [weights.calibration.slope.tolist(), weights.calibration.offset.tolist()],
-        "least": weights.least.tolist(),
+        "least": weights.least,
         "reliability": weights.reliability,
     }
     with atomic_path(path) as temporary:
@@ -81,7 +83,7 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
         config = from_dict(PoseTrainConfig, content["config"], str(path))
         detection = from_dict(DetectionConfig, content["detection"], str(path))
         calibration = Calibration(*np.array(content["calibration"], dtype=np.float64).reshape(2, len(labels)))
-        least = np.array(content["least"], dtype=np.float64).reshape(len(labels))
+        least = float(content["least"])
         reliability = {str(name): (str(grade), str(why)) for name, (grade, why) in content["reliability"].items()}
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
@@ -123,6 +125,13 @@ class PosePipeline:
         """
         found = detect_track(self.detector, self.features.of_track(track), self.weights.detection.infer)
         return self.weights.calibration.apply(only_visible(found, track, self.labels))
+
+    def told(self, found: Detections) -> Detections:
+        """What is said at first: of actions that can be told, from `least` on."""
+        grades = [self.weights.reliability.get(name, ("", ""))[0] for name in self.labels.actions]
+        can_be = np.array([grade != CANNOT_TELL for grade in grades])
+        kept = can_be[found.labels] & (found.scores >= self.weights.least)
+        return Detections(found.video_id, found.segments[kept], found.labels[kept], found.scores[kept])
 
 
 def only_visible(found: Detections, track: LandmarkTrack, labels: LabelSet) -> Detections:

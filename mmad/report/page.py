@@ -20,7 +20,13 @@ from mmad.records import Annotation, Detections, LandmarkTrack
 from mmad.report.document import document, note_in_page, table
 from mmad.report.joints import joint_pictures, write_joints
 from mmad.report.media import bring_media
-from mmad.report.reliability import Reliability, cannot_tell_section, check_reliability, that_can_be_told
+from mmad.report.reliability import (
+    Reliability,
+    cannot_tell_section,
+    check_reliability,
+    from_score,
+    that_can_be_told,
+)
 from mmad.report.timeline import draw_timeline
 from mmad.report.viewer import Media, VideoPage
 
@@ -38,6 +44,7 @@ def write_report(
     landmarks: dict[str, list[LandmarkTrack]] | None = None,
     reliability: Reliability | None = None,
     note: str = "",
+    least: float | None = None,
 ) -> Path:
     """report.html, report/ and timelines/ID.png in the folder `out`. Returns the path of report.html.
 
@@ -46,7 +53,7 @@ def write_report(
     play; by default they are converted. landmarks: the joints of the people in a video, by its id; they are drawn over
     the player, or move by themselves where there is no video. reliability: by the name of an action "good", "fair" or
     "cannot tell", and why, in a sentence; what cannot be told is hidden at first. note: a sentence for the top of each
-    page.
+    page. least: the score from which on detections are shown at first; None: so that one every two seconds is.
     """
     out, truth, videos, landmarks = Path(out), truth or {}, videos or {}, landmarks or {}
     reliability = reliability or {}
@@ -57,7 +64,9 @@ def write_report(
     write_text(out / "report.html", index)  # first: an hour takes time to convert
     for item in found:
         name = item.video_id
-        page = VideoPage(item, durations[name], labels, truth.get(name), reliability=reliability, note=note)
+        page = VideoPage(
+            item, durations[name], labels, truth.get(name), reliability=reliability, note=note, least=least
+        )
         page.tracks = landmarks.get(name, [])
         write_video_page(out, page, videos.get(name), as_is)
     return out / "report.html"
@@ -71,6 +80,8 @@ def write_video_page(out: Path, page: VideoPage, video: Path | None, as_is: bool
     if frames is None and page.tracks:
         frames = joint_pictures(page.tracks, page.duration)
     told = that_can_be_told(page.found, page.labels, page.reliability)
+    if page.least is not None:
+        told = from_score(told, page.least)
     draw_timeline(path_for_id(out / "timelines", name, ".png"), told, page.duration, page.labels, page.truth, frames)
     if page.tracks:
         write_joints(path_for_id(report / "joints", name, ".js"), page.tracks)

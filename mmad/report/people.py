@@ -6,8 +6,9 @@ from pathlib import Path
 from mmad.labels import LabelSet
 from mmad.records import Detections, LandmarkTrack
 from mmad.report.page import write_report
-from mmad.report.reliability import Reliability
+from mmad.report.reliability import Reliability, from_score
 
+LEAST_IN_PAGE = 0.02  # detections of lower scores are not in the page at all
 NOTE = (
     "Found by a model of joints that was trained on rendered people, not on real ones: it sees what the joints of body "
     "and hands do, and no pixels. Scores are how often it was right about other rendered people."
@@ -21,12 +22,13 @@ def write_people_report(
     files: dict[str, Path],
     labels: LabelSet,
     reliability: Reliability,
+    least: float,
     as_is: bool = False,
 ) -> Path:
     """A page per person, as `write_report` makes it. found: of each of `people`. files: the videos, by their ids."""
     return write_report(
         out,
-        list(found),
+        [from_score(item, LEAST_IN_PAGE) for item in found],
         {track.video_id: track.duration for track in people},
         labels,
         videos=files_of(people, files),
@@ -34,6 +36,7 @@ def write_people_report(
         landmarks={track.video_id: [track] for track in people},
         reliability=reliability,
         note=NOTE,
+        least=least,
     )
 
 

@@ -30,6 +30,13 @@ def that_can_be_told(detections: Detections, labels: LabelSet, reliability: Reli
     )
 
 
+def from_score(detections: Detections, least: float) -> Detections:
+    """Those of at least this score."""
+    count = int((detections.scores >= least).sum())  # best first
+    segments, labels, scores = detections.segments, detections.labels, detections.scores
+    return Detections(detections.video_id, segments[:count], labels[:count], scores[:count])
+
+
 def cannot_tell_section(reliability: Reliability) -> str:
     """HTML: the actions that cannot be told, together where the reason is the same; "" where all can be."""
     by_reason = defaultdict(list)

@@ -47,7 +47,9 @@ class Media:
 
 @dataclass
 class VideoPage:
-    """What the page of a video shows. duration: s. joints: path from the folder report/ of the script of the tracks."""
+    """What the page of a video shows. duration: s. joints: path from the folder report/ of the script of the tracks.
+    least: the score from which on detections are shown at first; None: so that one every two seconds is.
+    """
 
     found: Detections
     duration: float
@@ -58,6 +60,7 @@ class VideoPage:
     joints: str = ""
     reliability: Reliability = field(default_factory=dict)
     note: str = ""
+    least: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -71,7 +74,7 @@ class VideoPage:
         assets, unseen = f"{to_top}report/", unseen_parts(self.tracks, self.duration)
         head = f"""<header><p><a href="{to_top}report.html">all videos</a></p>
 <h1>{escape(self.found.video_id)}</h1>
-<p class="muted">{self.duration:.1f} s. Scores rank detections; they are no probabilities.</p>
+<p class="muted">{self.duration:.1f} s.{"" if self.note else " Scores rank detections; they are no probabilities."}</p>
 {note_in_page(self.note)}</header>"""
         picture, controls, timeline = self._picture(assets), self._controls(), self._timeline(unseen)
         if self.ratio is not None and self.ratio < TALL:
@@ -192,6 +195,8 @@ class VideoPage:
 
     def _least(self) -> float:
         """The score from which on detections are shown at first."""
+        if self.least is not None:
+            return self.least
         told = that_can_be_told(self.found, self.labels, self.reliability)
         shown = max(round(self.duration / 60 * SHOWN_A_MINUTE), 12)
         return np.floor(1e4 * float(told.scores[min(shown, len(told)) - 1])) / 1e4 if len(told) else 0.0

@@ -33,9 +33,7 @@ def untrained() -> PoseWeights:
     detector.length.fill_(10)
     calibration = Calibration(np.full(52, 0.8), np.linspace(-1, 1, 52))
     reliability = {"nodding": ("cannot tell", "the head is too small")}
-    return PoseWeights(
-        network.eval(), detector.eval(), MMA52, config, detection, calibration, np.full(52, 0.2), reliability
-    )
+    return PoseWeights(network.eval(), detector.eval(), MMA52, config, detection, calibration, 0.2, reliability)
 
 
 def track(steps: int = 90, seed: int = 0) -> LandmarkTrack:
@@ -109,3 +107,9 @@ def test_where_nobody_is_nothing_is_found(weights):
     nobody = track(60)
     nobody.points[:] = (np.nan, np.nan, 0)
     assert len(PosePipeline(weights, "cpu").detect_landmarks(nobody)) == 0
+
+
+def test_what_cannot_be_told_is_not_said_at_first(weights):
+    found = Detections("v", [(0, 1), (0, 1), (1, 2)], [9, 8, 8], [0.9, 0.5, 0.1])  # nodding cannot be told
+    told = PosePipeline(weights, "cpu").told(found)
+    assert told.labels.tolist() == [8] and told.scores.tolist() == [0.5]

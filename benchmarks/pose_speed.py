@@ -57,8 +57,8 @@ def main() -> None:
 
 
 def write_minute(path: Path, clips: list[Path], people: int) -> None:
-    """The clips one after the other, `people` of them at a time."""
-    shown = [itertools.islice(to_and_fro(clips, number), 60 * FPS) for number in range(people)]
+    """So many people beside each other, each in the clip of his number."""
+    shown = [itertools.islice(to_and_fro(clips[number % len(clips)]), 60 * FPS) for number in range(people)]
     with av.open(str(path), "w") as container:
         track = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "23", "bf": "3"})
         track.width, track.height, track.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -73,12 +73,11 @@ def write_minute(path: Path, clips: list[Path], people: int) -> None:
         container.mux(track.encode(None))
 
 
-def to_and_fro(clips: list[Path], first: int) -> Iterator[Image.Image]:
-    """The frames of the clips, from the one with number `first` on, each forwards and backwards, without an end."""
-    for number in itertools.count(first):
-        info = probe(clips[number % len(clips)])
-        frames = read_frames(info, np.arange(info.num_frames))
-        yield from (Image.fromarray(frame) for frame in [*frames, *frames[::-1]])
+def to_and_fro(clip: Path) -> Iterator[Image.Image]:
+    """Its frames, forwards and backwards without an end."""
+    info = probe(clip)
+    frames = [Image.fromarray(frame) for frame in read_frames(info, np.arange(info.num_frames))]
+    return itertools.cycle([*frames, *frames[::-1]])
 
 
 def extract(video: Path, out: Path, settings: list[str]) -> tuple[float, float]:

@@ -127,7 +127,7 @@ class PoseExtractor:
                         done = row + 1
                         if plan.kept:
                             plan.kept.write(row, values[row : row + 1])
-                    on_progress(1 / self.config.fps, done / total)
+                    on_progress(info.duration / total, done / total)
         except InputError as error:
             problem = error
         if not info.whole and problem is None:  # all that is there was read, but not all is there

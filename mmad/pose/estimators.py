@@ -89,15 +89,15 @@ class MediaPipe:
     def estimate(self, frame: np.ndarray, seconds: float) -> np.ndarray:
         frame = np.ascontiguousarray(frame)
         with quiet_stderr():
+            self.stamp = max(round(1000 * seconds), self.stamp + 1)  # ms, as MediaPipe wants them
+            list(self.threads.map(lambda follower: follower.look(frame, self.stamp, seconds), self.followers))
+            self._drop_twins()
             if seconds >= self.searched + self._pause():
                 self._search(frame, seconds)
-            stamp = self._next_stamp(seconds)
-            list(self.threads.map(lambda follower: follower.look(frame, stamp, seconds), self.followers))
-            self._drop_twins()
             there = [follower for follower in self.followers if follower.presence()]
             if self.with_hands:
                 for follower in there:
-                    follower.add_hands(frame, stamp, self.thorough, self.threads)
+                    follower.add_hands(frame, self.stamp, self.thorough, self.threads)
             self.most_people = max(self.most_people, len(there))
         return np.array([follower.seen(frame) for follower in there]) if there else nobody(0)
 
@@ -105,11 +105,6 @@ class MediaPipe:
         with quiet_stderr():
             self.networks.close_all()
         self.threads.shutdown()
-
-    def _next_stamp(self, seconds: float) -> int:
-        """ms, as MediaPipe wants them: more from call to call."""
-        self.stamp = max(round(1000 * seconds), self.stamp + 1)
-        return self.stamp
 
     # --- who is followed ---
 
@@ -128,9 +123,10 @@ class MediaPipe:
                 follower = _Follower(self.networks, view, person, seconds, self.with_hands)
                 self.followers.append(follower)
                 if len(found) > 1:
-                    follower.show_alone(frame, self._next_stamp(seconds))
-        if not self.followers:  # its own detector looks at every frame
+                    follower.show_alone(frame, self.stamp)
+        if not self.followers:  # whoever it is whom the network itself finds in this frame or a later one
             self.followers = [_Follower(self.networks, whole(frame), nobody(), seconds, self.with_hands)]
+            self.followers[0].look(frame, self.stamp, seconds)
 
     def _pause(self) -> float:
         """s from one search to the next."""

@@ -8,8 +8,6 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent / "pose"))
 from made_people import picture
 from made_videos import write_audio, write_video
 

@@ -16,9 +16,7 @@ HALF_SIDE, WIDE = 0.55, 0.8  # of that square, in shoulder widths, and where the
 UNSURE = 0.6  # confidence of a wrist, below which it is; the wider square finds a tenth more hands there
 SAME = 0.15  # shoulder widths that the points of two hands may differ, on average, and be one that was found twice
 FAR = 0.4  # shoulder widths from a wrist: beyond it a hand is somebody else's
-WRONG_SIDE = (
-    0.15  # shoulder widths that a hand seems further away from the wrist of the side that it does not look like
-)
+WRONG_SIDE = 0.15  # shoulder widths that a hand seems further from a wrist if it looks like one of the other side
 
 
 @dataclass(frozen=True)

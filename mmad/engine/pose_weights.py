@@ -1,7 +1,7 @@
 """The pose network and its detector in one small file, as the package carries them, and the pipeline they make."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +58,14 @@ def save_weights(path: str | Path, weights: PoseWeights) -> None:
     for prefix, module in ((NETWORK, weights.network), (DETECTOR, weights.detector)):
         for name, value in module.state_dict().items():
             tensors[prefix + name] = (value.half() if value.is_floating_point() else value).contiguous().cpu()
+    # Folders of the machine that it was trained on say nothing elsewhere.
+    config = replace(weights.config, output=PoseTrainConfig().output)
+    detection = weights.detection
+    detection = replace(detection, output=DetectionConfig().output, data=replace(detection.data, root=""))
     content = {
         "labels": weights.labels.as_dict(),
-        "config": to_dict(weights.config),
-        "detection": to_dict(weights.detection),
+        "config": to_dict(config),
+        "detection": to_dict(detection),
         "calibration": [weights.calibration.slope.tolist(), weights.calibration.offset.tolist()],
         "least": weights.least,
         "reliability": weights.reliability,

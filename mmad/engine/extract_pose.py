@@ -22,9 +22,10 @@ from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identit
 from mmad.engine.background import in_background
 from mmad.errors import InputError, warn
 from mmad.files import check_id, output_folder, path_for_id
-from mmad.pose.estimators import LAYOUT, open_estimator
+from mmad.pose.estimators import open_estimator
 from mmad.pose.files import is_done, save_landmarks
 from mmad.pose.people import PERSON, choose, erase_phantoms, follow, in_order, is_there, nobody
+from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack, content_digest
 
 PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"

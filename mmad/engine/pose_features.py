@@ -8,7 +8,7 @@ import torch
 from mmad.engine.checkpoint import weight_digest
 from mmad.models.pose_network import PoseNetwork
 from mmad.pose.features import PLACE, REACH, describe, on_grid
-from mmad.pose.noise import mirror
+from mmad.pose.skeletons import mirror
 from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
 
 STRETCH = 2048  # steps that are described and go through the network at once: bounds memory, some 50 MB

@@ -5,9 +5,8 @@ By the names of the joints, so that it holds for every layout of `mmad.pose.skel
 
 from itertools import pairwise
 
-from mmad.pose.skeletons import FINGERS, LAYOUTS
+from mmad.pose.skeletons import FINGERS, LAYOUTS, SIDES
 
-SIDES = ("left", "right")
 PARTS = ("body", "left hand", "right hand")
 _ACROSS = (
     ("left eye", "right eye"),

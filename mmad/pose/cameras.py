@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmad.pose.skeletons import LAYOUTS
+from mmad.pose.skeletons import NAMES
 
-LAYOUT = "mediapipe75"
 FRAMINGS = {  # name -> how often, and the joints that the picture is made to hold
     "whole": (0.35, ("nose", "left foot index", "right foot index", "left heel", "right heel")),
     "knees up": (0.2, ("nose", "left knee", "right knee")),
@@ -21,7 +20,7 @@ ASPECTS = (9 / 16, 3 / 4, 1080 / 1296, 1.0, 4 / 3, 16 / 9)  # width over height
 
 def vary_proportions(joints: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """(T, J, 3) of a body -> of one with broader or narrower shoulders, longer or shorter shins; hands stay there."""
-    joints, at = joints.copy(), LAYOUTS[LAYOUT].index
+    joints, at = joints.copy(), NAMES.index
     broad = generator.uniform(-0.05, 0.25)
     across = 0.5 * (joints[:, at("left shoulder")] - joints[:, at("right shoulder")])
     for side, sign in (("left", 1), ("right", -1)):
@@ -60,7 +59,7 @@ def make_camera(joints: np.ndarray, generator: np.random.Generator) -> Camera:
     names, shares = list(FRAMINGS), np.array([share for share, _ in FRAMINGS.values()])
     framing = str(generator.choice(names, p=shares / shares.sum()))
     middle = np.median(joints, axis=0)
-    held = middle[[LAYOUTS[LAYOUT].index(name) for name in FRAMINGS[framing][1]]]
+    held = middle[[NAMES.index(name) for name in FRAMINGS[framing][1]]]
     top = middle[0, 2] + 0.16  # above the nose
     low = held[:, 2].min() - (0.18 if framing == "head and shoulders" else 0.06)
     tall = top - low

@@ -20,7 +20,6 @@ from mmad.pose.people import BELIEVED, GONE, nobody, without_twins
 from mmad.pose.quiet import quiet_stderr
 from mmad.pose.views import Box, blackened, square_around, squares, whole
 
-LAYOUT = "mediapipe75"
 BODY, HAND = 33, 21  # pose points; points of one hand
 HIDDEN, OUTSIDE = 0.02, 0.1  # visibility of a wrist, share of its square in the picture: below, no hand is looked for
 LONGEST_WAIT = 7  # frames until a hand that was not found is looked for more thoroughly again

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmad.pose.skeletons import LAYOUTS
+from mmad.pose.skeletons import NAMES, SIDES
+from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack, TimeGrid
 
 FPS = 15.0  # steps a second at which joints are described
@@ -18,9 +19,7 @@ SCALE = 4.0  # s to either side, over whose mean the shoulders' width is the uni
 REACH = round((REST + SCALE) * FPS) + 2  # steps to either side that have a say in what is said of a step
 LIMIT = 4.0  # values are cut here: a joint far off is a mistake
 PLACE = slice(0, 2)  # of the seven numbers per place: where it is, as opposed to how it moves and whether it is seen
-NAMES = LAYOUTS["mediapipe75"]
 INDEX = {name: i for i, name in enumerate(NAMES)}
-SIDES = ("left", "right")
 OTHER = {"left": "right", "right": "left"}
 
 
@@ -33,10 +32,7 @@ def on_grid(track: LandmarkTrack, fps: float = FPS) -> tuple[np.ndarray, TimeGri
     grid = TimeGrid(float(track.times[0]), 1 / fps)
     count = int(np.floor(grid.to_index(track.times[-1]) + 1e-6)) + 1
     points = track.points.copy()
-    aspect = track.size[0] / track.size[1]
-    with np.errstate(invalid="ignore"):
-        outside = (points[..., 0] < 0) | (points[..., 0] > aspect) | (points[..., 1] < 0) | (points[..., 1] > 1)
-    points[outside] = (np.nan, np.nan, 0)
+    points[outside_picture(points, track.size[0] / track.size[1])] = (np.nan, np.nan, 0)
     at = grid.to_seconds(np.arange(count))
     out = np.full((count, points.shape[1], 3), np.nan, dtype=np.float32)
     for joint in range(points.shape[1]):

@@ -17,7 +17,7 @@ from mmad.files import check_id
 from mmad.pose import hdf5, json_poses, mediapipe_tables, pickled, tables
 from mmad.pose.files import load_landmarks
 from mmad.pose.recording import LazySequence, Recording, Told, as_track
-from mmad.pose.skeletons import joints_of, to_layout
+from mmad.pose.skeletons import LAYOUT, joints_of, to_layout
 from mmad.records import LandmarkTrack
 
 # Name -> what reads it. Each takes a path and gives the recordings in it.
@@ -43,7 +43,7 @@ def open_landmarks(
     size: tuple[int, int] | None = None,
     format: str | None = None,
     person: str | int = "largest",
-    layout: str = "mediapipe75",
+    layout: str = LAYOUT,
     videos: str | Path | None = None,
 ) -> Sequence[LandmarkTrack]:
     """The tracks in a file of joints, one per video, each made when it is asked for: a data set has thousands.
@@ -76,7 +76,7 @@ def read_landmarks(
     size: tuple[int, int] | None = None,
     format: str | None = None,
     person: str | int = "largest",
-    layout: str = "mediapipe75",
+    layout: str = LAYOUT,
     videos: str | Path | None = None,
 ) -> list[LandmarkTrack]:
     """All tracks of `open_landmarks`, which says what its arguments are."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.pose.recording import Recording
-from mmad.pose.skeletons import BODY33, LAYOUTS, LEFT_HAND, RIGHT_HAND, joint_named
+from mmad.pose.skeletons import BODY33, LEFT_HAND, NAMES, RIGHT_HAND, joint_named
 from mmad.pose.tables import (
     AXES,
     Columns,
@@ -29,8 +29,7 @@ SPECIAL = {
     "type": ("type",),
 }
 TYPES = {"pose": BODY33, "left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": ()}
-JOINTS = LAYOUTS["mediapipe75"]
-NUMBERED = {33: BODY33, 75: JOINTS, 501: BODY33}  # how many there are -> what they are; of 501, 468 are of the face
+NUMBERED = {33: BODY33, 75: NAMES, 501: BODY33}  # how many there are -> what they are; of 501, 468 are of the face
 NUMBER = re.compile(r"(?:landmark|lm|kp|keypoint|pose|p)?[_ ]?(\d+)")
 AXIS = f"(?P<axis>{'|'.join(AXES)})"
 COLUMN = [
@@ -139,13 +138,13 @@ def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator
         times.setdefault(frame, time)
         persons = poses.setdefault(frame, {})
         joint = _joint_of_row(fields, at, where)
-        if joint in JOINTS:
+        if joint in NAMES:
             person = fields[at["person"]].strip() if "person" in at else ""
-            pose = persons.setdefault(person, np.full((len(JOINTS), 3), (np.nan, np.nan, 0), dtype=np.float32))
-            if not np.isnan(pose[JOINTS.index(joint), 0]):
+            pose = persons.setdefault(person, np.full((len(NAMES), 3), (np.nan, np.nan, 0), dtype=np.float32))
+            if not np.isnan(pose[NAMES.index(joint), 0]):
                 problem = f"the {joint} is there twice in one frame"
                 raise InputError(where, problem, "say whose it is in a column 'person', or of which hand in 'type'")
-            pose[JOINTS.index(joint)] = _point_of_row(fields, at, where)
+            pose[NAMES.index(joint)] = _point_of_row(fields, at, where)
         elif joint:
             unused[joint] = None
         landmark = fields[at["landmark"]].strip()
@@ -153,9 +152,9 @@ def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator
     if 0 <= highest <= LAST_OF_HAND and "type" not in at:
         raise InputError(path, f"landmarks 0 to {highest}: of a hand?", "say which in a column 'type', as left_hand")
     keys = sorted(poses, key=lambda key: key if times[key] is None else times[key])
-    people = [np.stack(list(poses[key].values())) if poses[key] else np.empty((0, len(JOINTS), 3)) for key in keys]
+    people = [np.stack(list(poses[key].values())) if poses[key] else np.empty((0, len(NAMES), 3)) for key in keys]
     frames = np.array(keys if "frame" in at else range(len(keys)))
-    recording = Recording(path.stem, path, JOINTS, people, frames, [list(poses[key]) for key in keys])
+    recording = Recording(path.stem, path, NAMES, people, frames, [list(poses[key]) for key in keys])
     recording.unused = list(unused)
     return _timed(recording, [times[key] for key in keys], counted="frame" not in at)
 
@@ -170,7 +169,7 @@ def _joint_of_row(fields: list[str], at: dict[str, int], where: str) -> str:
         return ""
     if not landmark.isdecimal():
         return joint_named(f"{kind}_{landmark}") or joint_named(landmark) or landmark
-    joints = TYPES.get(kind, JOINTS)
+    joints = TYPES.get(kind, NAMES)
     if int(landmark) >= len(joints):
         raise InputError(where, f"landmark {landmark[:20]}", f"expected 0..{len(joints) - 1}, or a column 'type'")
     return joints[int(landmark)]

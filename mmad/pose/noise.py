@@ -7,20 +7,13 @@ import numpy as np
 from scipy.signal import lfilter
 
 from mmad.config import NoiseConfig
-from mmad.pose.skeletons import LAYOUTS
+from mmad.pose.views import outside_picture
 
-NAMES = LAYOUTS["mediapipe75"]
 BODY, LEFT_HAND, RIGHT_HAND = slice(0, 33), slice(33, 54), slice(54, 75)
 HANDS = (LEFT_HAND, RIGHT_HAND)
 FACE = slice(0, 11)
 ARMS = {"left": (13, 15, 17, 19, 21), "right": (14, 16, 18, 20, 22)}  # elbow, wrist, and three points of the hand
 LEGS = {"left": (25, 27, 29, 31), "right": (26, 28, 30, 32)}
-MIRROR = np.array(
-    [
-        NAMES.index(_other)
-        for _other in (name.replace("left", "LEFT").replace("right", "left").replace("LEFT", "right") for name in NAMES)
-    ]
-)
 
 
 def disturb(
@@ -47,8 +40,7 @@ def disturb(
         for joints in limbs.values():
             gone = _runs(generator, steps, config.lost * generator.exponential(1.0), 0.7, fps)
             confidence[np.ix_(gone, joints)] = 0
-    x, y = found[..., 0], found[..., 1]
-    confidence[(x < 0) | (x > aspect) | (y < 0) | (y > 1)] = 0
+    confidence[outside_picture(found, aspect)] = 0
     found[confidence == 0] = np.nan
     return np.concatenate([found, confidence[..., None]], axis=2).astype(np.float32)
 
@@ -116,10 +108,3 @@ def _swap(points: np.ndarray, limbs: dict[str, tuple[int, ...]], when: np.ndarra
     left, right = (np.array(limbs[side]) for side in ("left", "right"))
     rows = np.flatnonzero(when)[:, None]
     points[rows, left], points[rows, right] = points[rows, right], points[rows, left].copy()
-
-
-def mirror(points: np.ndarray, aspect: float) -> np.ndarray:
-    """(T, 75, 2 or 3) in a mirror: left becomes right."""
-    turned = points[:, MIRROR].copy()
-    turned[..., 0] = aspect - turned[..., 0]
-    return turned

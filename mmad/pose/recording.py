@@ -11,6 +11,7 @@ from mmad.data.video import VideoInfo
 from mmad.errors import InputError
 from mmad.pose.members import choose_person
 from mmad.pose.skeletons import absent_joints, in_words, joints_of, rearrange
+from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack
 
 PIXELS_FROM = 1.5  # median of the coordinates from which on they are pixels: nobody's joints lie within two pixels
@@ -214,9 +215,7 @@ def _in_heights(recording: Recording, size: tuple[int, int]) -> list[np.ndarray]
 
 def _within_picture(points: np.ndarray, size: tuple[int, int], recording: Recording) -> np.ndarray:
     """(T, J, 3) without what lies outside."""
-    x, y, confidence = np.moveaxis(points, -1, 0)
-    with np.errstate(invalid="ignore"):
-        outside = (x < 0) | (y < 0) | (x > size[0] / size[1]) | (y > 1)
+    confidence, outside = points[..., 2], outside_picture(points, size[0] / size[1])
     if confidence[outside].sum() > OUTSIDE * confidence.sum():
         problem = f"most joints of {recording.video_id} lie outside a picture of {size[0]} x {size[1]}"
         raise InputError(recording.path, problem, "give the size of the picture that the joints were found in: --size")

@@ -77,6 +77,8 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "mmn44": HALPE26 + _MMN_FACE + _of("left", *_SIX_OF_HAND) + _of("right", *_SIX_OF_HAND),  # MMN's for MA-52
     "imigue22": _OPENPOSE_ARMS + _OPENPOSE_HEAD + _of("right", *TIPS) + _of("left", *TIPS),  # MMN's for iMiGUE
 }
+LAYOUT = "mediapipe75"  # the one that our own estimators, networks and rendered people have
+NAMES = LAYOUTS[LAYOUT]
 BY_COUNT = {len(joints): name for name, joints in LAYOUTS.items()}  # for files that only count their joints
 
 # A joint -> what stands for it where it is not there: one joint, or two in whose middle it lies. BlazePose's "thumb" is
@@ -138,6 +140,16 @@ def in_words(joints: Sequence[str]) -> str:
 def mirrored(joint: str) -> str:
     """The same joint on the other side of the body; itself where it has none."""
     return re.sub("left|right", lambda side: "right" if side[0] == "left" else "left", joint)
+
+
+def mirror(points: np.ndarray, aspect: float) -> np.ndarray:
+    """(..., 75, 2 or 3) joints of LAYOUT in a mirror: left becomes right. aspect: width by height of the picture."""
+    turned = points[..., _MIRROR, :].copy()
+    turned[..., 0] = aspect - turned[..., 0]
+    return turned
+
+
+_MIRROR = [NAMES.index(mirrored(joint)) for joint in NAMES]
 
 
 def joints_of(layout: str) -> tuple[str, ...]:

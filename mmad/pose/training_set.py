@@ -13,8 +13,9 @@ from mmad.config import NoiseConfig, VariationConfig
 from mmad.labels import LabelSet
 from mmad.pose.cameras import make_camera, vary_proportions
 from mmad.pose.features import FPS, PLACE, describe
-from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, NAMES, disturb, mirror, shoulder_width
+from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, disturb, shoulder_width
 from mmad.pose.performances import Performance
+from mmad.pose.skeletons import NAMES, mirror
 from mmad.pose.visibility import can_be_told
 from mmad.records import Annotation
 

@@ -30,6 +30,13 @@ class Box:
         return max(across, 0) * max(down, 0) / (self.width * self.height)
 
 
+def outside_picture(points: np.ndarray, aspect: float) -> np.ndarray:
+    """(...,) bool of (..., 2 or more) x, y in heights of a picture of this width over height; NaN is not outside."""
+    x, y = points[..., 0], points[..., 1]
+    with np.errstate(invalid="ignore"):
+        return (x < 0) | (x > aspect) | (y < 0) | (y > 1)
+
+
 def whole(frame: np.ndarray) -> Box:
     """All of an (H, W, 3) frame."""
     return Box(0, 0, frame.shape[1], frame.shape[0])

@@ -3,11 +3,9 @@
 import numpy as np
 
 from mmad.labels import LabelSet
-from mmad.pose.skeletons import LAYOUTS
+from mmad.pose.skeletons import NAMES, SIDES
 
-NAMES = LAYOUTS["mediapipe75"]
 SEEN = 0.3  # confidence from which on a joint counts as seen here
-SIDES = ("left", "right")
 
 
 def _one_side(*joints: str) -> tuple[tuple[str, ...], ...]:

@@ -5,9 +5,6 @@ World: metres, x to the person's left, y to the back, z up, the floor at z = 0, 
 A bone's transform takes points of the person's standing rest figure to where they are now, (R, t): R p + t.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +13,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from mmad.errors import InputError
+from mmad.pose.quiet import quiet_stderr
 from mmad.render.pose import HANDS, SIDES, STANDING, Pose, Reach
 
 FACE = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight")
@@ -31,10 +29,13 @@ LANDMARKS: dict[str, tuple[tuple[float, float, float], str]] = {
     "bridge": ((0.0, 0.142, 0.693), "head"),
     "forehead": ((0.012, 0.140, 0.745), "head"),
     "eye": ((0.031, 0.134, 0.697), "head"),
+    "eye inner": ((0.017, 0.137, 0.694), "head"),
+    "eye outer": ((0.046, 0.122, 0.694), "head"),
     "temple": ((0.072, 0.085, 0.700), "head"),
     "ear": ((0.082, 0.032, 0.676), "head"),
     "cheek": ((0.050, 0.115, 0.640), "head"),
     "mouth": ((0.0, 0.150, 0.630), "head"),
+    "mouth corner": ((0.025, 0.140, 0.630), "head"),
     "hair": ((0.074, 0.050, 0.765), "head"),
     "crown": ((0.040, 0.060, 0.805), "head"),
     "hindbrain": ((0.030, -0.050, 0.715), "head"),
@@ -83,7 +84,7 @@ class Anatomy:
         except ImportError:
             raise InputError("rendering", "the package anny is not installed", 'pip install -e ".[render]"') from None
         warp.config.log_level = 40  # errors only
-        with _stderr_silenced():
+        with quiet_stderr():  # of warp, that there is no GPU: nobody asked for one
             warp.init()
         # The original basis of body shapes: the compact one takes a minute to make and saves nothing here.
         self.anny = anny.Anny(phenotype_blendshapes="original", facial_actions=list(FACE)).float()
@@ -111,19 +112,6 @@ class Anatomy:
 
     def _nearest(self, place: np.ndarray) -> int:
         return int(np.linalg.norm(self.template - place, axis=1).argmin())
-
-
-@contextlib.contextmanager
-def _stderr_silenced() -> Iterator[None]:
-    """warp's library writes there, past Python and every setting, that there is no GPU: nobody asked for one."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
 
 
 @cache

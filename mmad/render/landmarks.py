@@ -6,21 +6,11 @@ of rendered and of real people mean the same.
 
 import numpy as np
 
-from mmad.pose.skeletons import HAND21, LAYOUTS
+from mmad.pose.skeletons import HAND21, NAMES
 from mmad.render.body import Body, Transforms
 
-LAYOUT = "mediapipe75"
-
-# Places of face and foot points on the default figure, (out, forward, up) metres on the left side; only the nearest
-# vertex counts (as in `body.LANDMARKS`).
-ON_SKIN: dict[str, tuple[float, float, float]] = {
-    "nose": (0.0, 0.161, 0.659),
-    "eye inner": (0.017, 0.137, 0.694),
-    "eye": (0.031, 0.134, 0.697),
-    "eye outer": (0.046, 0.122, 0.694),
-    "ear": (0.082, 0.032, 0.676),
-    "mouth": (0.025, 0.140, 0.630),
-}
+# Joint -> the landmark of body.py that it is marked at.
+ON_SKIN = {name: name for name in ("nose", "eye inner", "eye", "eye outer", "ear")} | {"mouth": "mouth corner"}
 AT_BONE = {
     **{"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist"},
     **{"pinky": "finger5-1", "index": "finger2-1", "thumb": "finger1-2"},
@@ -37,10 +27,10 @@ MARKED: dict[str, tuple[float, float]] = {
 
 
 class Joints:
-    """Where the joints of LAYOUT are on one body: `bones` (J,) that carry them and `places` (J, 3) at rest."""
+    """Where the joints of our layout are on one body: `bones` (J,) that carry them and `places` (J, 3) at rest."""
 
     def __init__(self, body: Body):
-        found = [self._find(body, name) for name in LAYOUTS[LAYOUT]]
+        found = [self._find(body, name) for name in NAMES]
         self.bones = np.array([bone for bone, _ in found])
         self.places = np.array([place for _, place in found])
 
@@ -57,7 +47,7 @@ class Joints:
     def _lies(self, body: Body, rest: str, side: str | None) -> tuple[int, np.ndarray]:
         bones = body.anatomy.bones
         if rest in ON_SKIN:
-            vertex = _nearest(body, ON_SKIN[rest], side or "L")
+            vertex = body.landmark(ON_SKIN[rest], side or "L")
             return bones["head"], body.vertices[vertex]  # the face moves as one
         if rest in AT_BONE:
             bone = f"{AT_BONE[rest]}.{side}"
@@ -86,11 +76,6 @@ class Joints:
         """(T, J, 3) metres in the world: x to the person's left, y to the back, z up."""
         turned = np.einsum("tjab,jb->tja", now.turn[:, self.bones], self.places)
         return turned + now.move[:, self.bones]
-
-
-def _nearest(body: Body, place: tuple[float, float, float], side: str) -> int:
-    wanted = np.asarray(place) * (1.0 if side == "L" else -1.0, -1.0, 1.0)
-    return int(np.linalg.norm(body.anatomy.template - wanted, axis=1).argmin())
 
 
 def _toe(body: Body, side: str) -> np.ndarray:

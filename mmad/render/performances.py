@@ -11,11 +11,12 @@ from mmad.config import NoiseConfig, RenderConfig
 from mmad.pose.features import FPS as JOINTS_FPS
 from mmad.pose.files import save_landmarks
 from mmad.pose.performances import Performance, load_part, save_part
+from mmad.pose.skeletons import LAYOUT
 from mmad.pose.training_set import look_at
 from mmad.records import LandmarkTrack
 from mmad.render.body import Body
 from mmad.render.dataset import Plan, plan_clips, plan_videos, run_on_cores
-from mmad.render.landmarks import LAYOUT, Joints
+from mmad.render.landmarks import Joints
 from mmad.render.look import make_shape
 from mmad.render.performance import perform
 from mmad.render.timelines import FPS

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from mmad.pose.features import FPS, GROUPS, PLACES, REACH, describe, mean_around, named_points, on_grid
-from mmad.pose.noise import mirror
-from mmad.pose.skeletons import LAYOUTS
+from mmad.pose.skeletons import LAYOUTS, mirror
 from mmad.records import LandmarkTrack
 
 NAMES = LAYOUTS["mediapipe75"]

@@ -13,15 +13,15 @@ from mmad.config import RenderConfig
 from mmad.data.annotations import read_annotations
 from mmad.labels import MMA52
 from mmad.pose.files import load_landmarks
-from mmad.pose.skeletons import LAYOUTS
+from mmad.pose.skeletons import NAMES
 from mmad.render.body import Body
 from mmad.render.dataset import plan_videos
-from mmad.render.landmarks import LAYOUT, Joints
+from mmad.render.landmarks import Joints
 from mmad.render.performances import perform_in_space, render_performances
 from mmad.render.pose import Pose
 
 ROOT = Path(__file__).parents[2]
-AT = {name: i for i, name in enumerate(LAYOUTS[LAYOUT])}
+AT = {name: i for i, name in enumerate(NAMES)}
 CONFIG = RenderConfig(videos=8, clips=4, seed=5, workers=1, longest=6)
 
 

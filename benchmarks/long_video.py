@@ -7,21 +7,21 @@ detector's weights are made up: it finds something everywhere. Needs Linux (/pro
 """
 
 import argparse
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import av
 import numpy as np
 import torch
+from measuring import watch_process
 
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferConfig, to_dict
 from mmad.data.annotations import read_predictions
 from mmad.data.features import load_track
 from mmad.engine.checkpoint import save_checkpoint
+from mmad.engine.decode import detect_track
 from mmad.engine.extract import Extractor
-from mmad.engine.infer import detect_track, load_detector
+from mmad.engine.infer import load_detector
 from mmad.errors import run_command
 from mmad.labels import MMA52
 from mmad.models import build_detector
@@ -110,16 +110,8 @@ def save_made_up_detector(path: Path, backbone: str) -> None:
 def detect(video: Path, detector: Path, out: Path) -> tuple[float, float]:
     """s on the clock, and the largest memory in GB."""
     command = [sys.executable, ROOT / "tools" / "detect.py", video, "--detector", detector, "--out", out]
-    began, peak = time.perf_counter(), 0
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
-    while process.poll() is None:
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):  # the largest so far
-                peak = int(line.split()[1])
-        time.sleep(0.1)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))} ended with exit code {process.returncode}")
-    return time.perf_counter() - began, peak * 1024 / 1e9
+    seconds, megabytes = watch_process(command)
+    return seconds, megabytes / 1000
 
 
 def seams(detector: Path, out: Path, video_id: str) -> str:

@@ -20,8 +20,8 @@ from mmad.data.clips import segment_frames
 from mmad.errors import run_command
 from mmad.labels import MMA52
 from mmad.render.body import unit
-from mmad.render.dataset import SUBSETS, plan_clips
 from mmad.render.performance import perform
+from mmad.render.plans import SUBSETS, plan_clips
 from mmad.render.pose import SIDES
 from mmad.render.scene import set_stage
 

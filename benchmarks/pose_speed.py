@@ -9,15 +9,14 @@ second (H.264 with B frames), for a minute, which is repeated without encoding i
 import argparse
 import itertools
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 from long_video import FPS, ROOT, write_repeated
+from measuring import watch_process
 from PIL import Image
 
 from mmad.data.video import probe, read_frames
@@ -85,16 +84,7 @@ def extract(video: Path, out: Path, settings: list[str]) -> tuple[float, float]:
     for old in out.glob("*"):
         old.unlink()
     command = [sys.executable, ROOT / "tools" / "extract_pose.py", "--videos", video, "--out", out, *settings]
-    began, peak = time.perf_counter(), 0
-    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None:
-        for line in Path(f"/proc/{process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM"):  # the largest so far
-                peak = int(line.split()[1])
-        time.sleep(0.1)
-    if process.returncode:
-        sys.exit(f"{' '.join(map(str, command))} ended with exit code {process.returncode}")
-    return time.perf_counter() - began, peak * 1024 / 1e6
+    return watch_process(command, quiet=True)
 
 
 def found(out: Path, name: str) -> str:

@@ -24,9 +24,9 @@ from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights, save_
 from mmad.errors import InputError, run_command
 from mmad.files import read_json
 from mmad.labels import LabelSet
+from mmad.metrics.reliability import CANNOT_TELL, FAIR, GOOD
 from mmad.pose.files import load_landmarks
 from mmad.records import Detections
-from mmad.report.reliability import CANNOT_TELL, FAIR, GOOD
 
 ENOUGH = 3  # real events from which on they decide
 REAL = {GOOD: 0.7, FAIR: 0.4, CANNOT_TELL: 0.0}  # grade -> least share of them that is first in its body part

@@ -479,6 +479,17 @@ def require_run(config) -> None:
 Config = typing.TypeVar("Config")
 
 
+def settings_among(settings: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
+    """(configuration file or None, key=value settings, files) of a command whose option of files takes all it gets.
+
+    settings: what stood before that option, the file first. A file with = in its name counts as one if it is there.
+    """
+    typed_after = [item for item in files if "=" in item and not Path(item).exists()]
+    settings = settings + typed_after
+    path = settings.pop(0) if settings and "=" not in settings[0] else None
+    return path, settings, [item for item in files if item not in typed_after]
+
+
 def load_config(kind: type[Config], path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
     """A `kind` of its defaults, then the YAML file's values, then `section.key=value` overrides.
 

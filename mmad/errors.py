@@ -2,7 +2,7 @@
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 
@@ -86,6 +86,14 @@ def run_command(main: Callable[[], int | None]) -> None:
         print("interrupted: what was finished is kept, the same command goes on from there", file=sys.stderr)
         code = 130
     sys.exit(code)
+
+
+def complain(problems: Iterable[str]) -> int:
+    """Say what went wrong beside what went well, a line each; returns the exit code."""
+    code = 0
+    for problem in problems:
+        code = _complain(problem)
+    return code
 
 
 def _complain(line: str) -> int:

@@ -5,14 +5,13 @@ python tools/detect.py VIDEO... --detector FILE [--recognizer FILE] --out DIR   
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmad.config import PoseConfig
 from mmad.data.videos import find_videos
-from mmad.errors import run_command
-from mmad.pose.files import load_landmarks
+from mmad.errors import complain, run_command
+from mmad.pose.formats import read_landmarks
 from mmad.records import Detections
 from mmad.report.overlay import write_overlays
 from mmad.report.page import write_report
@@ -67,7 +66,7 @@ def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     """What the joints of the people in the videos tell."""
     from mmad.engine.detect import detect_people
 
-    tracks = [load_landmarks(name) for name in args.videos if name.lower().endswith(".npz")]
+    tracks = [track for name in args.videos if name.lower().endswith(".npz") for track in read_landmarks(name)]
     videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)
     found, people, problems = detect_people(pipeline, videos, tracks, args.out)
     reliability, least = pipeline.weights.reliability, pipeline.weights.least
@@ -82,9 +81,7 @@ def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
 
 def say(page: Path, found: list[Detections], problems: list[str]) -> int:
     print(f"{sum(map(len, found))} detections in {len(found)} videos: open {page}")
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    return 2 if problems else 0
+    return complain(problems)
 
 
 if __name__ == "__main__":

@@ -4,13 +4,11 @@ python tools/extract_features.py [CONFIG] --videos PATH... --out DIR [--checkpoi
 """
 
 import argparse
-import sys
-from pathlib import Path
 
-from mmad.config import ExtractConfig, load_config
+from mmad.config import ExtractConfig, load_config, settings_among
 from mmad.data.videos import find_videos, take_shard
 from mmad.engine.extract import Extractor, extract_folder
-from mmad.errors import run_command
+from mmad.errors import complain, run_command
 
 
 def main() -> int:
@@ -21,19 +19,12 @@ def main() -> int:
     parser.add_argument("--checkpoint", help="a recognizer of ours, or the authors' released MANet")
     parser.add_argument("--shard", default="1/1", help="I/N: only every N-th video from the I-th on")
     args = parser.parse_intermixed_args()
-    typed_after = [
-        item for item in args.videos if "=" in item and not Path(item).exists()
-    ]  # --videos takes all it gets
-    args.videos = [item for item in args.videos if item not in typed_after]
-    args.settings += typed_after
-    path = args.settings.pop(0) if args.settings and "=" not in args.settings[0] else None
+    path, settings, files = settings_among(args.settings, args.videos)
 
-    config = load_config(ExtractConfig, path, args.settings)
-    videos = take_shard(find_videos(args.videos), args.shard)
+    config = load_config(ExtractConfig, path, settings)
+    videos = take_shard(find_videos(files), args.shard)
     _, problems = extract_folder(Extractor(config, args.checkpoint), videos, args.out)
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    return 2 if problems else 0
+    return complain(problems)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,11 @@ For example hands=false (faster), fps=30, models=DIR (other .task files of Media
 """
 
 import argparse
-import sys
-from pathlib import Path
 
-from mmad.config import PoseConfig, load_config
+from mmad.config import PoseConfig, load_config, settings_among
 from mmad.data.videos import find_videos, take_shard
 from mmad.engine.extract_pose import extract_pose_folder
-from mmad.errors import run_command
+from mmad.errors import complain, run_command
 
 
 def main() -> int:
@@ -24,19 +22,15 @@ def main() -> int:
     parser.add_argument("--person", help="of several people: largest (default), left, right, a number, or all")
     parser.add_argument("--shard", default="1/1", help="I/N: only every N-th video from the I-th on")
     args = parser.parse_intermixed_args()
-    typed_after = [item for item in args.videos if "=" in item and not Path(item).exists()]
-    args.videos = [item for item in args.videos if item not in typed_after]
-    settings = [item.removeprefix("pose.") for item in args.settings + typed_after]
-    path = settings.pop(0) if settings and "=" not in settings[0] else None
+    path, settings, files = settings_among(args.settings, args.videos)
+    settings = [item.removeprefix("pose.") for item in settings]
     if args.person is not None:
         settings.append(f"person={args.person}")
 
     config = load_config(PoseConfig, path, settings)
-    videos = take_shard(find_videos(args.videos), args.shard)
+    videos = take_shard(find_videos(files), args.shard)
     _, problems = extract_pose_folder(config, videos, args.out)
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    return 2 if problems else 0
+    return complain(problems)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ from the videos, which may lie beside it, else from --fps and --size.
 
 import argparse
 import re
-import sys
 
-from mmad.errors import InputError, run_command
+from mmad.errors import InputError, complain, run_command
 from mmad.files import output_folder
 from mmad.pose.formats import FORMATS
 from mmad.pose.importing import import_tracks
@@ -31,9 +30,7 @@ def main() -> int:
     size, person = _size(args.size), _person(args.person)
     told = {"fps": args.fps, "size": size, "format": args.format, "person": person, "videos": args.videos}
     problems = import_tracks(args.paths, output_folder(args.out), **told)
-    for problem in problems:
-        print(f"error: {problem}", file=sys.stderr)
-    return 2 if problems else 0
+    return complain(problems)
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -14,24 +14,19 @@ from mmad.config import NoiseConfig, PoseTrainConfig, from_dict
 from mmad.data.features import is_done, save_track
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.extract import choose_device
-from mmad.engine.pose_features import PoseFeatures
+from mmad.engine.pose_features import PoseFeatures, build_pose_network
 from mmad.engine.train import Task, fit
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.metrics.recognition import mean_average_precision
 from mmad.models.pose_network import PoseNetwork
-from mmad.pose.features import FPS, GROUPS, PLACES
+from mmad.pose.features import FPS, GROUPS
 from mmad.pose.performances import Performance
 from mmad.pose.training_set import PoseBatch, PoseBatches, look_at, targets_of, visible_truth
-from mmad.records import Annotation, FeatureTrack, TimeGrid, content_digest
+from mmad.records import Annotation, TimeGrid, content_digest
 
 PART_WEIGHT = 0.5  # of the loss of body parts, beside that of the classes
 POSITIVES = 2.0  # weight of a step in which a class is in progress
-
-
-def new_network(config: PoseTrainConfig, labels: LabelSet) -> PoseNetwork:
-    seen_by = [[i for i, place in enumerate(PLACES) if group in place.groups] for group in GROUPS]
-    return PoseNetwork(seen_by, labels, config.network)
 
 
 def train_pose_network(
@@ -40,7 +35,7 @@ def train_pose_network(
     """Train into `config.output`/network and return the network of the best epoch, in eval mode."""
     output, device = Path(config.output) / "network", choose_device(config.device)
     torch.manual_seed(config.seed)
-    network = new_network(config, labels)
+    network = build_pose_network(config.network, labels)
     size = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     print(f"{len(train)} performances to train on, {len(val)} to judge by, {size:.2f} M parameters on {device}")
     batches = PoseBatches(
@@ -97,7 +92,7 @@ def load_network(path: str | Path) -> tuple[PoseNetwork, LabelSet]:
     labels = labels_of(content, path)
     if len(labels.parts) != len(GROUPS):
         raise InputError(path, f"knows {len(labels.parts)} body parts", f"expected {len(GROUPS)}")
-    network = new_network(config, labels)
+    network = build_pose_network(config.network, labels)
     load_into(network, content["model"], path)
     return network.eval(), labels
 
@@ -117,7 +112,6 @@ def write_features(
         truths.append(visible_truth(item, points, labels))
         if is_done(folder, item.truth.video_id, features.source):
             continue
-        grid = TimeGrid(0.5 / FPS, 2 / FPS)
-        rows = features.of_points(points)
-        save_track(folder, FeatureTrack(item.truth.video_id, rows, grid, item.truth.duration, features.source))
+        grid = TimeGrid(0.0, 1 / FPS)
+        save_track(folder, features.of_person(item.truth.video_id, points, grid, item.truth.duration))
     return truths

@@ -5,13 +5,21 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from mmad.config import PoseNetworkConfig
 from mmad.engine.checkpoint import weight_digest
+from mmad.labels import LabelSet
 from mmad.models.pose_network import PoseNetwork
-from mmad.pose.features import PLACE, REACH, describe, on_grid
+from mmad.pose.features import GROUPS, PLACE, PLACES, REACH, describe
 from mmad.pose.skeletons import mirror
-from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
+from mmad.records import FeatureTrack, TimeGrid
 
 STRETCH = 2048  # steps that are described and go through the network at once: bounds memory, some 50 MB
+
+
+def build_pose_network(config: PoseNetworkConfig, labels: LabelSet) -> PoseNetwork:
+    """A network of random weights; each body part's sees the places of its own group."""
+    seen_by = [[i for i, place in enumerate(PLACES) if group in place.groups] for group in GROUPS]
+    return PoseNetwork(seen_by, labels, config)
 
 
 class PoseFeatures:
@@ -24,13 +32,10 @@ class PoseFeatures:
         self.network, self.device = network.to(device).eval(), device
         self.source = f"pose_network/{weight_digest(network)}"
 
-    def of_track(self, track: LandmarkTrack) -> FeatureTrack:
-        """The features of one person in one video."""
-        points, grid = on_grid(track)
-        rows = self.of_points(points)
-        half = TimeGrid(grid.start + 0.5 * grid.step, 2 * grid.step)
-        details = {"landmarks": track.source, **{k: v for k, v in track.details.items() if k == "video"}}
-        return FeatureTrack(track.video_id, rows, half, track.duration, self.source, details)
+    def of_person(self, video_id: str, points: np.ndarray, grid: TimeGrid, duration: float) -> FeatureTrack:
+        """The features of one person in one video, whose joints are points (T, 75, 3) at the times of `grid`, FPS."""
+        rows = TimeGrid(grid.start + 0.5 * grid.step, 2 * grid.step)
+        return FeatureTrack(video_id, self.of_points(points), rows, duration, self.source)
 
     @torch.inference_mode()
     def of_points(self, points: np.ndarray) -> np.ndarray:

@@ -15,21 +15,20 @@ from mmad.engine.checkpoint import load_into
 from mmad.engine.decode import detect_track
 from mmad.engine.extract import choose_device
 from mmad.engine.extract_pose import estimate_video
-from mmad.engine.pose import new_network
-from mmad.engine.pose_features import PoseFeatures
+from mmad.engine.pose_features import PoseFeatures, build_pose_network
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.labels import LabelSet, label_set_from
 from mmad.metrics.calibration import Calibration
+from mmad.metrics.reliability import Reliability, from_score, that_can_be_told
 from mmad.models import build_detector
 from mmad.models.detector import Detector
 from mmad.models.pose_network import PoseNetwork
 from mmad.pose.features import on_grid
 from mmad.pose.visibility import can_be_told
-from mmad.records import Detections, LandmarkTrack
+from mmad.records import Detections, LandmarkTrack, TimeGrid
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
-CANNOT_TELL = "cannot tell"  # the grade of what is not said at first
 NETWORK, DETECTOR = "network.", "detector."  # how the names of their tensors begin
 
 
@@ -38,8 +37,7 @@ class PoseWeights:
     """What a weights file holds: both networks in eval mode, and what made them.
 
     calibration: of the detector's scores. reliability: by the name of an action its grade and why, as
-    `mmad.report.reliability` has them. least: the score from which on a
-    detection is shown at first.
+    `mmad.metrics.reliability` has them. least: the score from which on a detection is shown at first.
     """
 
     network: PoseNetwork
@@ -49,7 +47,7 @@ class PoseWeights:
     detection: DetectionConfig
     calibration: Calibration
     least: float
-    reliability: dict[str, tuple[str, str]] = field(default_factory=dict)
+    reliability: Reliability = field(default_factory=dict)
 
 
 def save_weights(path: str | Path, weights: PoseWeights) -> None:
@@ -93,7 +91,7 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"is no file of pose weights ({error})", "is it complete?") from None
-    network = new_network(config, labels)
+    network = build_pose_network(config.network, labels)
     channels = state[f"{DETECTOR}probe.mean"].numel() if f"{DETECTOR}probe.mean" in state else 0
     if channels != network.channels:
         raise InputError(path, f"its detector reads {channels} channels, its network has {network.channels}")
@@ -127,22 +125,23 @@ class PosePipeline:
 
         Nothing is said of an action while the joints are not seen that it is told by.
         """
-        found = detect_track(self.detector, self.features.of_track(track), self.weights.detection.infer)
-        return self.weights.calibration.apply(only_visible(found, track, self.labels))
+        points, grid = on_grid(track)
+        features = self.features.of_person(track.video_id, points, grid, track.duration)
+        found = detect_track(self.detector, features, self.weights.detection.infer)
+        return self.weights.calibration.apply(only_visible(found, points, grid, self.labels))
 
     def told(self, found: Detections) -> Detections:
         """What is said at first: of actions that can be told, from `least` on."""
-        grades = [self.weights.reliability.get(name, ("", ""))[0] for name in self.labels.actions]
-        can_be = np.array([grade != CANNOT_TELL for grade in grades])
-        kept = can_be[found.labels] & (found.scores >= self.weights.least)
-        return Detections(found.video_id, found.segments[kept], found.labels[kept], found.scores[kept])
+        return from_score(that_can_be_told(found, self.labels, self.weights.reliability), self.weights.least)
 
 
-def only_visible(found: Detections, track: LandmarkTrack, labels: LabelSet) -> Detections:
-    """Without the detections of actions whose joints are seen for less than half of their time."""
+def only_visible(found: Detections, points: np.ndarray, grid: TimeGrid, labels: LabelSet) -> Detections:
+    """Without the detections of actions whose joints are seen for less than half of their time.
+
+    points: (T, 75, 3) at the times of `grid`.
+    """
     if not len(found):
         return found
-    points, grid = on_grid(track)
     count = np.concatenate([np.zeros((1, len(labels))), np.cumsum(can_be_told(points, labels), axis=0)])  # (T + 1, K)
     first, last = np.clip(np.round(grid.to_index(found.segments)), 0, len(points) - 1).astype(int).T
     share = (count[last + 1, found.labels] - count[first, found.labels]) / (last + 1 - first)

@@ -15,10 +15,10 @@ from mmad.pose.skeletons import LAYOUT
 from mmad.pose.training_set import look_at
 from mmad.records import LandmarkTrack
 from mmad.render.body import Body
-from mmad.render.dataset import Plan, plan_clips, plan_videos, run_on_cores
 from mmad.render.landmarks import Joints
 from mmad.render.look import make_shape
 from mmad.render.performance import perform
+from mmad.render.plans import Plan, plan_clips, plan_videos, run_on_cores
 from mmad.render.timelines import FPS
 
 IN_A_PART = 60  # performances in one file

@@ -16,17 +16,12 @@ from mmad.files import path_for_id, write_text
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.metrics.diagnosis import Diagnosis, diagnose, in_percent
+from mmad.metrics.reliability import Reliability, check_reliability, from_score, that_can_be_told
 from mmad.records import Annotation, Detections, LandmarkTrack
 from mmad.report.document import document, note_in_page, table
 from mmad.report.joints import joint_pictures, write_joints
 from mmad.report.media import bring_media
-from mmad.report.reliability import (
-    Reliability,
-    cannot_tell_section,
-    check_reliability,
-    from_score,
-    that_can_be_told,
-)
+from mmad.report.reliability import cannot_tell_section
 from mmad.report.timeline import draw_timeline
 from mmad.report.viewer import Media, VideoPage
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmad.labels import LabelSet
+from mmad.metrics.reliability import Reliability, from_score
 from mmad.records import Detections, LandmarkTrack
 from mmad.report.page import write_report
-from mmad.report.reliability import Reliability, from_score
 
 LEAST_IN_PAGE = 0.02  # detections of lower scores are not in the page at all
 NOTE = (

@@ -10,11 +10,12 @@ from urllib.parse import quote
 import numpy as np
 
 from mmad.labels import LabelSet
+from mmad.metrics.reliability import CANNOT_TELL, GRADES, Reliability, that_can_be_told
 from mmad.records import Annotation, Detections, LandmarkTrack
 from mmad.report.document import document, json_in_page, note_in_page
 from mmad.report.joints import COLOURS
 from mmad.report.pictures import part_colour
-from mmad.report.reliability import CANNOT_TELL, GRADES, Reliability, cannot_tell_section, that_can_be_told
+from mmad.report.reliability import cannot_tell_section
 from mmad.report.seen import Unseen, unseen_parts
 
 SHOWN_A_MINUTE = 30  # detections that a page begins with; the slider shows the others

@@ -6,13 +6,13 @@ import torch
 
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
 from mmad.engine import pose_features
-from mmad.engine.pose import new_network
-from mmad.engine.pose_features import PoseFeatures, stretches
+from mmad.engine.pose_features import PoseFeatures, build_pose_network, stretches
 from mmad.engine.pose_weights import PosePipeline, PoseWeights, load_weights, only_visible, save_weights
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.metrics.calibration import Calibration
 from mmad.models import build_detector
+from mmad.pose.features import on_grid
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import Detections, LandmarkTrack
 
@@ -24,7 +24,7 @@ def untrained() -> PoseWeights:
     torch.manual_seed(0)
     config = PoseTrainConfig(network=PoseNetworkConfig(width=8, dilations=[1, 2]))
     detection = DetectionConfig(detector=DetectorConfig(random=16), infer=InferConfig(max_detections=40))
-    network = new_network(config, MMA52)
+    network = build_pose_network(config.network, MMA52)
     detector = build_detector(detection.detector, network.channels, MMA52)
     for name, value in detector.probe.named_buffers():
         if name.startswith("weight"):
@@ -89,7 +89,8 @@ def test_stretches_own_every_step_once():
 
 
 def test_rows_lie_between_their_two_steps(weights):
-    found = PoseFeatures(weights.network, torch.device("cpu")).of_track(track(90))
+    points, grid = on_grid(track(90))
+    found = PoseFeatures(weights.network, torch.device("cpu")).of_person("v", points, grid, 6.0)
     assert len(found.values) == 45 and found.grid.start == pytest.approx(1 / 30)
     assert found.grid.step == pytest.approx(2 / 15) and found.values.shape[1] == weights.network.channels
 
@@ -99,7 +100,7 @@ def test_nothing_is_said_of_what_is_not_seen():
     seen.points[:60, [AT["left knee"], AT["right knee"]]] = (np.nan, np.nan, 0)
     legs, head = MMA52.index["shaking legs"], MMA52.index["nodding"]
     found = Detections("v", [(0, 4), (0, 4), (4.2, 5.5)], [legs, head, legs], [0.9, 0.8, 0.7])
-    kept = only_visible(found, seen, MMA52)
+    kept = only_visible(found, *on_grid(seen), MMA52)
     assert kept.labels.tolist() == [head, legs] and kept.scores.tolist() == [0.8, 0.7]
 
 

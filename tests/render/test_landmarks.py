@@ -15,9 +15,9 @@ from mmad.labels import MMA52
 from mmad.pose.files import load_landmarks
 from mmad.pose.skeletons import NAMES
 from mmad.render.body import Body
-from mmad.render.dataset import plan_videos
 from mmad.render.landmarks import Joints
 from mmad.render.performances import perform_in_space, render_performances
+from mmad.render.plans import plan_videos
 from mmad.render.pose import Pose
 
 ROOT = Path(__file__).parents[2]

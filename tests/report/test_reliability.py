@@ -2,8 +2,9 @@ import pytest
 
 from mmad.errors import InputError
 from mmad.labels import MMA52
+from mmad.metrics.reliability import check_reliability, that_can_be_told
 from mmad.records import Detections
-from mmad.report.reliability import cannot_tell_section, check_reliability, that_can_be_told
+from mmad.report.reliability import cannot_tell_section
 
 
 def test_what_cannot_be_told_is_left_out():

@@ -56,6 +56,8 @@ def test_a_track_becomes_a_page(trained, tmp_path):
     assert done.returncode == 0, done.stderr
     assert list(json.loads((out / "predictions.json").read_text())["results"]) == ["someone"]
     page = (out / "report" / "someone.html").read_text(encoding="utf-8")
+    index = (out / "report.html").read_text(encoding="utf-8")
+    assert "All that was found is in" in index and "All of them are in" not in index
     assert "rendered people" in page and (out / "report" / "joints" / "someone.js").exists()
 
 

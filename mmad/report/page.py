@@ -55,7 +55,7 @@ def write_report(
     check_reliability(reliability, labels)
     for name in ("page.css", "viewer.js", "joints.js", "index.js"):
         write_text(out / "report" / name, (ASSETS / name).read_text(encoding="utf-8"))
-    index = index_page(found, durations, labels, truth, reliability, note)
+    index = index_page(found, durations, labels, truth, reliability, note, least)
     write_text(out / "report.html", index)  # first: an hour takes time to convert
     for item in found:
         name = item.video_id
@@ -110,8 +110,16 @@ def index_page(
     truth: dict[str, Annotation],
     reliability: Reliability,
     note: str,
+    least: float | None = None,
 ) -> str:
     """The videos, where their truth is known the worst first."""
+    table, everything = (
+        '<a href="predictions.csv">predictions.csv</a>',
+        '<a href="predictions.json">predictions.json</a>',
+    )
+    files = f"All of them are in {table} and {everything}"
+    if least is not None:
+        files = f"All that was found is in {everything}, what the pages show at first in {table}"
     score_of = {
         item.video_id: evaluate([truth[item.video_id]], [item], labels).average()
         for item in found
@@ -140,8 +148,7 @@ def index_page(
         "report/",
         f"""<h1>Micro-actions</h1>
 {note_in_page(note)}
-<p>{len(found)} videos, {sum(map(len, found))} detections. All of them are in
-<a href="predictions.csv">predictions.csv</a> and <a href="predictions.json">predictions.json</a>, a picture of each
+<p>{len(found)} videos, {sum(map(len, found))} detections. {files}, a picture of each
 video in <a href="timelines/">timelines/</a>.</p>
 <div class="scroll"><table class="sortable"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>
 {cannot_tell_section(reliability)}

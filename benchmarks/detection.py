@@ -81,7 +81,7 @@ def rows() -> dict[str, tuple[list[str], list]]:
     from set_prediction import nothing_suppressed
 
     from mmad.config import PROBE_VIEWS
-    from mmad.engine import detection
+    from mmad.engine import train_detector as detection
     from mmad.models import detector
     from mmad.ops import curves
 
@@ -169,11 +169,11 @@ def rows() -> dict[str, tuple[list[str], list]]:
 def measure(row: str, folder: str, run: Path, seed: str) -> None:
     """Train, and write measured.json: fractions of 1, CPU seconds, bytes."""
     from mmad.config import DetectionConfig, load_config
-    from mmad.data.annotations import read_annotations, select_subset
-    from mmad.data.statistics import overlaps
-    from mmad.engine import detection
+    from mmad.engine import train_detector as detection
+    from mmad.formats.annotations import read_annotations, select_subset
     from mmad.labels import MMA52
     from mmad.metrics.average_precision import evaluate
+    from mmad.metrics.statistics import overlaps
 
     settings, patches = rows()[row]
     settings = [f"data.root={folder}", f"output={run}", f"seed={seed}", "device=cpu", *settings]

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from mmad.config import PRECISIONS, BackboneConfig, ExtractConfig
-from mmad.data import video
-from mmad.data.videos import find_videos
 from mmad.engine.extract import Extractor, _Clips, _Reel
 from mmad.errors import run_command
+from mmad.video import reader as video
+from mmad.video.finding import find_videos
 
 
 def main() -> None:

@@ -16,13 +16,13 @@ import torch
 from measuring import watch_process
 
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferConfig, to_dict
-from mmad.data.annotations import read_predictions
 from mmad.data.features import load_track
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.decode import detect_track
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import load_detector
 from mmad.errors import run_command
+from mmad.formats.annotations import read_predictions
 from mmad.labels import MMA52
 from mmad.models import build_detector
 

@@ -16,7 +16,6 @@ from sklearn.ensemble import ExtraTreesClassifier
 from tqdm import tqdm
 
 from mmad.config import RenderConfig
-from mmad.data.clips import segment_frames
 from mmad.errors import run_command
 from mmad.labels import MMA52
 from mmad.render.body import unit
@@ -24,6 +23,7 @@ from mmad.render.performance import perform
 from mmad.render.plans import SUBSETS, plan_clips
 from mmad.render.pose import SIDES
 from mmad.render.scene import set_stage
+from mmad.video.sampling import segment_frames
 
 TRUNK = ("root", "spine03", "spine01")
 LIMBS = ("upperarm01", "lowerarm01", "wrist", "finger2-3", "upperleg01", "lowerleg01", "foot", "toe1-1")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.video import probe
 from mmad.errors import run_command
-from mmad.report.media import bring_media
+from mmad.report.playable.media import bring_media
+from mmad.video.reader import probe
 
 
 def main() -> None:

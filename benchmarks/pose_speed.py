@@ -19,9 +19,9 @@ from long_video import FPS, ROOT, write_repeated
 from measuring import watch_process
 from PIL import Image
 
-from mmad.data.video import probe, read_frames
 from mmad.errors import run_command
 from mmad.pose.files import load_landmarks
+from mmad.video.reader import probe, read_frames
 
 WIDTH, HEIGHT = 1920, 1080
 

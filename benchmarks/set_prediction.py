@@ -11,8 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from mmad.config import DetectionConfig
-from mmad.data.dataset import Batch, FeatureDataset
-from mmad.engine.detection import choose_pairs
+from mmad.data.feature_dataset import Batch, FeatureDataset
+from mmad.engine.train_detector import choose_pairs
 from mmad.models.detector import Detector
 from mmad.ops.losses import diou_loss, focal_loss
 from mmad.records import Detections
@@ -136,7 +136,7 @@ def detect_sets(model: SetDetector, dataset: FeatureDataset, config: DetectionCo
 
 def nothing_suppressed() -> list:
     """The patches that put it in the detector's place; see `benchmarks/detection.py`."""
-    from mmad.engine import detection
+    from mmad.engine import train_detector as detection
 
     return [
         (detection, "build_detector", lambda config, channels, labels: SetDetector(channels, labels, config)),

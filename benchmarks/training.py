@@ -52,11 +52,11 @@ def measure(side: str, folder: str) -> None:
     import torch
 
     from mmad.config import DetectionConfig, load_config
-    from mmad.data.annotations import read_annotations, select_subset
-    from mmad.data.dataset import FeatureDataset, batches_of_like_length, collate
-    from mmad.engine.detection import detector_losses
+    from mmad.data.feature_dataset import FeatureDataset, batches_of_like_length, collate
+    from mmad.engine.fit_probe import fit_probe
     from mmad.engine.optim import make_optimizer
-    from mmad.engine.probe import fit_probe
+    from mmad.engine.train_detector import detector_losses
+    from mmad.formats.annotations import read_annotations, select_subset
     from mmad.labels import MMA52
     from mmad.models import build_detector
 

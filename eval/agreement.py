@@ -8,11 +8,11 @@ Cohen's kappa, frame by frame; precision, recall and F1 of the second, measured 
 
 import argparse
 
-from mmad.data.annotations import check_fps, choose_labels, origin_of
-from mmad.data.formats import read_actions
-from mmad.data.thresholds import least_scores
 from mmad.errors import InputError, run_command, warn
 from mmad.files import refuse_same_file, write_json
+from mmad.formats.annotations import check_fps, choose_labels, origin_of
+from mmad.formats.formats import read_actions
+from mmad.formats.thresholds import least_scores
 from mmad.metrics.agreement import agree, as_json, as_table
 
 

@@ -8,9 +8,9 @@ Predictions of tools/train_det.py carry the rest: ground truth, subset, labels a
 import argparse
 from pathlib import Path
 
-from mmad.data.annotations import Origin, check_fps, is_placeholder, named_labels, read_predictions, read_truth
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file, write_json
+from mmad.formats.annotations import Origin, check_fps, is_placeholder, named_labels, read_predictions, read_truth
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 from mmad.metrics.diagnosis import as_text, diagnose
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.annotations import read_clip_list, read_label_set
-from mmad.data.exchange import align, read_recognition
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file, write_json
+from mmad.formats.annotations import read_clip_list, read_label_set
+from mmad.formats.exchange import align, read_recognition
 from mmad.metrics.recognition import as_table, confusion_matrix, recognition_figures
 
 

@@ -7,9 +7,9 @@ For --thresholds of tools/export.py, tools/ethogram.py and eval/agreement.py. Me
 
 import argparse
 
-from mmad.data.annotations import check_fps, named_labels, read_predictions, read_truth
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file, write_json
+from mmad.formats.annotations import check_fps, named_labels, read_predictions, read_truth
 from mmad.metrics.thresholds import as_json, as_table, fit_thresholds
 
 

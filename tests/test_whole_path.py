@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mmad.data.annotations import read_predictions
 from mmad.engine.checkpoint import load_recognizer
 from mmad.engine.infer import load_pipeline
+from mmad.formats.annotations import read_predictions
 
 REPOSITORY = Path(__file__).parents[1]
 

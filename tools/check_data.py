@@ -6,9 +6,9 @@ python tools/check_data.py ANNOTATIONS [--videos DIR]      annotations: MMA-52 C
 import argparse
 import sys
 
-from mmad.data.annotations import check_fps, read_label_set
-from mmad.data.check import check_data
 from mmad.errors import run_command
+from mmad.formats.annotations import check_fps, read_label_set
+from mmad.report.check import check_data
 
 
 def main() -> int:

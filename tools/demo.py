@@ -9,18 +9,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from mmad.config import DemoConfig, load_config
-from mmad.data.annotations import read_annotations
-from mmad.data.videos import find_videos
-from mmad.engine.detect import detect_people, detect_videos
-from mmad.engine.detection import train_detector
+from mmad.engine.detect_videos import detect_people, detect_videos
 from mmad.engine.extract import Extractor, extract_folder
 from mmad.engine.infer import load_pipeline
 from mmad.engine.pose_weights import PosePipeline, load_weights
-from mmad.engine.recognition import train_recognizer
+from mmad.engine.train_detector import train_detector
+from mmad.engine.train_recognizer import train_recognizer
 from mmad.errors import run_command
+from mmad.formats.annotations import read_annotations
 from mmad.render.dataset import write_data_set
 from mmad.report.page import write_report
 from mmad.report.people import write_people_report
+from mmad.video.finding import find_videos
 
 # What is done, and the seconds it took on two cores of a shared server with the settings of configs/demo.yaml.
 STEPS = (

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmad.config import PoseConfig
-from mmad.data.videos import find_videos
 from mmad.errors import complain, run_command
 from mmad.pose.formats import read_landmarks
 from mmad.records import Detections
 from mmad.report.overlay import write_overlays
 from mmad.report.page import write_report
 from mmad.report.people import files_of, write_people_report
+from mmad.video.finding import find_videos
 
 if TYPE_CHECKING:
     from mmad.engine.pose_weights import PosePipeline
@@ -47,7 +47,7 @@ def main() -> int:
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
     args = parser.parse_args()
 
-    from mmad.engine.detect import detect_videos
+    from mmad.engine.detect_videos import detect_videos
     from mmad.engine.infer import load_pipeline
     from mmad.engine.pose_weights import PosePipeline
 
@@ -64,7 +64,7 @@ def main() -> int:
 
 def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     """What the joints of the people in the videos tell."""
-    from mmad.engine.detect import detect_people
+    from mmad.engine.detect_videos import detect_people
 
     tracks = [track for name in args.videos if name.lower().endswith(".npz") for track in read_landmarks(name)]
     videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.annotations import check_fps, choose_labels, origin_of
-from mmad.data.formats import link_videos, read_actions
-from mmad.data.thresholds import least_scores
 from mmad.errors import InputError, run_command, warn
 from mmad.files import refuse_same_file, write_text
+from mmad.formats.annotations import check_fps, choose_labels, origin_of
+from mmad.formats.formats import link_videos, read_actions
+from mmad.formats.thresholds import least_scores
 from mmad.labels import LabelSet
 from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
 from mmad.report.figures import draw_ethogram

@@ -12,7 +12,9 @@ file a video in the folder --out. Corrected, all but the submissions are read ag
 import argparse
 from pathlib import Path
 
-from mmad.data.annotations import (
+from mmad.errors import InputError, run_command, warn
+from mmad.files import refuse_same_file
+from mmad.formats.annotations import (
     ASSUMED_FPS,
     check_fps,
     choose_labels,
@@ -20,8 +22,8 @@ from mmad.data.annotations import (
     read_annotations,
     read_clip_list,
 )
-from mmad.data.events import Events, keep
-from mmad.data.exchange import (
+from mmad.formats.events import Events, keep
+from mmad.formats.exchange import (
     DETECTION_FORMATS,
     RECOGNITION_FORMATS,
     align,
@@ -30,10 +32,8 @@ from mmad.data.exchange import (
     write_detections,
     write_recognition,
 )
-from mmad.data.formats import EVENT_FORMATS, link_videos, read_events, write_events
-from mmad.data.thresholds import least_scores
-from mmad.errors import InputError, run_command, warn
-from mmad.files import refuse_same_file
+from mmad.formats.formats import EVENT_FORMATS, link_videos, read_events, write_events
+from mmad.formats.thresholds import least_scores
 from mmad.labels import LabelSet
 
 

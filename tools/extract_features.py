@@ -6,9 +6,9 @@ python tools/extract_features.py [CONFIG] --videos PATH... --out DIR [--checkpoi
 import argparse
 
 from mmad.config import ExtractConfig, load_config, settings_among
-from mmad.data.videos import find_videos, take_shard
 from mmad.engine.extract import Extractor, extract_folder
 from mmad.errors import complain, run_command
+from mmad.video.finding import find_videos, take_shard
 
 
 def main() -> int:

@@ -9,9 +9,9 @@ For example hands=false (faster), fps=30, models=DIR (other .task files of Media
 import argparse
 
 from mmad.config import PoseConfig, load_config, settings_among
-from mmad.data.videos import find_videos, take_shard
 from mmad.engine.extract_pose import extract_pose_folder
 from mmad.errors import complain, run_command
+from mmad.video.finding import find_videos, take_shard
 
 
 def main() -> int:

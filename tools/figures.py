@@ -10,7 +10,9 @@ import argparse
 from argparse import Namespace
 from pathlib import Path
 
-from mmad.data.annotations import (
+from mmad.errors import InputError, run_command
+from mmad.files import refuse_same_file
+from mmad.formats.annotations import (
     check_fps,
     named_labels,
     read_annotations,
@@ -18,8 +20,6 @@ from mmad.data.annotations import (
     read_truth,
     select_subset,
 )
-from mmad.errors import InputError, run_command
-from mmad.files import refuse_same_file
 from mmad.labels import MMA52
 from mmad.report.figures import draw_training, read_history, write_precision, write_statistics
 from mmad.report.timeline import draw_timeline

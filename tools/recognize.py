@@ -8,12 +8,12 @@ import argparse
 from pathlib import Path
 
 from mmad.config import ViewConfig, load_config
-from mmad.data.annotations import read_clip_list
-from mmad.data.exchange import RECOGNITION_FORMATS, write_recognition
-from mmad.engine.extract import choose_device
-from mmad.engine.recognition import load_recognizers, recognise_list
+from mmad.engine.devices import choose_device
+from mmad.engine.train_recognizer import load_recognizers, recognise_list
 from mmad.errors import InputError, run_command
 from mmad.files import refuse_same_file
+from mmad.formats.annotations import read_clip_list
+from mmad.formats.exchange import RECOGNITION_FORMATS, write_recognition
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ python tools/train_det.py CONFIG [key=value ...]      e.g. configs/bench.yaml da
 import argparse
 
 from mmad.config import DetectionConfig, load_config
-from mmad.engine.detection import train_detector
+from mmad.engine.train_detector import train_detector
 from mmad.errors import run_command
 
 

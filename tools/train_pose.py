@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig, load_config
-from mmad.data.annotations import read_annotations, read_predictions
 from mmad.errors import run_command
 from mmad.files import write_text
+from mmad.formats.annotations import read_annotations, read_predictions
 from mmad.labels import MMA52
 from mmad.metrics.calibration import fit_calibration
 
@@ -34,11 +34,11 @@ def main() -> None:
 
 def train_pose(config: PoseTrainConfig) -> None:
     """Render performances, train the network, and train the detector on its features of other people."""
-    from mmad.engine.detection import train_detector
-    from mmad.engine.extract import choose_device
-    from mmad.engine.pose import train_pose_network, write_features
+    from mmad.engine.devices import choose_device
     from mmad.engine.pose_features import PoseFeatures
     from mmad.engine.pose_weights import save_weights
+    from mmad.engine.train_detector import train_detector
+    from mmad.engine.train_pose import train_pose_network, write_features
     from mmad.render.dataset import as_csv
     from mmad.render.performances import render_performances
 

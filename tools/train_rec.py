@@ -8,7 +8,7 @@ python tools/train_rec.py CONFIG [key=value ...]      e.g. configs/manet_ma52.ya
 import argparse
 
 from mmad.config import RecognitionConfig, load_config
-from mmad.engine.recognition import train_recognizer
+from mmad.engine.train_recognizer import train_recognizer
 from mmad.errors import run_command
 
 

@@ -1,1 +1,1 @@
-"""Files in and out."""
+"""What is learned from: features on disk, data sets of features, of clips and of poses."""

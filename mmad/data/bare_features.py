@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmad.arrays import FORMS, open_array
 from mmad.config import FeaturesConfig
-from mmad.data.arrays import FORMS, open_array
 from mmad.errors import InputError, warn
 from mmad.files import path_for_id
 from mmad.records import FeatureTrack, TimeGrid

@@ -11,12 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, WeightedRandomSampler
 
 from mmad.config import ClipConfig, ViewConfig
-from mmad.data.check import find_video
-from mmad.data.clips import Preprocess, centre_crop, resize_frames, segment_frames, three_crops
-from mmad.data.video import Probes, VideoInfo, read_frames
 from mmad.errors import InputError, warn
 from mmad.files import path_for_id
 from mmad.records import Annotation, annotations_digest, content_digest
+from mmad.video.finding import find_video
+from mmad.video.preprocess import Preprocess, centre_crop, resize_frames, three_crops
+from mmad.video.reader import Probes, VideoInfo, read_frames
+from mmad.video.sampling import segment_frames
 
 
 @dataclass

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmad.arrays import LazyRows, open_array
 from mmad.config import FeaturesConfig
-from mmad.data.arrays import LazyRows, open_array
 from mmad.data.bare_features import UNLIKE, check_times, find_bare
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, read_json, write_json

@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,16 +19,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from mmad.config import ExtractConfig
-from mmad.data import clips
 from mmad.data.features import GrowingTrack, is_done, save_track
-from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identity
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
+from mmad.engine.devices import choose_device, in_precision
 from mmad.errors import InputError, warn
 from mmad.files import check_id, output_folder, path_for_id
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack, TimeGrid, content_digest
+from mmad.video import sampling
+from mmad.video.preprocess import Preprocess, normalise, prepare_frames
+from mmad.video.reader import BrokenVideo, VideoInfo, probe, stream, video_identity
 
 PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
 WORTH_KEEPING = 500  # steps of a video whose features are kept while it is under way
@@ -80,7 +82,7 @@ class Extractor:
         kind = backbone_named(config.backbone)
         if config.mode == "dense" and not kind.streams:
             raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")
-        self.config, self.preprocess = config, clips.Preprocess(**preprocess_of(config.backbone))
+        self.config, self.preprocess = config, Preprocess(**preprocess_of(config.backbone))
         self.frames = config.frames or kind.frames
         self.device = choose_device(config.device)
         self.network.to(self.device)
@@ -109,11 +111,11 @@ class Extractor:
         fps = self.sampled_fps(info.fps)
         even = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
         if config.mode == "dense":
-            wanted = clips.centre_frames(even, config.stride)
+            wanted = sampling.centre_frames(even, config.stride)
         else:
-            wanted = clips.window_frames(even, config.stride, config.window, self.frames)
+            wanted = sampling.window_frames(even, config.stride, config.window, self.frames)
         frames = wanted if info.constant_rate and fps == info.fps else info.nearest_frames(wanted / fps)
-        grid = clips.step_grid(config.stride, fps)
+        grid = sampling.step_grid(config.stride, fps)
         return Plan(video_id, identity, info, grid, np.minimum(frames, info.num_frames - 1))
 
     def sampled_fps(self, fps: float) -> float:
@@ -226,7 +228,7 @@ class Extractor:
         held: dict[int, Tensor] = {}
         step = plan.first
         for index, frame in stream(plan.info, np.unique(steps[step:]), size):
-            held[index] = clips.prepare_frames(frame[None], self.preprocess)[0]
+            held[index] = prepare_frames(frame[None], self.preprocess)[0]
             while step < len(steps) and steps[step].max() <= index:
                 chosen = torch.stack([held[int(i)] for i in steps[step]])
                 yield chosen if plan.frames.ndim == 2 else chosen[0]
@@ -243,7 +245,7 @@ class Extractor:
 
     def normalised(self, pixels: Tensor) -> Tensor:
         """(..., 3, h, w) uint8 -> float32 on the device."""
-        return clips.normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
+        return normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
 
 
 class _Reel:
@@ -364,27 +366,6 @@ class _Results:
         if video.problem is not None:
             details["broken"] = str(video.problem)
         return FeatureTrack(plan.video_id, values, plan.grid, info.duration, self.extractor.source, details)
-
-
-def in_precision(name: str, device: torch.device):
-    """A context in which a network computes in float32 or, mixed, in a shorter type."""
-    return nullcontext() if name == "float32" else torch.autocast(device.type, getattr(torch, name))
-
-
-def choose_device(name: str) -> torch.device:
-    """ "auto" is the first accelerator there is, else the CPU."""
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        if device.type not in ("cpu", "cuda", "mps", "xpu"):
-            raise RuntimeError("mmad runs on cpu, cuda, mps and xpu")
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
-        raise InputError("device", f"{name!r} cannot be used ({str(error).splitlines()[0]})") from None
-    return device
 
 
 def extract_folder(

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from mmad.config import PoseConfig
 from mmad.data.features import GrowingTrack
-from mmad.data.video import BrokenVideo, VideoInfo, probe, stream, video_identity
 from mmad.engine.background import in_background
 from mmad.errors import InputError, warn
 from mmad.files import check_id, output_folder, path_for_id
@@ -27,6 +26,7 @@ from mmad.pose.files import is_done, save_landmarks
 from mmad.pose.people import PERSON, choose, erase_phantoms, follow, in_order, is_there, nobody
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack, content_digest
+from mmad.video.reader import BrokenVideo, VideoInfo, probe, stream, video_identity
 
 PROGRESS = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
 WORTH_KEEPING = 300  # frames of a video of which what was found is kept while it is under way

@@ -7,7 +7,8 @@ import numpy as np
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, PoseConfig, from_dict
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.decode import detect_track
-from mmad.engine.extract import Extractor, choose_device
+from mmad.engine.devices import choose_device
+from mmad.engine.extract import Extractor
 from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights
 from mmad.errors import InputError, warn
 from mmad.labels import LabelSet

@@ -13,7 +13,7 @@ from torch import nn
 from mmad.config import DetectionConfig, PoseConfig, PoseTrainConfig, from_dict, to_dict
 from mmad.engine.checkpoint import load_into
 from mmad.engine.decode import detect_track
-from mmad.engine.extract import choose_device
+from mmad.engine.devices import choose_device
 from mmad.engine.extract_pose import estimate_video
 from mmad.engine.pose_features import PoseFeatures, build_pose_network
 from mmad.errors import InputError

@@ -25,7 +25,7 @@ HALF = {"mean": (114.75, 114.75, 114.75), "std": (57.375, 57.375, 57.375)}
 class Backbone:
     """How to make a backbone, and how it wants its input.
 
-    preprocess: arguments of `mmad.data.clips.Preprocess`. frames: of a clip, as it was made for.
+    preprocess: arguments of `mmad.video.preprocess.Preprocess`. frames: of a clip, as it was made for.
     streams: whether it can run over a whole video frame by frame (`dense` extraction).
     """
 
@@ -73,7 +73,7 @@ def backbone_named(config: BackboneConfig) -> Backbone:
 
 
 def preprocess_of(config: BackboneConfig) -> dict:
-    """Arguments of `mmad.data.clips.Preprocess`: the backbone's own, with the sizes that the configuration asks for."""
+    """Arguments of `mmad.video.preprocess.Preprocess`: the backbone's own, with the sizes that `config` asks for."""
     asked = {name: value for name, value in (("resize", config.resize), ("crop", config.crop)) if value}
     how = {**backbone_named(config).preprocess, **asked}
     if how["resize"] < how["crop"]:
@@ -88,5 +88,5 @@ def build_backbone(config: BackboneConfig) -> nn.Module:
 
 
 def build_detector(config: DetectorConfig, channels: int, labels: LabelSet) -> Detector:
-    """The network with fresh weights, for features of so many channels; `mmad.engine.probe` fills its first half."""
+    """Fresh weights, for `channels` features per step; `mmad.engine.fit_probe` fills the linear probe."""
     return Detector(channels, labels, config)

@@ -6,7 +6,7 @@ this one has two halves:
 
 1. A linear probe (`mmad/models/probe.py`) scores every class and body part at every step: in progress, starting,
    ending. It is found in closed form on several views of the features, and the second half never trains on scores of a
-   video that was used to find them (`mmad/engine/probe.py`).
+   video that was used to find them (`mmad/engine/fit_probe.py`).
 2. One small decoder reads the scores of one class, with the strongest competing classes beside them, and says where an
    action of that class is: the same decoder for every class. So what a start looks like is learned from all
    actions together, a class with two examples is decoded as well as one with two thousand, and classes neither share

@@ -1,7 +1,8 @@
 """The linear probe, the first half of the detector: features in, scores per class and body part at every step out.
 
-Ridge regression on several views of the features. Nothing here is trained by gradient: `mmad.engine.probe` fills it in
-closed form. With few examples of a class such a map is hard to beat, and what it cannot do is left to the decoder.
+Ridge regression on several views of the features. Nothing here is trained by gradient: `mmad.engine.fit_probe`
+fills it in closed form. With few examples per class such a map is hard to beat; what it
+cannot do is left to the decoder.
 """
 
 import math

@@ -9,16 +9,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mmad.data.annotations import VIDEO_SUFFIXES, check_fps
-from mmad.data.check import find_video
-from mmad.data.video import probe, video_identity
 from mmad.errors import InputError
 from mmad.files import check_id
+from mmad.formats.annotations import check_fps
 from mmad.pose import hdf5, json_poses, mediapipe_tables, pickled, tables
 from mmad.pose.files import load_landmarks
 from mmad.pose.recording import LazySequence, Recording, Told, as_track
 from mmad.pose.skeletons import LAYOUT, joints_of, to_layout
 from mmad.records import LandmarkTrack
+from mmad.video.finding import VIDEO_SUFFIXES, find_video
+from mmad.video.reader import probe, video_identity
 
 # Name -> what reads it. Each takes a path and gives the recordings in it.
 FORMATS: dict[str, Callable[[Path], Sequence[Recording]]] = {

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.arrays import NO_ARRAY
-from mmad.data.pickles import load_data
+from mmad.arrays import NO_ARRAY
 from mmad.errors import InputError
+from mmad.pickles import load_data
 from mmad.pose.recording import Recording
 from mmad.pose.tables import columns_by_name, deeplabcut_recording, sure_without_score
 

@@ -4,13 +4,13 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from mmad.data.annotations import VIDEO_SUFFIXES
-from mmad.data.arrays import NO_ARRAY
-from mmad.data.pickles import Forbidden, load_data
+from mmad.arrays import NO_ARRAY
 from mmad.errors import InputError
+from mmad.pickles import Forbidden, load_data
 from mmad.pose.recording import LazySequence, Recording
 from mmad.pose.skeletons import BY_COUNT, LAYOUTS
 from mmad.pose.tables import sure_where_placed
+from mmad.video.finding import VIDEO_SUFFIXES
 
 LABELS_OF = ("_data.pkl", "_label.pkl")  # MMN keeps the classes beside the joints
 
@@ -21,7 +21,7 @@ def read_pyskl(path: Path) -> LazySequence:
     keypoint (M, T, V, 2) pixels of up to M people in T frames, V tells the layout; keypoint_score (M, T, V), without it
     what has a place counts as seen; img_shape (height, width); frame_dir or filename, the clip's id; label, its class.
     MMN's `_data.pkl` is of the same form; the classes are in the `_label.pkl` beside it, [{file_name, label}, ...].
-    Read without running anything (`mmad.data.pickles`).
+    Read without running anything (`mmad.pickles`).
     """
     content = _load(path)
     annotations, split = content, {}

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.data.video import VideoInfo
 from mmad.errors import InputError
 from mmad.pose.members import choose_person
 from mmad.pose.skeletons import absent_joints, in_words, joints_of, rearrange
 from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack
+from mmad.video.reader import VideoInfo
 
 PIXELS_FROM = 1.5  # median of the coordinates from which on they are pixels: nobody's joints lie within two pixels
 CENTRED = 0.3  # share of negative coordinates from which on 0 is the middle of the picture, not its corner

@@ -10,10 +10,10 @@ import av
 import numpy as np
 
 from mmad.config import RenderConfig, to_dict
-from mmad.data.statistics import as_text, describe
 from mmad.errors import InputError
 from mmad.files import atomic_path, write_text
 from mmad.labels import MMA52
+from mmad.metrics.statistics import as_text, describe
 from mmad.records import Annotation
 from mmad.render.performance import perform
 from mmad.render.plans import SUBSETS, Plan, plan_clips, plan_videos, run_on_cores

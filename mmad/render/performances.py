@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from mmad.config import NoiseConfig, RenderConfig
+from mmad.data.performances import Performance, load_part, save_part
+from mmad.data.pose_dataset import look_at
 from mmad.pose.features import FPS as JOINTS_FPS
 from mmad.pose.files import save_landmarks
-from mmad.pose.performances import Performance, load_part, save_part
 from mmad.pose.skeletons import LAYOUT
-from mmad.pose.training_set import look_at
 from mmad.records import LandmarkTrack
 from mmad.render.body import Body
 from mmad.render.landmarks import Joints

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
-from mmad.data.statistics import co_occurrence, describe
 from mmad.errors import InputError
 from mmad.files import read_lines, write_text
 from mmad.labels import MMA52, LabelSet
 from mmad.metrics.average_precision import PrecisionCurves, evaluate, precision_curves
 from mmad.metrics.diagnosis import Diagnosis, diagnose
+from mmad.metrics.statistics import co_occurrence, describe
 from mmad.records import Annotation, ApReport, Detections
 from mmad.report.confusion import matrix_side, name_classes
 from mmad.report.pictures import COLOURS, PAGE, part_colour, part_patches, picture, plain

@@ -13,12 +13,12 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image, ImageDraw, ImageFont
 
-from mmad.data.video import BrokenVideo, VideoInfo, probe, stream
 from mmad.files import path_for_id, refuse_same_file
 from mmad.labels import LabelSet
 from mmad.records import Detections
-from mmad.report.mp4 import BT601, encode
 from mmad.report.pictures import best, part_colour
+from mmad.report.playable.mp4 import BT601, encode
+from mmad.video.reader import BrokenVideo, VideoInfo, probe, stream
 
 SECONDS_A_DETECTION = 2.0  # as many are shown; people do a micro-action every 3 s in MMA-52
 BACKGROUND = (32, 32, 32)

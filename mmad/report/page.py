@@ -9,8 +9,6 @@ from urllib.parse import quote
 
 import numpy as np
 
-from mmad.data.clips import segment_frames
-from mmad.data.video import VideoInfo, glance, probe
 from mmad.errors import InputError
 from mmad.files import path_for_id, write_text
 from mmad.labels import LabelSet
@@ -20,10 +18,12 @@ from mmad.metrics.reliability import Reliability, check_reliability, from_score,
 from mmad.records import Annotation, Detections, LandmarkTrack
 from mmad.report.document import document, note_in_page, table
 from mmad.report.joints import joint_pictures, write_joints
-from mmad.report.media import bring_media
+from mmad.report.playable.media import bring_media
 from mmad.report.reliability import cannot_tell_section
 from mmad.report.timeline import draw_timeline
 from mmad.report.viewer import Media, VideoPage
+from mmad.video.reader import VideoInfo, glance, probe
+from mmad.video.sampling import segment_frames
 
 ASSETS = Path(__file__).parent / "assets"
 

@@ -5,7 +5,7 @@ import pytest
 
 from mmad.config import FeaturesConfig
 from mmad.data.bare_features import bare_grid
-from mmad.data.dataset import FeatureDataset
+from mmad.data.feature_dataset import FeatureDataset
 from mmad.data.features import JoinedRows, find_track, find_tracks, rows_at, save_track
 from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid

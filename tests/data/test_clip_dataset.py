@@ -7,7 +7,6 @@ import torch
 from made_videos import cut_off, index_of, write_video
 
 from mmad.config import ClipConfig
-from mmad.data import video
 from mmad.data.clip_dataset import (
     ClipDataset,
     ClipLoader,
@@ -17,9 +16,10 @@ from mmad.data.clip_dataset import (
     labels_within,
     training_order,
 )
-from mmad.data.clips import Preprocess
 from mmad.errors import InputError
 from mmad.records import Annotation
+from mmad.video import reader as video
+from mmad.video.preprocess import Preprocess
 
 SMALL = Preprocess(resize=36, crop=32)
 

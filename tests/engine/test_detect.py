@@ -8,7 +8,7 @@ import pytest
 from made_videos import cut_off, write_video
 
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig
-from mmad.engine.detect import detect_videos
+from mmad.engine.detect_videos import detect_videos
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import Pipeline
 from mmad.errors import InputError

@@ -16,11 +16,7 @@ from made_videos import cut_off, write_audio, write_video
 
 from mmad import models
 from mmad.config import BackboneConfig, ExtractConfig, RecognitionConfig, to_dict
-from mmad.data import video
-from mmad.data.clips import centre_frames, normalise, prepare_frames
 from mmad.data.features import GrowingTrack, load_track
-from mmad.data.video import read_frames
-from mmad.data.videos import find_videos, take_shard
 from mmad.engine import extract
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import save_checkpoint
@@ -29,6 +25,11 @@ from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.models import build_backbone
 from mmad.models.manet import Recognizer
+from mmad.video import reader as video
+from mmad.video.finding import find_videos, take_shard
+from mmad.video.preprocess import normalise, prepare_frames
+from mmad.video.reader import read_frames
+from mmad.video.sampling import centre_frames
 
 
 @pytest.fixture(autouse=True)

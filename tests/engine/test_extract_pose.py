@@ -8,13 +8,13 @@ import pytest
 from made_videos import CLOCKWISE, cut_off, index_of, turned, write_audio, write_video
 
 from mmad.config import PoseConfig
-from mmad.data.video import probe
 from mmad.engine import extract_pose
 from mmad.engine.extract_pose import estimate_video, extract_pose_folder, sampled_frames
 from mmad.errors import InputError
 from mmad.pose.estimators import ESTIMATORS
 from mmad.pose.files import load_landmarks
 from mmad.pose.people import nobody, person_of
+from mmad.video.reader import probe
 
 
 class Reader:

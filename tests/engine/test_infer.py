@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferConfig, to_dict
-from mmad.data.annotations import read_predictions
-from mmad.engine import detect
+from mmad.engine import detect_videos as detect
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.decode import detect_track, pick_candidates, windows
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import load_detector, load_pipeline
 from mmad.errors import InputError
+from mmad.formats.annotations import read_predictions
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector
 from mmad.models.detector import DetectorOutput

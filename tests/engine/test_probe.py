@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from mmad.config import DetectorConfig, FeaturesConfig
-from mmad.data.dataset import FeatureDataset
-from mmad.engine.probe import Sums, choose_folds, choose_strength, fit_probe, group_names, solve
+from mmad.data.feature_dataset import FeatureDataset
+from mmad.engine.fit_probe import Sums, choose_folds, choose_strength, fit_probe, group_names, solve
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.models import build_detector

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig, load_config
-from mmad.engine import detection, train
+from mmad.engine import train_detector as detection
+from mmad.engine import trainer as train
 from mmad.engine.checkpoint import read_checkpoint
 from mmad.engine.infer import load_detector
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer

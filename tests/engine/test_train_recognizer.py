@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, ViewConfig, load_config
 from mmad.data.clip_dataset import ClipBatch
-from mmad.data.clips import Preprocess
-from mmad.data.exchange import read_recognition
-from mmad.engine import recognition
+from mmad.engine import train_recognizer as recognition
 from mmad.engine.checkpoint import load_recognizer, read_checkpoint
-from mmad.engine.recognition import clip_losses, load_recognizers, predict, recognise_list, train_recognizer
+from mmad.engine.train_recognizer import clip_losses, load_recognizers, predict, recognise_list, train_recognizer
 from mmad.errors import InputError
+from mmad.formats.exchange import read_recognition
 from mmad.labels import LabelSet
 from mmad.models.manet import RecognizerOutput
 from mmad.ops.recognition import clip_probabilities, part_membership
+from mmad.video.preprocess import Preprocess
 
 LABELS = "0\tred\tone\n1\tgreen\tone\n2\tblue\ttwo\n"
 COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200))

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mmad.data.thresholds import least_scores, read_thresholds
 from mmad.errors import InputError
 from mmad.files import write_json
+from mmad.formats.thresholds import least_scores, read_thresholds
 from mmad.labels import MMA52, LabelSet
 from mmad.metrics.thresholds import as_json, as_table, best_cut, fit_thresholds
 from mmad.records import Annotation, Detections

@@ -8,9 +8,9 @@ import torch
 from torch.testing import assert_close
 
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig
-from mmad.data.dataset import Batch
+from mmad.data.feature_dataset import Batch
 from mmad.engine.decode import detect_track
-from mmad.engine.detection import choose_pairs, detector_losses
+from mmad.engine.train_detector import choose_pairs, detector_losses
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.models import build_detector

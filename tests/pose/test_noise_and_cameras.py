@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from mmad.config import NoiseConfig, VariationConfig
+from mmad.data.performances import Performance, load_part, save_part
+from mmad.data.pose_dataset import PoseBatches, shrink_head_motion, targets_of, throw_limbs, visible_truth
 from mmad.labels import MMA52
 from mmad.pose.cameras import Camera, make_camera, vary_proportions
 from mmad.pose.noise import disturb, shoulder_width
-from mmad.pose.performances import Performance, load_part, save_part
 from mmad.pose.skeletons import LAYOUTS
-from mmad.pose.training_set import PoseBatches, shrink_head_motion, targets_of, throw_limbs, visible_truth
 from mmad.pose.visibility import can_be_told
 from mmad.records import Annotation
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from mmad.config import RenderConfig
-from mmad.data.annotations import read_annotations, read_clip_list
-from mmad.data.video import probe, read_frames
 from mmad.errors import InputError
+from mmad.formats.annotations import read_annotations, read_clip_list
 from mmad.labels import MMA52
 from mmad.render.dataset import write_data_set
 from mmad.render.timelines import FPS
+from mmad.video.reader import probe, read_frames
 
 MAKE = Path(__file__).parents[2] / "tools" / "make_synthetic.py"
 SMALL = {"videos": 4, "clips": 4, "seed": 3, "classes": ["waving", "nodding"], "longest": 2.0}

@@ -3,8 +3,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mmad.data.statistics import describe
 from mmad.labels import MMA52
+from mmad.metrics.statistics import describe
 from mmad.render.acts import NEEDS
 from mmad.render.motions import MOTIONS
 from mmad.render.timelines import FPS, LEAD, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline

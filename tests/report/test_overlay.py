@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from made_videos import CLOCKWISE, cut_off, index_of, turned, write_video
 
-from mmad.data.video import BrokenVideo, probe, stream
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.records import Detections
 from mmad.report.overlay import draw_strip, write_overlay, write_overlays
+from mmad.video.reader import BrokenVideo, probe, stream
 
 # Of 20 frames at 25 a second: frames 5 to 14.
 NODDING = Detections("v", [[0.2, 0.6]], [MMA52.index["nodding"]], [0.9])

@@ -1,0 +1,211 @@
+"""Annotated features as training samples: crop a window, put segments on the grid, collate to a `Batch`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mmad.arrays import LazyRows
+from mmad.config import FeaturesConfig
+from mmad.data.features import find_tracks
+from mmad.errors import InputError
+from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest, content_digest
+
+
+@dataclass
+class Sample:
+    """One video, or a window of one: features (T, C), segments (N, 2) in steps, labels (N,).
+
+    probe_scores: (T, E, R) found without the video; where they are there, features are not read.
+    """
+
+    features: Tensor | None
+    segments: Tensor
+    labels: Tensor
+    video_id: str
+    grid: TimeGrid
+    probe_scores: Tensor | None = None
+
+
+@dataclass
+class Batch:
+    """features: (B, T, C) zero-padded. mask: (B, T) True where a step is real. The lists have B items.
+
+    segments: (N_i, 2) steps. labels: (N_i,). probe_scores: (B, T, E, R) in place of features, which are None then.
+    """
+
+    features: Tensor | None
+    mask: Tensor
+    segments: list[Tensor]
+    labels: list[Tensor]
+    video_ids: list[str]
+    grids: list[TimeGrid]
+    probe_scores: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        def there(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device, non_blocking=True)
+
+        return Batch(
+            there(self.features),
+            there(self.mask),
+            [segments.to(device) for segments in self.segments],
+            [labels.to(device) for labels in self.labels],
+            self.video_ids,
+            self.grids,
+            there(self.probe_scores),
+        )
+
+
+class FeatureDataset(Dataset):
+    """The annotated videos whose features lie in a folder, or in several that are joined; item i is the whole video, or
+    a random window of a long one.
+
+    window: steps at most. Item (epoch, i) has a window determined by (seed, epoch, i); item i is that of epoch 0.
+    Features are read when an item is asked for, and NaN or infinite ones are refused then. probe_scores: of each video
+    (T, E, R), found without it; items then carry these in place of features.
+    """
+
+    def __init__(
+        self,
+        annotations: Sequence[Annotation],
+        folder: str | Path | Sequence[str | Path],
+        config: FeaturesConfig,
+        window: int,
+        seed: int = 0,
+    ):
+        self.annotations, self.window, self.seed = list(annotations), window, seed
+        folders = [folder] if isinstance(folder, str | Path) else folder
+        self.tracks = find_tracks(folders, self.annotations, config)
+        self.source = _one_source(self.tracks)
+        self.channels = self.tracks[0].values.shape[1]
+        self.probe_scores: Sequence[np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def digests(self) -> dict[str, str]:
+        """{what: digest} of what a training learns from."""
+        return {"annotations": annotations_digest(self.annotations), "features": tracks_digest(self.tracks)}
+
+    def read_through(self) -> None:
+        """Read every track once: one that cannot be read, or holds NaN, is refused now and not hours later."""
+        for track in self.tracks:
+            track.values[:]
+
+    def __getitem__(self, item: int | tuple[int, int]) -> Sample:
+        epoch, index = item if isinstance(item, tuple) else (0, item)
+        annotation, track = self.annotations[index], self.tracks[index]
+        grid, steps = track.grid, len(track.values)
+        segments, labels = grid.to_index(annotation.segments), annotation.labels
+        first, count = 0, min(steps, self.window)
+        if count < steps:
+            first = int(np.random.default_rng([self.seed, epoch, index]).integers(steps - count + 1))
+            segments, labels = crop(segments, labels, first, count)
+            grid = TimeGrid(grid.to_seconds(first), grid.step)
+        features = scores = None
+        if self.probe_scores is None:
+            features = torch.from_numpy(np.array(track.values[first : first + count], dtype=np.float32))
+        else:
+            scores = torch.from_numpy(self.probe_scores[index][first : first + count]).float()
+        return Sample(
+            features,
+            torch.from_numpy(np.asarray(segments, dtype=np.float32)),
+            torch.from_numpy(labels),
+            annotation.video_id,
+            grid,
+            scores,
+        )
+
+
+def crop(
+    segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
+) -> tuple[np.ndarray, np.ndarray]:
+    """The actions in a window of `count` steps from `first` on. They are cut at its ends; of those cut, the ones of
+    which less than the part `visible` is left are dropped. Segments are (N, 2) steps, before and after."""
+    low, high = first - 0.5, first + count - 0.5  # where the window's outermost steps begin and end
+    cut = np.clip(segments, low, high)
+    left = (cut[:, 1] - cut[:, 0]) / np.maximum(segments[:, 1] - segments[:, 0], 1e-6)
+    inside = (segments[:, 0] < high) & (segments[:, 1] > low) & (left >= visible)
+    return cut[inside] - first, labels[inside]
+
+
+def collate(samples: list[Sample]) -> Batch:
+    """Pad to the longest."""
+    inputs = [sample.features if sample.probe_scores is None else sample.probe_scores for sample in samples]
+    padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
+    lengths = torch.tensor([len(values) for values in inputs])
+    scored = samples[0].probe_scores is not None
+    return Batch(
+        None if scored else padded,
+        torch.arange(padded.shape[1]) < lengths[:, None],
+        [sample.segments for sample in samples],
+        [sample.labels for sample in samples],
+        [sample.video_id for sample in samples],
+        [sample.grid for sample in samples],
+        padded if scored else None,
+    )
+
+
+class EpochBatches:
+    """Batches of (epoch, index) for a `FeatureDataset`: a loader whose workers stay asks for the epoch that is set.
+
+    lengths: steps of each video.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int):
+        self.lengths, self.batch, self.seed, self.epoch = lengths, batch, seed, 0
+
+    def __len__(self) -> int:
+        return -(-len(self.lengths) // self.batch)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        for indices in batches_of_like_length(self.lengths, self.batch, [self.seed, self.epoch]):
+            yield [(self.epoch, index) for index in indices]
+
+
+def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[int]) -> list[list[int]]:
+    """Each index once, in random order, but with others of like length, so that little padding is computed on."""
+    generator = np.random.default_rng(seed)
+    order = np.argsort(np.asarray(lengths) * np.exp(generator.normal(0, 0.1, len(lengths))))
+    batches = [order[first : first + batch].tolist() for first in range(0, len(order), batch)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def tracks_digest(tracks: Sequence[FeatureTrack]) -> str:
+    """Of where the features come from, their times, and a few rows or parts of each video's file: to read them all
+    takes too long."""
+    return content_digest(part for track in tracks for part in _fingerprint(track))
+
+
+def _fingerprint(track: FeatureTrack) -> Iterator:
+    yield from (track.source, track.grid.start, track.grid.step, len(track.values))
+    if isinstance(track.values, LazyRows):
+        yield from track.values.fingerprint()
+    else:
+        yield track.values[:: max(1, len(track.values) // 8)]
+
+
+def _one_source(tracks: list) -> str:
+    """All tracks of a data set must come from the same weights and settings, with the same number of channels."""
+    if not tracks:
+        raise InputError("data", "no annotated videos", "check data.train, data.val and their subsets")
+    first = tracks[0]
+    for track in tracks[1:]:
+        if track.source != first.source:
+            raise InputError(
+                f"features of {track.video_id}",
+                f"made by {track.source}",
+                f"{first.video_id} was made by {first.source}",
+            )
+        if track.values.shape[1] != first.values.shape[1]:
+            raise InputError(
+                f"features of {track.video_id}",
+                f"{track.values.shape[1]} channels",
+                f"{first.video_id} has {first.values.shape[1]}; for (channels, steps) use features.channels_first=true",
+            )
+    return first.source

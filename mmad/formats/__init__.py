@@ -1,0 +1,1 @@
+"""Annotations and predictions in and out, a file a format. No torch."""

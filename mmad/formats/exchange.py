@@ -1,0 +1,161 @@
+"""What others expect: challenge submissions and plain tables, written and read back. Numpy only."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mmad.errors import InputError
+from mmad.files import atomic_path, read_table, write_text
+from mmad.formats.annotations import label_id
+from mmad.formats.events import timecode
+from mmad.labels import MMA52, LabelSet
+from mmad.records import Detections
+
+SUBMITTED_NAME = "prediction.csv"  # what the challenge servers look for inside the zip
+
+
+@dataclass
+class ClipPredictions:
+    """What was recognised in N trimmed clips. clips: file names. actions: (N, R) ids, best first. parts: (N, R)."""
+
+    clips: list[str]
+    actions: np.ndarray
+    parts: np.ndarray
+
+
+# --- detection --------------------------------------------------------------------------------------------------
+
+
+def _mac2024(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
+    return [["", "video_id", "t_start", "t_end", "class", "score"], *_numbered(detections)]
+
+
+def _mac2026(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
+    return [["ID", "video-id", "t-start", "t-end", "label", "score"], *_numbered(detections)]
+
+
+def _numbered(detections: Iterable[Detections]) -> list[list]:
+    rows = []
+    for item in detections:
+        for (start, end), label, score in zip(item.segments.tolist(), item.labels.tolist(), item.scores.tolist()):
+            rows.append([len(rows), item.video_id, start, end, label, score])
+    return rows
+
+
+def _plain(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
+    rows = [["video_id", "t_start", "t_end", "class", "score", "body_part", "start_timecode", "end_timecode"]]
+    for _, video_id, start, end, label, score in _numbered(detections):
+        part = labels.parts[labels.part_of[label]]
+        times = [timecode(round(1000 * max(0.0, time))) for time in (start, end)]
+        rows.append([video_id, start, end, labels.actions[label], score, part, *times])
+    return rows
+
+
+DETECTION_FORMATS = {"mac2024": _mac2024, "mac2025": _mac2024, "mac2026": _mac2026, "csv": _plain}
+
+
+def write_detections(path: str | Path, detections: Iterable[Detections], form: str, labels: LabelSet = MMA52) -> None:
+    """A table of detections in one of `DETECTION_FORMATS`; zipped without a folder where `path` ends in .zip."""
+    if form not in DETECTION_FORMATS:
+        raise InputError("--format", f"{form!r}", f"for detections choose one of {', '.join(DETECTION_FORMATS)}")
+    _write_rows(Path(path), DETECTION_FORMATS[form](detections, labels))
+
+
+# --- recognition ------------------------------------------------------------------------------------------------
+
+
+def _rec2024(predictions: ClipPredictions) -> list[list]:
+    rows = zip(predictions.clips, predictions.parts[:, 0].tolist(), predictions.actions[:, 0].tolist())
+    return [["Id", "pred_label_1", "pred_label_2"], *(list(row) for row in rows)]
+
+
+def _rec2025(predictions: ClipPredictions) -> list[list]:
+    if predictions.actions.shape[1] < 5:
+        problem = f"hold {predictions.actions.shape[1]} actions a clip"
+        raise InputError("predictions", problem, "this form needs the five best; mac2024-rec wants one")
+    ranks = range(1, 6)
+    header = ["vid", *(f"action_pred_{rank}" for rank in ranks), *(f"body_pred_{rank}" for rank in ranks)]
+    rows = zip(predictions.clips, predictions.actions[:, :5].tolist(), predictions.parts[:, :5].tolist())
+    return [header, *([clip, *actions, *parts] for clip, actions, parts in rows)]
+
+
+RECOGNITION_FORMATS = {"mac2024-rec": _rec2024, "mac2025-rec": _rec2025, "mac2026-rec": _rec2025}
+
+
+def write_recognition(path: str | Path, predictions: ClipPredictions, form: str = "mac2025-rec") -> None:
+    """A table of recognised clips in one of `RECOGNITION_FORMATS`; zipped without a folder if `path` ends in .zip."""
+    if form not in RECOGNITION_FORMATS:
+        raise InputError("--format", f"{form!r}", f"for recognition choose one of {', '.join(RECOGNITION_FORMATS)}")
+    _write_rows(Path(path), RECOGNITION_FORMATS[form](predictions))
+
+
+def is_recognition(path: str | Path) -> bool:
+    """Whether a prediction file holds recognised clips (one of the CSV forms above) rather than detections."""
+    if Path(path).suffix.lower() not in (".csv", ".zip"):
+        return False
+    names = {name.strip().lower() for name in read_table(path)[0]}
+    return "action_pred_1" in names or "pred_label_2" in names
+
+
+def read_recognition(path: str | Path, labels: LabelSet = MMA52) -> ClipPredictions:
+    """Recognised clips from either CSV form, or from a zip with one. Each clip once; five actions are distinct."""
+    header, rows = read_table(path)
+    names = [name.strip().lower() for name in header]
+    if "action_pred_1" in names:
+        ranks = range(1, 1 + sum(f"action_pred_{rank}" in names for rank in range(1, 6)))
+        wanted = ["vid", *(f"action_pred_{rank}" for rank in ranks), *(f"body_pred_{rank}" for rank in ranks)]
+    else:
+        ranks, wanted = [1], ["id", "pred_label_2", "pred_label_1"]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise InputError(f"{path}, line 1", f"no column {', '.join(missing)}", f"found {', '.join(header)}")
+    at = [names.index(name) for name in wanted]
+    clips: dict[str, tuple[list[int], list[int]]] = {}
+    for line, row in enumerate(rows, start=2):
+        where = f"{path}, line {line}"
+        clip, *values = (row[i].strip() for i in at)
+        if clip in clips:
+            raise InputError(where, f"clip {clip} is there twice", "delete one of the rows")
+        actions = [label_id(value, labels, where) for value in values[: len(ranks)]]
+        if len(set(actions)) < len(actions):
+            raise InputError(where, f"actions {actions} are not distinct")
+        clips[clip] = (actions, [_part(value, labels, where) for value in values[len(ranks) :]])
+    if not clips:
+        raise InputError(path, "no clips in the file")
+    actions, parts = zip(*clips.values())
+    return ClipPredictions(list(clips), np.array(actions), np.array(parts))
+
+
+def align(predictions: ClipPredictions, clips: list[str], path: str | Path) -> ClipPredictions:
+    """The predictions in the order of a list of clips, of which each must be there, and no other."""
+    at = {clip: i for i, clip in enumerate(predictions.clips)}
+    missing = [clip for clip in clips if clip not in at]
+    surplus = sorted(set(at) - set(clips))
+    for names, problem in ((missing, "missing"), (surplus, "not in the list")):
+        if names:
+            raise InputError(path, f"clips {problem}: {len(names)}, such as {names[0]}", "predict each clip once")
+    order = [at[clip] for clip in clips]
+    return ClipPredictions(clips, predictions.actions[order], predictions.parts[order])
+
+
+def _part(value: str, labels: LabelSet, where: str) -> int:
+    if value.isdecimal() and int(value) < len(labels.parts):
+        return int(value)
+    raise InputError(where, f"unknown body part {value!r}", f"ids are 0..{len(labels.parts) - 1}")
+
+
+def _write_rows(path: Path, rows: list[list]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    if path.suffix.lower() != ".zip":
+        write_text(path, text.getvalue())
+        return
+    entry = zipfile.ZipInfo(SUBMITTED_NAME, date_time=(2026, 1, 1, 0, 0, 0))  # same content, same bytes
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr(entry, text.getvalue())

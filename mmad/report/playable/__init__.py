@@ -1,0 +1,1 @@
+"""Videos that browsers play, beside the pages that show them."""

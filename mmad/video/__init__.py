@@ -1,0 +1,1 @@
+"""Pictures in: which videos, which frames, and how a frame becomes network input."""

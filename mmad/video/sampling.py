@@ -1,0 +1,44 @@
+"""Which frames make feature step t: integers only. Numpy only.
+
+A video of n frames has ceil(n / stride) steps; step t stands for frames [t * stride, (t + 1) * stride) and is centred
+on frame t * stride + stride / 2. Reading frames is the business of `reader.py`.
+"""
+
+import numpy as np
+
+from mmad.records import TimeGrid
+
+
+def num_steps(num_frames: int, stride: int) -> int:
+    """Feature steps of a video: every frame belongs to one."""
+    return -(-num_frames // stride)
+
+
+def step_grid(stride: int, fps: float) -> TimeGrid:
+    """The times of the steps, s."""
+    return TimeGrid(start=stride / 2 / fps, step=stride / fps)
+
+
+def centre_frames(num_frames: int, stride: int) -> np.ndarray:
+    """(steps,) the frame in the middle of each step, clamped to the video: what `dense` features look at."""
+    return np.minimum(np.arange(num_steps(num_frames, stride)) * stride + stride // 2, num_frames - 1)
+
+
+def window_frames(num_frames: int, stride: int, window: int, count: int) -> np.ndarray:
+    """(steps, count) for each step, the centre frames of `count` equal parts of the `window` frames around its centre.
+
+    Clamped to the video. What `clip` features look at.
+    """
+    centres = np.arange(num_steps(num_frames, stride)) * stride + stride / 2
+    parts = (np.arange(count) + 0.5) * window / count - window / 2
+    frames = np.floor(centres[:, None] + parts[None, :]).astype(np.int64)
+    return np.clip(frames, 0, num_frames - 1)
+
+
+def segment_frames(num_frames: int, count: int, within: float | np.ndarray = 0.5) -> np.ndarray:
+    """(count,) one frame of each of `count` equal parts of a trimmed clip.
+
+    within: how far into its part each frame lies, 0..1; the centre for testing, random (count,) for training. Clips
+    shorter than `count` repeat frames. Source: temporal segment networks (Wang et al., ECCV 2016), as MANet samples.
+    """
+    return np.minimum(((np.arange(count) + within) * num_frames / count).astype(np.int64), num_frames - 1)

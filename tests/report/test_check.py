@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from made_videos import write_video
+
+from mmad.labels import MMA52
+from mmad.metrics.statistics import co_occurrence, describe, most_at_once, overlaps, propose_stride
+from mmad.records import Annotation
+from mmad.report.check import check_data
+
+HEADER = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
+
+
+def problems_of(tmp_path, rows: str, videos=None) -> list[str]:
+    (tmp_path / "a.csv").write_text(HEADER + rows)
+    return check_data(tmp_path / "a.csv", MMA52, videos)[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("0,v,0,30,9,300,30\n", []),
+        ("0,v,0,30,9,300,30\n1,v,0,30,9,300,30\n", ["v: nodding at 0.000 - 1.000 s is there twice"]),
+        ("0,v,0,310,9,300,30\n", ["ends 0.333 s past the video (10.000 s)"]),
+        ("0,v,30,30,9,300,30\n", ["has no length"]),
+        (
+            "0,v,0,30,noding,300,30\n1,v,0,30,9,300,30\n2,w,9,3,9,300,30\n",
+            ["line 2: unknown label", "line 4: end_frame 3"],
+        ),
+        ("0,v,0,20,9,300,30\n1,w,0,20,8,300,30\n", ["placeholder rows"]),
+    ],
+)
+def test_every_problem_is_named(tmp_path, rows, said):
+    problems = problems_of(tmp_path, rows)
+    assert len(problems) == len(said)
+    for problem, part in zip(problems, said):
+        assert part in problem
+
+
+def test_a_rate_that_the_file_does_not_say_is_in_the_report(tmp_path, capsys):
+    (tmp_path / "a.json").write_text('{"v": {"duration": 9, "actions": [["nodding", 0, 1]]}}')
+    (tmp_path / "a.csv").write_text("video_id,start_frame,end_frame,class,total_frames\nv,0,50,9,250\n")
+    _, report = check_data(tmp_path / "a.json", MMA52)
+    assert report[-1].split(maxsplit=3)[-1].startswith("not in the file: 30 are assumed")
+    _, report = check_data(tmp_path / "a.json", MMA52, fps=25)
+    assert "assumed" not in "".join(report) and "(0.160 s a step)" in "".join(report)
+    assert capsys.readouterr().err == ""
+    check_data(tmp_path / "a.csv", MMA52, fps=25)
+    assert capsys.readouterr().err == ""
+    check_data(tmp_path / "a.csv", MMA52)
+    assert "has no fps column: 30 frames a second are assumed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("0,v,0,20,9,40,25\n", None),
+        ("0,v,0,20,9,40,30\n", "25.000 frames a second, annotated as 30"),
+        ("0,v,0,20,9,50,25\n", "40 frames, annotated as 50"),
+        ("0,w,0,20,9,40,25\n", "w.mp4: the video is missing"),
+    ],
+)
+def test_videos_are_held_against_the_annotations(tmp_path, row, said):
+    (tmp_path / "train").mkdir()
+    write_video(tmp_path / "train" / "v.mp4", 40, fps=25)
+    problems = problems_of(tmp_path, row, tmp_path)
+    assert (problems == []) if said is None else (len(problems) == 1 and said in problems[0])
+
+
+def test_overlap_by_hand():
+    segments = np.array([[0, 4], [1, 2], [4, 5], [1.5, 6]])
+    assert overlaps(segments).any(axis=1).tolist() == [True, True, True, True]
+    assert not overlaps(segments)[0, 2]  # they touch
+    assert most_at_once(segments) == 3
+    assert most_at_once(segments[:0]) == 0
+
+
+def test_statistics_by_hand():
+    items = [Annotation("a", 10, [[0, 4], [2, 10]], [9, 9]), Annotation("b", 5, [], [])]
+    found = describe(items, MMA52)
+    assert (found.overlapping, found.at_start, found.at_end) == (1.0, 0.5, 0.5)
+    assert found.counts.tolist() == [2, 0]
+    assert found.per_class[9] == 2
+
+
+@pytest.mark.parametrize(("shortest", "stride"), [(0.05, 1), (0.4, 2), (0.67, 4), (1.4, 8), (60, 16)])
+def test_short_actions_span_a_few_steps(shortest, stride):
+    assert propose_stride(np.full(10, shortest), 30) == stride
+
+
+def test_pairs_that_overlap_are_counted_once_a_pair():
+    """v: 0-4 a, 2-6 b, 3-5 b: a with each b, and the two b; they only touch c. w: nothing shares a moment."""
+    v = Annotation("v", 9, [[0, 4], [2, 6], [3, 5], [6, 8]], [0, 1, 1, 2])
+    w = Annotation("w", 9, [[0, 1], [5, 6]], [0, 2])
+    empty = Annotation("x", 9, [], [])
+    assert co_occurrence([v, w, empty], 3).tolist() == [[0, 2, 0], [2, 1, 0], [0, 0, 0]]
+    assert co_occurrence([v, v], 3).tolist() == [[0, 4, 0], [4, 2, 0], [0, 0, 0]]
+    assert co_occurrence([], 2).tolist() == [[0, 0], [0, 0]]

@@ -19,6 +19,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["mmad", "mmad.*"]),
     package_data={"mmad": ["weights/*"], "mmad.report": ["assets/*"]},
+    entry_points={"console_scripts": ["mmad = mmad.cli:main"]},
     python_requires=">=3.10",
     install_requires=[
         "torch>=2.4",

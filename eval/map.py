@@ -1,63 +1,6 @@
-"""Detection mAP of a predictions file, as the official challenge computes it.
+"""`mmad map`, from a copy of the repository."""
 
-python eval/map.py predictions.json [--ground-truth val.csv] [--json report.json] [--diagnose]
-
-Predictions of tools/train_det.py carry the rest: ground truth, subset, labels and frames a second of the training.
-"""
-
-import argparse
-from pathlib import Path
-
-from mmad.errors import InputError, run_command
-from mmad.files import refuse_same_file, write_json
-from mmad.formats.annotations import Origin, check_fps, is_placeholder, named_labels, read_predictions, read_truth
-from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
-from mmad.metrics.diagnosis import as_text, diagnose
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
-    parser.add_argument(
-        "--ground-truth", help="annotations of any form, or a folder; default: what the predictions name"
-    )
-    parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
-    parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
-    parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
-    parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
-    args = parser.parse_args()
-    if not 0 < args.tiou < 1:
-        raise InputError("--tiou", f"{args.tiou:g} is no tIoU", "give one between 0 and 1, such as 0.5")
-    fps = check_fps(args.fps)
-
-    predictions = read_predictions(args.predictions, named_labels(args.labels))
-    labels, truth = predictions.labels, args.ground_truth or _named_truth(args.predictions, predictions.origin)
-    if args.json:
-        refuse_same_file(args.json, args.predictions, truth)
-    annotations = read_truth(truth, predictions, args.subset, fps)
-    if is_placeholder(annotations):
-        print(f"warning: {truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
-
-    actions = evaluate(annotations, predictions.detections, labels)
-    parts = evaluate_parts(annotations, predictions.detections, labels)
-    print(as_table(actions, parts))
-    if args.diagnose:
-        print("\n" + as_text(diagnose(annotations, predictions.detections, labels, args.tiou)))
-    if args.json:
-        write_json(args.json, as_json(actions, parts), indent=1)
-
-
-def _named_truth(path: str, origin: Origin) -> Path:
-    """The ground truth that a predictions file names."""
-    if origin.ground_truth is None:
-        raise InputError(path, "names no ground truth", "give it with --ground-truth FILE")
-    if not origin.ground_truth.exists():
-        problem = f"its ground truth {origin.ground_truth} is not there"
-        raise InputError(path, problem, "give it with --ground-truth FILE")
-    return origin.ground_truth
-
+from mmad.cli import run
 
 if __name__ == "__main__":
-    run_command(main)
+    run("map")

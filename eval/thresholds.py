@@ -1,40 +1,6 @@
-"""For each class the score from which on a detection is best believed, found on validation videos.
+"""`mmad thresholds`, from a copy of the repository."""
 
-python eval/thresholds.py predictions.json --ground-truth val.csv --out thresholds.json [--tiou 0.5]
-
-For --thresholds of tools/export.py, tools/ethogram.py and eval/agreement.py. Measure what they bring on other videos.
-"""
-
-import argparse
-
-from mmad.errors import InputError, run_command
-from mmad.files import refuse_same_file, write_json
-from mmad.formats.annotations import check_fps, named_labels, read_predictions, read_truth
-from mmad.metrics.thresholds import as_json, as_table, fit_thresholds
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
-    parser.add_argument("--ground-truth", required=True, metavar="FILE", help="annotations of any form, or a folder")
-    parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
-    parser.add_argument("--tiou", type=float, default=0.5, help="from which on a detection is right (default: 0.5)")
-    parser.add_argument("--out", required=True, metavar="FILE", help="thresholds.json")
-    args = parser.parse_args()
-
-    refuse_same_file(args.out, args.predictions, args.ground_truth)
-    fps = check_fps(args.fps)
-    predictions = read_predictions(args.predictions, named_labels(args.labels))
-    annotations = read_truth(args.ground_truth, predictions, args.subset, fps)
-    result = fit_thresholds(annotations, predictions.detections, predictions.labels, args.tiou)
-    if result.pooled_f1 == 0:
-        problem = f"no detection meets a true action at tIoU {args.tiou:g}"
-        raise InputError(args.predictions, problem, "are these predictions for these videos?")
-    write_json(args.out, as_json(result), indent=1)
-    print(as_table(result))
-
+from mmad.cli import run
 
 if __name__ == "__main__":
-    run_command(main)
+    run("thresholds")

@@ -23,6 +23,7 @@ BELOW = {
     "engine": LOW | {"pose", "data", "models"},
     "report": LOW | {"pose", "data", "models"},
     "render": LOW | {"pose", "data"},
+    "cli": LOW | {"pose", "data", "models", "engine", "report", "render"},
 }
 TORCH_FREE = ["errors", "files", "arrays", "pickles", "records", "labels", "config", "video.reader", "video.finding"]
 TORCH_FREE += ["video.sampling", "engine.extract_pose"]

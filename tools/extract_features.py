@@ -1,31 +1,6 @@
-"""Videos to features, one file a video; the same command again goes on where it was.
+"""`mmad extract-features`, from a copy of the repository."""
 
-python tools/extract_features.py [CONFIG] --videos PATH... --out DIR [--checkpoint FILE] [--shard I/N] [key=value ...]
-"""
-
-import argparse
-
-from mmad.config import ExtractConfig, load_config, settings_among
-from mmad.engine.extract import Extractor, extract_folder
-from mmad.errors import complain, run_command
-from mmad.video.finding import find_videos, take_shard
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a YAML file, then settings")
-    parser.add_argument("--videos", nargs="+", required=True, help="files or folders")
-    parser.add_argument("--out", required=True, help="folder for the features")
-    parser.add_argument("--checkpoint", help="a recognizer of ours, or the authors' released MANet")
-    parser.add_argument("--shard", default="1/1", help="I/N: only every N-th video from the I-th on")
-    args = parser.parse_intermixed_args()
-    path, settings, files = settings_among(args.settings, args.videos)
-
-    config = load_config(ExtractConfig, path, settings)
-    videos = take_shard(find_videos(files), args.shard)
-    _, problems = extract_folder(Extractor(config, args.checkpoint), videos, args.out)
-    return complain(problems)
-
+from mmad.cli import run
 
 if __name__ == "__main__":
-    run_command(main)
+    run("extract-features")

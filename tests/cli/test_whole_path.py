@@ -11,7 +11,7 @@ from mmad.engine.checkpoint import load_recognizer
 from mmad.engine.infer import load_pipeline
 from mmad.formats.annotations import read_predictions
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 
 
 def run(monkeypatch, script: str, *arguments) -> None:

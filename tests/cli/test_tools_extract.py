@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_videos import cut_off, write_audio, write_video
 
-TOOL = Path(__file__).parents[1] / "tools" / "extract_features.py"
+TOOL = Path(__file__).parents[2] / "tools" / "extract_features.py"
 
 needs_lite = pytest.mark.skipif(
     importlib.util.find_spec("efficientnet_lite_pytorch") is None

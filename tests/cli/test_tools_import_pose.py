@@ -14,7 +14,7 @@ from made_videos import write_video
 
 from mmad.pose.files import load_landmarks
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 KNOWN = ("--fps", "25", "--size", "640x480")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "eval" / "map.py"
+SCRIPT = Path(__file__).parents[2] / "eval" / "map.py"
 THRESHOLDS = ["0.1", "0.2", "0.3", "0.4", "0.5", "0.6", "0.7", "0.8", "0.9"]
 
 # Nodding (9) and tilting head (7) in v1, nodding in v2; half of the second nodding is found (IoU 2 / 4.0001).

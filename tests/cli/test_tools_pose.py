@@ -11,7 +11,7 @@ import pytest
 from mmad.pose.files import save_landmarks
 from mmad.records import LandmarkTrack
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = ["videos=8", "clips=8", "detector_videos=24", "batches=2", "train.epochs=2", "train.batch=4", "workers=1"]
 SMALL += ["detection.train.epochs=1", "network.width=8", "detection.detector.random=16", "device=cpu"]
 

@@ -12,7 +12,7 @@ from made_videos import write_video
 from mmad.formats.annotations import read_annotations
 from mmad.formats.formats import EVENT_FORMATS, PER_VIDEO_FORMATS, read_events
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ITEMS = [
     {"segment": [0.0, 2.0], "label": "nodding", "score": 0.9},
     {"segment": [1.0, 3.0], "label": "nodding", "score": 0.2},

@@ -1,0 +1,27 @@
+"""What is wrong with a data set, what it looks like, and the stride and boundary ranges that suit it.
+
+mmad check-data ANNOTATIONS [--videos DIR]      annotations: MMA-52 CSV, JSON, or an MA-52 list (.txt)
+"""
+
+import sys
+
+from mmad.cli.arguments import command_parser
+from mmad.formats.annotations import check_fps, read_label_set
+from mmad.report.check import check_data
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = command_parser("check-data", __doc__)
+    parser.add_argument("annotations")
+    parser.add_argument("--videos", metavar="DIR", help="also look at the video files")
+    parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
+    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
+    args = parser.parse_args(words)
+
+    fps = check_fps(args.fps)
+    problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, fps)
+    print("\n".join(report))
+    for problem in problems:
+        print(f"problem: {problem}", file=sys.stderr)
+    print(f"problems found: {len(problems) or 'none'}")
+    return 2 if problems else 0

@@ -1,0 +1,71 @@
+"""Ethogram: count, total and mean duration, share of time and rate of every action and body part, a video and in all.
+
+mmad ethogram corrected/ --out ethogram/
+mmad ethogram predictions.json --out ethogram/ --thresholds thresholds.json [--videos videos/]
+
+Leaves in --out ethogram.csv and ethogram.png, of all videos as one, and ethogram_videos.csv, a row a video and name.
+"""
+
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+
+from mmad.cli.arguments import command_parser
+from mmad.errors import InputError, warn
+from mmad.files import refuse_same_file, write_text
+from mmad.formats.annotations import check_fps, choose_labels, origin_of
+from mmad.formats.formats import link_videos, read_actions
+from mmad.formats.thresholds import least_scores
+from mmad.labels import LabelSet
+from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
+from mmad.report.figures import draw_ethogram
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = command_parser("ethogram", __doc__)
+    parser.add_argument("input", help="annotations or predictions of any form: a file, or a folder of one a video")
+    parser.add_argument("--out", required=True, metavar="DIR")
+    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
+    parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
+    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for lengths that are not known")
+    args = parser.parse_args(words)
+
+    out = Path(args.out)
+    fps, labels = check_fps(args.fps), choose_labels(args.labels, origin_of(args.input))
+    refuse_same_file(out / "ethogram.csv", args.input, args.thresholds)
+    refuse_same_file(out / "ethogram_videos.csv", args.input, args.thresholds)
+    videos = read_actions(args.input, labels, least_scores(labels, args.min_score, args.thresholds), fps)
+    if not videos:
+        raise InputError(args.input, "no video in it")
+    if args.videos:
+        videos, _ = link_videos(videos, args.videos)
+    for note in (note for events in videos for note in events.notes):
+        warn(note)
+    unknown = sum(events.duration is None for events in videos)
+    if unknown:
+        warn(f"{unknown} of {len(videos)} videos have no known length: they end with their last action; give --videos")
+    tables = ethogram([events.annotation() for events in videos], labels)
+    _write_csv(out / "ethogram_videos.csv", ("video_id", *COLUMNS), [row for table in tables for row in as_rows(table)])
+    whole = [row[1:] for table in tables for row in as_rows(table.together())]
+    _write_csv(out / "ethogram.csv", COLUMNS, whole)
+    all_actions = tables[0].together()
+    draw_ethogram(out / "ethogram.png", ethogram_rows(all_actions, labels), labels.parts)
+    print("\n\n".join(as_table(table) for table in tables))
+    print(f"\n{len(videos)} videos, {tables[0].durations.sum() / 60:.1f} minutes; {out / 'ethogram_videos.csv'}")
+
+
+def ethogram_rows(table: Ethogram, labels: LabelSet) -> list[tuple]:
+    """What the figure shows of the first video: the actions that happen."""
+    columns = (table.counts, table.totals, table.mean_s(), table.rate_per_minute())
+    happened = np.flatnonzero(table.counts[0])
+    return [(table.names[k], labels.part_of[k], *(column[0, k].item() for column in columns)) for k in happened]
+
+
+def _write_csv(path: Path, header: tuple[str, ...], rows: list[list]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    write_text(path, text.getvalue())

@@ -1,0 +1,111 @@
+"""Predictions or annotations as the files that others expect, to hand in, to correct, or to count.
+
+mmad export predictions.json --format mac2026 --out submission.zip
+mmad export prediction.csv --format mac2025-rec --out submission.zip --list test_list_videos.txt
+mmad export predictions.json --format elan --out to_correct/ --videos videos/ --min-score 0.3
+mmad export val.csv --format boris --out val_boris.csv
+
+A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, via, webvtt, audacity and bids are one
+file a video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for training.
+"""
+
+import argparse
+from pathlib import Path
+
+from mmad.cli.arguments import command_parser
+from mmad.errors import InputError, warn
+from mmad.files import refuse_same_file
+from mmad.formats.annotations import (
+    ASSUMED_FPS,
+    check_fps,
+    choose_labels,
+    origin_of,
+    read_annotations,
+    read_clip_list,
+)
+from mmad.formats.events import Events, keep
+from mmad.formats.exchange import (
+    DETECTION_FORMATS,
+    RECOGNITION_FORMATS,
+    align,
+    is_recognition,
+    read_recognition,
+    write_detections,
+    write_recognition,
+)
+from mmad.formats.formats import EVENT_FORMATS, link_videos, read_events, write_events
+from mmad.formats.thresholds import least_scores
+from mmad.labels import LabelSet
+
+
+def main(words: list[str] | None = None) -> None:
+    formats = [*DETECTION_FORMATS, *EVENT_FORMATS, *RECOGNITION_FORMATS]
+    parser = command_parser("export", __doc__)
+    parser.add_argument(
+        "predictions", help="predictions or annotations of any form: a file, or a folder of one a video"
+    )
+    parser.add_argument("--format", required=True, help=", ".join(formats))
+    parser.add_argument("--out", required=True, metavar="FILE", help="or a folder, for formats of one file a video")
+    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+    parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")
+    parser.add_argument(
+        "--videos", metavar="PATH", help="folder of the videos, or one: to link, and for rate and length"
+    )
+    parser.add_argument("--fps", type=float, help="frames a second of videos whose rate is not known")
+    parser.add_argument("--tiers", default="action", help="of ELAN: one an action (default) or one a body part: part")
+    parser.add_argument("--min-score", type=float, help="leave out what scores less")
+    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
+    args = parser.parse_args(words)
+
+    video = args.videos if args.videos and Path(args.videos).is_file() else None  # .eaf files may lie beside videos
+    refuse_same_file(args.out, args.predictions, args.list, args.thresholds, video)
+    labels = choose_labels(args.labels, origin_of(args.predictions))
+    if is_recognition(args.predictions):
+        clips = read_recognition(args.predictions, labels)
+        if args.list:
+            clips = align(clips, [name for name, _ in read_clip_list(args.list, labels)], args.predictions)
+        write_recognition(args.out, clips, args.format)
+        print(f"{len(clips.clips)} clips as {args.format} in {args.out}")
+        return
+    if args.format not in (*DETECTION_FORMATS, *EVENT_FORMATS):
+        chosen = ", ".join([*DETECTION_FORMATS, *EVENT_FORMATS])
+        raise InputError("--format", f"{args.format!r}", f"for detections choose one of {chosen}")
+    videos = _chosen(args, labels)
+    if args.list:
+        _check_list(videos, args.list, args.predictions, labels)
+    if args.format in EVENT_FORMATS:
+        write_events(args.out, videos, args.format, labels, args.tiers)
+    else:
+        write_detections(args.out, [events.detections() for events in videos], args.format, labels)
+    what = "actions" if all(events.scores is None for events in videos) else "detections"
+    print(f"{sum(map(len, videos))} {what} in {len(videos)} videos as {args.format} in {args.out}")
+
+
+def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Events]:
+    """What is to be written, with the files of the videos where they are named."""
+    fps = check_fps(args.fps)
+    if args.best is not None and args.best < 1:
+        raise InputError("--best", f"{args.best} of a video", "expected 1 or more")
+    minimum = least_scores(labels, args.min_score, args.thresholds)
+    videos = read_events(args.predictions, labels, fps)
+    for note in (note for events in videos for note in events.notes):
+        warn(note)
+    videos = [keep(events, minimum, args.best) for events in videos]
+    if args.videos:
+        videos, missing = link_videos(videos, args.videos)
+        if missing:
+            warn(f"{len(missing)} of {len(videos)} videos are not in {args.videos}, such as {missing[0]}")
+    for events in videos:
+        events.fps = events.fps or fps
+    return videos
+
+
+def _check_list(videos: list[Events], path: str, predictions: str, labels: LabelSet) -> None:
+    known = {item.video_id for item in read_annotations(path, labels, ASSUMED_FPS)}  # only the ids count, not the times
+    unknown = sorted({events.video_id for events in videos} - known)
+    if unknown:
+        raise InputError(predictions, f"{len(unknown)} videos are not in {path}", f"such as {unknown[0]}")
+    missing = len(known) - sum(len(events) > 0 for events in videos)
+    if missing:
+        print(f"warning: {missing} of {len(known)} videos have no detection")

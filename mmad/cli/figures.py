@@ -1,0 +1,104 @@
+"""Figures for a paper, as PNG, SVG or PDF.
+
+mmad figures timeline PREDICTIONS --video ID --out FILE [--ground-truth FILE] [--most N] [--min-score X]
+mmad figures statistics ANNOTATIONS --out DIR [--subset S]
+mmad figures training RUN --out FILE
+mmad figures precision PREDICTIONS --ground-truth FILE --out DIR [--tiou 0.5]
+"""
+
+import argparse
+from argparse import Namespace
+from pathlib import Path
+
+from mmad.cli.arguments import command_parser
+from mmad.errors import InputError
+from mmad.files import refuse_same_file
+from mmad.formats.annotations import (
+    check_fps,
+    named_labels,
+    read_annotations,
+    read_predictions,
+    read_truth,
+    select_subset,
+)
+from mmad.labels import MMA52
+from mmad.report.figures import draw_training, read_history, write_precision, write_statistics
+from mmad.report.timeline import draw_timeline
+
+
+def timeline(args: Namespace) -> list[Path]:
+    fps, predictions = check_fps(args.fps), read_predictions(args.predictions, named_labels(args.labels))
+    labels, fps = predictions.labels, fps or predictions.origin.fps
+    found = {item.video_id: item for item in predictions.detections}
+    known = read_annotations(args.ground_truth, labels, fps) if args.ground_truth else []
+    truth = {item.video_id: item for item in known}.get(args.video)
+    if args.video not in found:
+        raise InputError(args.predictions, f"no video {args.video!r}", f"for example {next(iter(found), None)!r}")
+    if args.ground_truth and truth is None:
+        raise InputError(
+            args.ground_truth, f"no video {args.video!r}", "leave --ground-truth out, or give another file"
+        )
+    refuse_same_file(args.out, args.predictions, args.ground_truth)
+    detections = found[args.video]
+    duration = truth.duration if truth else float(detections.segments[:, 1].max(initial=0)) or 1.0
+    chosen = {"most": args.most, "min_score": args.min_score, "title": args.title}
+    draw_timeline(args.out, detections, duration, labels, truth, **chosen)
+    return [Path(args.out)]
+
+
+def statistics(args: Namespace) -> list[Path]:
+    labels = named_labels(args.labels) or MMA52
+    annotations = read_annotations(args.annotations, labels, check_fps(args.fps))
+    if args.subset:
+        annotations = select_subset(annotations, args.subset, args.annotations)
+    return write_statistics(args.out, annotations, labels, f".{args.format}")
+
+
+def training(args: Namespace) -> list[Path]:
+    refuse_same_file(args.out, Path(args.run) / "metrics.jsonl")
+    draw_training(args.out, read_history(args.run))
+    return [Path(args.out)]
+
+
+def precision(args: Namespace) -> list[Path]:
+    fps, predictions = check_fps(args.fps), read_predictions(args.predictions, named_labels(args.labels))
+    annotations = read_truth(args.ground_truth, predictions, args.subset, fps)
+    found, labels = predictions.detections, predictions.labels
+    return write_precision(args.out, annotations, found, labels, args.tiou, f".{args.format}")
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = command_parser("figures", __doc__)
+    commands = parser.add_subparsers(required=True, metavar="FIGURE")
+
+    def command(draw, given: str, said: str, folder: bool) -> argparse.ArgumentParser:
+        """One figure, with what all of them take."""
+        one = commands.add_parser(draw.__name__, help=said, description=said)
+        one.set_defaults(draw=draw)
+        one.add_argument(given, metavar=given.upper())
+        one.add_argument("--out", required=True, metavar="DIR" if folder else "FILE")
+        one.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+        if draw is not training:
+            words = "frames a second of annotations that count frames and do not say"
+            one.add_argument("--fps", type=float, help=words)
+        if folder:
+            one.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
+        return one
+
+    one = command(timeline, "predictions", "what was found in a video, and when, under what is true", folder=False)
+    one.add_argument("--video", required=True, metavar="ID")
+    one.add_argument("--ground-truth", metavar="FILE")
+    one.add_argument("--most", type=int, default=30, metavar="N", help="best detections that are shown (default: 30)")
+    one.add_argument("--min-score", type=float, default=0.0, metavar="X", help="leave out what scores less")
+    one.add_argument("--title", default="", help="over the picture (default: none)")
+    one = command(statistics, "annotations", "lengths, instances, classes, and which classes overlap", folder=True)
+    one.add_argument("--subset", help="of a file that holds several (default: all of it)")
+    command(training, "run", "losses and scores by epoch", folder=False)
+    one = command(precision, "predictions", "precision by recall, AP by class, and why mAP is lost", folder=True)
+    one.add_argument("--ground-truth", required=True, metavar="FILE")
+    one.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
+    one.add_argument("--tiou", type=float, default=0.5, help="tIoU that makes a detection right (default: 0.5)")
+
+    args = parser.parse_args(words)
+    for path in args.draw(args):
+        print(path)

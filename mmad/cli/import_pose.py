@@ -1,0 +1,46 @@
+"""Joints that other tools found, to landmark tracks, one file a video; tools/detect.py takes these as it takes videos.
+
+mmad import-pose PATH... --out DIR [--fps X] [--size WxH] [--videos PATH] [--format NAME] [--person N]
+
+OpenPose (folders of JSON), AlphaPose and COCO results, MMPose, MediaPipe (tables), DeepLabCut, SLEAP, and data sets of
+skeletons (.pkl of pyskl, mmaction2, MMN, PCAN) are known by their content. Rate and size are taken from the file, else
+from the videos, which may lie beside it, else from --fps and --size.
+"""
+
+import re
+
+from mmad.cli.arguments import command_parser
+from mmad.errors import InputError, complain
+from mmad.files import output_folder
+from mmad.pose.formats import FORMATS
+from mmad.pose.importing import import_tracks
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = command_parser("import-pose", __doc__)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="files of joints, folders of OpenPose, or of such")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the tracks")
+    parser.add_argument("--fps", type=float, help="frames a second")
+    parser.add_argument("--size", metavar="WxH", help="width and height of the picture in pixels, as 1920x1080")
+    parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for rate, size and length")
+    parser.add_argument("--format", metavar="NAME", help=f"where the content does not tell: {', '.join(FORMATS)}")
+    parser.add_argument("--person", default="largest", metavar="N", help="of several: 0, the default, is the largest")
+    args = parser.parse_args(words)
+
+    size, person = _size(args.size), _person(args.person)
+    told = {"fps": args.fps, "size": size, "format": args.format, "person": person, "videos": args.videos}
+    problems = import_tracks(args.paths, output_folder(args.out), **told)
+    return complain(problems)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
+    if not found:
+        raise InputError("--size", f"{text!r} is not WIDTHxHEIGHT", "e.g. --size 1920x1080")
+    return int(found[1]), int(found[2])
+
+
+def _person(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text

@@ -1,0 +1,72 @@
+"""Train the pose network and its detector on rendered people; no picture is drawn.
+
+mmad train-pose CONFIG [key=value ...]      e.g. configs/pose.yaml output=runs/pose; goes on where it was
+
+Leaves `pose.safetensors` in the output folder, for `tools/detect.py --detector`. Needs `pip install -e ".[render]"`.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmad.cli.arguments import command_parser
+from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig, load_config
+from mmad.files import write_text
+from mmad.formats.annotations import read_annotations, read_predictions
+from mmad.labels import MMA52
+from mmad.metrics.calibration import fit_calibration
+
+if TYPE_CHECKING:
+    from mmad.engine.pose_weights import PoseWeights
+    from mmad.models.pose_network import PoseNetwork
+
+LEAST = 0.15  # probability from which on a detection is shown at first
+
+
+def main(words: list[str] | None = None) -> None:
+    parser = command_parser("train-pose", __doc__)
+    parser.add_argument("config", metavar="CONFIG", help="a YAML file")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that differ from it")
+    args = parser.parse_args(words)
+    train_pose(load_config(PoseTrainConfig, args.config, args.settings))
+
+
+def train_pose(config: PoseTrainConfig) -> None:
+    """Render performances, train the network, and train the detector on its features of other people."""
+    from mmad.engine.devices import choose_device
+    from mmad.engine.pose_features import PoseFeatures
+    from mmad.engine.pose_weights import save_weights
+    from mmad.engine.train_detector import train_detector
+    from mmad.engine.train_pose import train_pose_network, write_features
+    from mmad.render.dataset import as_csv
+    from mmad.render.performances import render_performances
+
+    output = Path(config.output)
+    people = RenderConfig(videos=config.videos, clips=config.clips, seed=config.seed, tail=0.0, workers=config.workers)
+    train, val = (render_performances(output / "performances", people, part) for part in ("train", "val"))
+    network = train_pose_network(config, train, val, MMA52)
+    features = PoseFeatures(network, choose_device(config.device))
+    others = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1, tail=config.tail)
+    data = output / "detector_data"
+    for part in ("train", "val"):
+        performances = render_performances(output / "performances_detector", others, part)
+        truths = write_features(features, performances, data / "features", MMA52, config.noise)
+        write_text(data / f"{part}.csv", as_csv(truths))
+    run = replace(config.detection, output=str(output / "detector"), seed=config.seed, device=config.device)
+    run.data = replace(run.data, root=str(data))
+    train_detector(run)
+    weights = calibrated(output / "detector", network, config, run)
+    save_weights(output / "pose.safetensors", weights)
+    print(f"weights for tools/detect.py in {output / 'pose.safetensors'}")
+
+
+def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseWeights":
+    """The weights with scores that are probabilities on the people that the detector was judged by."""
+    from mmad.engine.infer import load_detector
+    from mmad.engine.pose_weights import PoseWeights
+
+    detector, labels, _, _ = load_detector(folder / "best.pt")
+    truth = read_annotations(Path(run.data.root) / run.data.val, labels)
+    found = read_predictions(folder / "predictions.json", labels).detections
+    calibration = fit_calibration(truth, found, labels)
+    return PoseWeights(network, detector, labels, config, run, calibration, LEAST)

@@ -170,7 +170,7 @@ def measure(row: str, folder: str, run: Path, seed: str) -> None:
     """Train, and write measured.json: fractions of 1, CPU seconds, bytes."""
     from mmad.config import DetectionConfig, load_config
     from mmad.engine import train_detector as detection
-    from mmad.formats.annotations import read_annotations, select_subset
+    from mmad.formats import read_annotations, select_subset
     from mmad.labels import MMA52
     from mmad.metrics.average_precision import evaluate
     from mmad.metrics.statistics import overlaps

@@ -22,7 +22,7 @@ from mmad.engine.decode import detect_track
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import load_detector
 from mmad.errors import run_command
-from mmad.formats.annotations import read_predictions
+from mmad.formats import read_predictions
 from mmad.labels import MMA52
 from mmad.models import build_detector
 

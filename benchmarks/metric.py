@@ -13,7 +13,8 @@ import numpy as np
 from measuring import run_process, turn_by_turn
 
 from mmad.errors import run_command
-from mmad.formats.annotations import read_annotations, read_predictions, write_predictions
+from mmad.formats import read_annotations, read_predictions
+from mmad.formats.predictions import write_predictions
 from mmad.labels import MMA52
 from mmad.metrics.average_precision import EPSILON, THRESHOLDS, average_precision, evaluate
 from mmad.records import Annotation, Detections

@@ -22,7 +22,7 @@ import numpy as np
 from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights, save_weights
 from mmad.errors import InputError, run_command
 from mmad.files import read_json
-from mmad.formats.annotations import write_predictions
+from mmad.formats.predictions import write_predictions
 from mmad.labels import LabelSet
 from mmad.metrics.reliability import CANNOT_TELL, FAIR, GOOD
 from mmad.pose.files import load_landmarks

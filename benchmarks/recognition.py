@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mmad.errors import run_command
 from mmad.files import read_json, write_json, write_text
-from mmad.formats.annotations import read_clip_list
+from mmad.formats.mma52 import read_clip_list
 from mmad.labels import MMA52
 from mmad.render.timelines import STATISTICS
 

@@ -56,7 +56,7 @@ def measure(side: str, folder: str) -> None:
     from mmad.engine.fit_probe import fit_probe
     from mmad.engine.optim import make_optimizer
     from mmad.engine.train_detector import detector_losses
-    from mmad.formats.annotations import read_annotations, select_subset
+    from mmad.formats import read_annotations, select_subset
     from mmad.labels import MMA52
     from mmad.models import build_detector
 

@@ -5,6 +5,10 @@ Index = label id of the official files (`label_name.txt`). Source: Guo et al., T
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+
+from mmad.errors import InputError
+from mmad.files import read_lines
 
 
 @dataclass(frozen=True)
@@ -120,3 +124,34 @@ MMA52 = LabelSet(
     parts=tuple(_ACTIONS_BY_PART),
     part_of=tuple(part for part, actions in enumerate(_ACTIONS_BY_PART.values()) for _ in actions),
 )
+
+
+def read_label_set(name: str) -> LabelSet:
+    """ "mma52", or a text file with one action a line: `name`, `index<TAB>name` or `index<TAB>name<TAB>body part`.
+
+    Without body parts every action belongs to one part called "all".
+    """
+    if name == MMA52.name:
+        return MMA52
+    actions, parts = [], []
+    for line, text in enumerate(read_lines(name), start=1):
+        fields = text.strip().split("\t")
+        if not text.strip():
+            continue
+        if len(fields) > 1 and fields[0] != str(len(actions)):
+            expected = f"expected {len(actions)}: ids count from 0"
+            raise InputError(f"{name}, line {line}", f"index {fields[0]!r}", expected)
+        actions.append(fields[min(1, len(fields) - 1)].strip())
+        parts.append(fields[2].strip() if len(fields) > 2 else "all")
+    if not actions:
+        raise InputError(name, "no labels in the file", "one action a line")
+    if len(set(actions)) < len(actions):
+        twice = next(action for action in actions if actions.count(action) > 1)
+        raise InputError(name, f"the action {twice!r} is there twice")
+    part_names = tuple(dict.fromkeys(parts))
+    return LabelSet(Path(name).stem, tuple(actions), part_names, tuple(part_names.index(part) for part in parts))
+
+
+def named_labels(name: str | None) -> LabelSet | None:
+    """The label set that --labels names; None where it was not typed, so that what predictions carry counts."""
+    return None if name is None else read_label_set(name)

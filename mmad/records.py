@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -31,29 +32,58 @@ class TimeGrid:
         return (seconds - self.start) / self.step
 
 
+Row = tuple[float, float, int, float | None]  # start s, end s, label, score
+SHORTEST = 0.001  # s; a video of unknown length is at least this long
+
+
 @dataclass
 class Annotation:
-    """What is true of one video.
+    """What happens in one video: what people annotated, or, with scores, what was found and people correct.
 
-    duration: s. segments: (N, 2) float64 s, start and end. labels: (N,) int64. N = 0 is legal: nothing happens.
+    duration: s; None where nobody knows it: it then ends with the last action, and `duration_known` is False.
+    segments: (N, 2) float64 s, start and end. labels: (N,) int64. N = 0 is legal: nothing happens.
     subset: the part of the data set it belongs to, "" where the file does not say.
-    fps: frames a second by which the file's frame numbers became seconds, None where it speaks seconds.
+    fps: frames a second of the video, None where nobody said. scores: (N,) float64 in 0..1, None where people said so.
+    media: the video's file, None where unknown. notes: what a reader passed over, a sentence each, to be shown.
+
+    `Detections` stay a record of their own: they are a ranking, their order is what metrics judge them by, and they
+    always have scores. So truth and ranking cannot be handed over in each other's place.
     """
 
     video_id: str
-    duration: float
+    duration: float | None
     segments: np.ndarray
     labels: np.ndarray
     subset: str = ""
     fps: float | None = None
+    scores: np.ndarray | None = None
+    media: Path | None = None
+    notes: list[str] = field(default_factory=list)
+    duration_known: bool = True
 
     def __post_init__(self):
         where = f"annotation of {self.video_id}"
         self.segments = _as_pairs(where, self.segments)
         self.labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
         _check_segments(where, self.segments, self.labels)
+        if self.scores is not None:
+            self.scores = _as_scores(where, self.scores, self.labels)
+        if self.duration is None:
+            self.duration = max(SHORTEST, float(self.segments.max(initial=0.0)))
+            self.duration_known = False
         if not (np.isfinite(self.duration) and self.duration > 0):
             raise InputError(f"annotation of {self.video_id}", f"duration {self.duration} s is not positive")
+
+    def rows(self) -> list[Row]:
+        """By start, then by end."""
+        scores = [None] * len(self.labels) if self.scores is None else self.scores.tolist()
+        rows = zip(self.segments[:, 0].tolist(), self.segments[:, 1].tolist(), self.labels.tolist(), scores)
+        return sorted(rows, key=lambda row: row[:3])
+
+    def detections(self) -> "Detections":
+        """As a ranking; what people said is certain: score 1."""
+        scores = np.ones(len(self.labels)) if self.scores is None else self.scores
+        return Detections(self.video_id, self.segments, self.labels, scores)
 
 
 class Rows(Protocol):
@@ -159,12 +189,8 @@ class Detections:
         where = f"detections in {self.video_id}"
         segments = _as_pairs(where, self.segments)
         labels = np.asarray(self.labels, dtype=np.int64).reshape(-1)
-        scores = np.asarray(self.scores, dtype=np.float64).reshape(-1)
         _check_segments(where, segments, labels)
-        if len(scores) != len(labels):
-            raise InputError(where, f"{len(scores)} scores for {len(labels)} labels")
-        if not ((scores >= 0) & (scores <= 1)).all():  # NaN fails both
-            raise InputError(where, "a score is not a number in 0..1")
+        scores = _as_scores(where, self.scores, labels)
         order = np.argsort(-scores, kind="stable")
         self.segments, self.labels, self.scores = segments[order], labels[order], scores[order]
 
@@ -222,6 +248,15 @@ def _as_pairs(where: str, segments) -> np.ndarray:
     if segments.size and (segments.ndim != 2 or segments.shape[1] != 2):
         raise InputError(where, f"segments of shape {segments.shape}", "expected (N, 2): start and end")
     return segments.reshape(-1, 2)
+
+
+def _as_scores(where: str, scores, labels: np.ndarray) -> np.ndarray:
+    scores = np.asarray(scores, dtype=np.float64).reshape(-1)
+    if len(scores) != len(labels):
+        raise InputError(where, f"{len(scores)} scores for {len(labels)} labels")
+    if not ((scores >= 0) & (scores <= 1)).all():  # NaN fails both
+        raise InputError(where, "a score is not a number in 0..1")
+    return scores
 
 
 def _check_segments(where: str, segments: np.ndarray, labels: np.ndarray) -> None:

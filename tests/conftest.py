@@ -1,6 +1,7 @@
 """What several tests need: the gated research data where it is, and the choice to run slow tests."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -51,3 +52,15 @@ def shared() -> Path:
 def one_thread():
     """Small tensors are slower on several threads, much slower where other processes are busy."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """write(name, text or something for JSON) -> path"""
+
+    def write(name: str, content):
+        text = content if isinstance(content, str) else json.dumps(content)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return write

@@ -9,9 +9,10 @@ Cohen's kappa, frame by frame; precision, recall and F1 of the second, measured 
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_json
-from mmad.formats.annotations import check_fps, choose_labels, origin_of
-from mmad.formats.formats import read_actions
-from mmad.formats.thresholds import least_scores
+from mmad.formats import read_actions
+from mmad.formats.fields import check_fps
+from mmad.formats.predictions import choose_labels, origin_of
+from mmad.formats.score_thresholds import least_scores
 from mmad.metrics.agreement import agree, as_json, as_table
 
 
@@ -36,17 +37,15 @@ def main(words: list[str] | None = None) -> None:
     fps = check_fps(args.fps) or next((origin.fps for origin in origins if origin.fps), None)
     minimum = least_scores(labels, args.min_score, args.thresholds)
     first, second = (read_actions(path, labels, minimum, fps) for path in paths)
-    for note in (note for events in (*first, *second) for note in events.notes):
+    for note in (note for item in (*first, *second) for note in item.notes):
         warn(note)
-    shared = {events.video_id for events in first} & {events.video_id for events in second}
+    shared = {item.video_id for item in first} & {item.video_id for item in second}
     if not shared:
         raise InputError(args.second, f"no video of {args.first} is in it", "do the names of the videos differ?")
     for path, videos in zip(paths, (first, second)):
         if len(videos) > len(shared):
             warn(f"{len(videos) - len(shared)} videos of {path} are not in the other and are left out")
-    result = agree(
-        *([events.annotation() for events in videos] for videos in (first, second)), labels, args.tiou, args.step
-    )
+    result = agree(first, second, labels, args.tiou, args.step)
     print(as_table(result))
     if args.json:
         write_json(args.json, as_json(result), indent=1)

@@ -6,7 +6,8 @@ mmad check-data ANNOTATIONS [--videos DIR]      annotations: MMA-52 CSV, JSON, o
 import sys
 
 from mmad.cli.arguments import command_parser
-from mmad.formats.annotations import check_fps, read_label_set
+from mmad.formats.fields import check_fps
+from mmad.labels import read_label_set
 from mmad.report.check import check_data
 
 

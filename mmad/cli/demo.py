@@ -15,7 +15,7 @@ from mmad.engine.infer import load_pipeline
 from mmad.engine.pose_weights import PosePipeline, load_weights
 from mmad.engine.train_detector import train_detector
 from mmad.engine.train_recognizer import train_recognizer
-from mmad.formats.annotations import read_annotations
+from mmad.formats import read_annotations
 from mmad.render.dataset import write_data_set
 from mmad.report.page import write_report
 from mmad.report.people import write_people_report

@@ -15,9 +15,11 @@ import numpy as np
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_text
-from mmad.formats.annotations import check_fps, choose_labels, origin_of
-from mmad.formats.formats import link_videos, read_actions
-from mmad.formats.thresholds import least_scores
+from mmad.formats import read_actions
+from mmad.formats.fields import check_fps
+from mmad.formats.linking import link_videos
+from mmad.formats.predictions import choose_labels, origin_of
+from mmad.formats.score_thresholds import least_scores
 from mmad.labels import LabelSet
 from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
 from mmad.report.figures import draw_ethogram
@@ -43,12 +45,12 @@ def main(words: list[str] | None = None) -> None:
         raise InputError(args.input, "no video in it")
     if args.videos:
         videos, _ = link_videos(videos, args.videos)
-    for note in (note for events in videos for note in events.notes):
+    for note in (note for item in videos for note in item.notes):
         warn(note)
-    unknown = sum(events.duration is None for events in videos)
+    unknown = sum(not item.duration_known for item in videos)
     if unknown:
         warn(f"{unknown} of {len(videos)} videos have no known length: they end with their last action; give --videos")
-    tables = ethogram([events.annotation() for events in videos], labels)
+    tables = ethogram(videos, labels)
     _write_csv(out / "ethogram_videos.csv", ("video_id", *COLUMNS), [row for table in tables for row in as_rows(table)])
     whole = [row[1:] for table in tables for row in as_rows(table.together())]
     _write_csv(out / "ethogram.csv", COLUMNS, whole)

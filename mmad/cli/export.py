@@ -15,16 +15,13 @@ from pathlib import Path
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file
-from mmad.formats.annotations import (
-    ASSUMED_FPS,
-    check_fps,
-    choose_labels,
-    origin_of,
-    read_annotations,
-    read_clip_list,
-)
-from mmad.formats.events import Events, keep
-from mmad.formats.exchange import (
+from mmad.formats import EVENT_FORMATS, read_annotations, read_events, write_events
+from mmad.formats.fields import ASSUMED_FPS, check_fps
+from mmad.formats.linking import link_videos
+from mmad.formats.mma52 import read_clip_list
+from mmad.formats.predictions import choose_labels, origin_of
+from mmad.formats.score_thresholds import keep, least_scores
+from mmad.formats.submissions import (
     DETECTION_FORMATS,
     RECOGNITION_FORMATS,
     align,
@@ -33,9 +30,8 @@ from mmad.formats.exchange import (
     write_detections,
     write_recognition,
 )
-from mmad.formats.formats import EVENT_FORMATS, link_videos, read_events, write_events
-from mmad.formats.thresholds import least_scores
 from mmad.labels import LabelSet
+from mmad.records import Annotation
 
 
 def main(words: list[str] | None = None) -> None:
@@ -77,35 +73,35 @@ def main(words: list[str] | None = None) -> None:
     if args.format in EVENT_FORMATS:
         write_events(args.out, videos, args.format, labels, args.tiers)
     else:
-        write_detections(args.out, [events.detections() for events in videos], args.format, labels)
-    what = "actions" if all(events.scores is None for events in videos) else "detections"
-    print(f"{sum(map(len, videos))} {what} in {len(videos)} videos as {args.format} in {args.out}")
+        write_detections(args.out, [item.detections() for item in videos], args.format, labels)
+    what = "actions" if all(item.scores is None for item in videos) else "detections"
+    print(f"{sum(len(item.labels) for item in videos)} {what} in {len(videos)} videos as {args.format} in {args.out}")
 
 
-def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Events]:
+def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Annotation]:
     """What is to be written, with the files of the videos where they are named."""
     fps = check_fps(args.fps)
     if args.best is not None and args.best < 1:
         raise InputError("--best", f"{args.best} of a video", "expected 1 or more")
     minimum = least_scores(labels, args.min_score, args.thresholds)
     videos = read_events(args.predictions, labels, fps)
-    for note in (note for events in videos for note in events.notes):
+    for note in (note for item in videos for note in item.notes):
         warn(note)
-    videos = [keep(events, minimum, args.best) for events in videos]
+    videos = [keep(item, minimum, args.best) for item in videos]
     if args.videos:
         videos, missing = link_videos(videos, args.videos)
         if missing:
             warn(f"{len(missing)} of {len(videos)} videos are not in {args.videos}, such as {missing[0]}")
-    for events in videos:
-        events.fps = events.fps or fps
+    for item in videos:
+        item.fps = item.fps or fps
     return videos
 
 
-def _check_list(videos: list[Events], path: str, predictions: str, labels: LabelSet) -> None:
+def _check_list(videos: list[Annotation], path: str, predictions: str, labels: LabelSet) -> None:
     known = {item.video_id for item in read_annotations(path, labels, ASSUMED_FPS)}  # only the ids count, not the times
-    unknown = sorted({events.video_id for events in videos} - known)
+    unknown = sorted({item.video_id for item in videos} - known)
     if unknown:
         raise InputError(predictions, f"{len(unknown)} videos are not in {path}", f"such as {unknown[0]}")
-    missing = len(known) - sum(len(events) > 0 for events in videos)
+    missing = len(known) - sum(len(item.labels) > 0 for item in videos)
     if missing:
         print(f"warning: {missing} of {len(known)} videos have no detection")

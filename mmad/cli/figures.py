@@ -13,15 +13,9 @@ from pathlib import Path
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError
 from mmad.files import refuse_same_file
-from mmad.formats.annotations import (
-    check_fps,
-    named_labels,
-    read_annotations,
-    read_predictions,
-    read_truth,
-    select_subset,
-)
-from mmad.labels import MMA52
+from mmad.formats import read_annotations, read_predictions, read_truth, select_subset
+from mmad.formats.fields import check_fps
+from mmad.labels import MMA52, named_labels
 from mmad.report.figures import draw_training, read_history, write_precision, write_statistics
 from mmad.report.timeline import draw_timeline
 

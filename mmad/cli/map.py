@@ -10,7 +10,11 @@ from pathlib import Path
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError
 from mmad.files import refuse_same_file, write_json
-from mmad.formats.annotations import Origin, check_fps, is_placeholder, named_labels, read_predictions, read_truth
+from mmad.formats import read_predictions, read_truth
+from mmad.formats.fields import check_fps
+from mmad.formats.mma52 import is_placeholder
+from mmad.formats.predictions import Origin
+from mmad.labels import named_labels
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 from mmad.metrics.diagnosis import as_text, diagnose
 

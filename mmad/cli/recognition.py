@@ -10,8 +10,9 @@ import numpy as np
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError
 from mmad.files import refuse_same_file, write_json
-from mmad.formats.annotations import read_clip_list, read_label_set
-from mmad.formats.exchange import align, read_recognition
+from mmad.formats.mma52 import read_clip_list
+from mmad.formats.submissions import align, read_recognition
+from mmad.labels import read_label_set
 from mmad.metrics.recognition import as_table, confusion_matrix, recognition_figures
 
 

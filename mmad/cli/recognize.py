@@ -12,8 +12,8 @@ from mmad.engine.devices import choose_device
 from mmad.engine.train_recognizer import load_recognizers, recognise_list
 from mmad.errors import InputError
 from mmad.files import refuse_same_file
-from mmad.formats.annotations import read_clip_list
-from mmad.formats.exchange import RECOGNITION_FORMATS, write_recognition
+from mmad.formats.mma52 import read_clip_list
+from mmad.formats.submissions import RECOGNITION_FORMATS, write_recognition
 
 
 def main(words: list[str] | None = None) -> None:

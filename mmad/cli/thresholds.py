@@ -8,7 +8,9 @@ For --thresholds of tools/export.py, tools/ethogram.py and eval/agreement.py. Me
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError
 from mmad.files import refuse_same_file, write_json
-from mmad.formats.annotations import check_fps, named_labels, read_predictions, read_truth
+from mmad.formats import read_predictions, read_truth
+from mmad.formats.fields import check_fps
+from mmad.labels import named_labels
 from mmad.metrics.thresholds import as_json, as_table, fit_thresholds
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mmad.cli.arguments import command_parser
 from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig, load_config
 from mmad.files import write_text
-from mmad.formats.annotations import read_annotations, read_predictions
+from mmad.formats import read_annotations, read_predictions
 from mmad.labels import MMA52
 from mmad.metrics.calibration import fit_calibration
 

@@ -12,8 +12,8 @@ from mmad.engine.infer import Pipeline
 from mmad.engine.pose_weights import PosePipeline
 from mmad.errors import InputError
 from mmad.files import output_folder, path_for_id
-from mmad.formats.annotations import write_predictions
-from mmad.formats.exchange import write_detections
+from mmad.formats.predictions import write_predictions
+from mmad.formats.submissions import write_detections
 from mmad.pose.files import load_landmarks
 from mmad.records import Detections, LandmarkTrack
 

@@ -17,15 +17,9 @@ from mmad.engine.fit_probe import ProbeScores, fit_probe
 from mmad.engine.trainer import Task, data_digests, epochs_done, fit, how_chosen
 from mmad.errors import InputError
 from mmad.files import atomic_path, write_json
-from mmad.formats.annotations import (
-    Origin,
-    read_annotations,
-    read_label_set,
-    read_predictions,
-    select_subset,
-    write_predictions,
-)
-from mmad.labels import LabelSet
+from mmad.formats import read_annotations, read_predictions, select_subset
+from mmad.formats.predictions import Origin, write_predictions
+from mmad.labels import LabelSet, read_label_set
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 from mmad.models import build_detector
 from mmad.models.detector import Detector

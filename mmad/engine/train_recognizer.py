@@ -18,9 +18,10 @@ from mmad.engine.devices import choose_device, in_precision
 from mmad.engine.trainer import Task, data_digests, fit, how_chosen
 from mmad.errors import InputError
 from mmad.files import write_json
-from mmad.formats.annotations import read_annotations, read_clip_list, read_label_set, select_subset
-from mmad.formats.exchange import ClipPredictions, write_recognition
-from mmad.labels import LabelSet
+from mmad.formats import read_annotations, select_subset
+from mmad.formats.mma52 import read_clip_list
+from mmad.formats.submissions import ClipPredictions, write_recognition
+from mmad.labels import LabelSet, read_label_set
 from mmad.metrics.recognition import as_table, mean_average_precision, recognition_figures
 from mmad.models import preprocess_of
 from mmad.models.manet import Recognizer

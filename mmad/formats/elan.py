@@ -12,18 +12,19 @@ import os
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from xml.parsers import expat
 
-import numpy as np
-
-from mmad.errors import InputError, refuse
+from mmad.errors import InputError
 from mmad.files import atomic_path, check_id
-from mmad.formats.annotations import OnProblem, label_id, score_in_range
-from mmad.formats.events import Events, from_rows, lanes, milliseconds
-from mmad.labels import MMA52, LabelSet
+from mmad.formats.fields import from_rows, if_positive, label_id, milliseconds, score_in_range
+from mmad.formats.source import OnProblem, ReadOptions, Source, WriteOptions
+from mmad.formats.tiers import arrange, check_tiers
+from mmad.labels import LabelSet
+from mmad.records import Annotation, Row
 
-TIERS = ("action", "part")
+SUFFIX = ".eaf"
 VOCABULARY = "actions"
 LANGUAGE = "eng"
 ACTION_TYPE, SCORE_TYPE = "action", "score"
@@ -45,13 +46,13 @@ CONSTRAINTS = {
 # --- writing ----------------------------------------------------------------------------------------------------
 
 
-def write_eaf(path: str | Path, events: Events, labels: LabelSet = MMA52, tiers: str = "action") -> None:
-    """One video for ELAN. tiers: one an action ("action") or one a body part ("part").
+def write_elan(path: str | Path, videos: Sequence[Annotation], options: WriteOptions) -> None:
+    """One video for ELAN, with tiers per action or per body part.
 
     Actions without length become 1 ms long: ELAN has no annotation that ends where it starts.
     """
-    if tiers not in TIERS:
-        raise InputError("--tiers", f"{tiers!r}", f"choose one of {', '.join(TIERS)}")
+    (item,) = videos
+    labels, tiers = options.labels, check_tiers(options.tiers)
     document = ET.Element(
         "ANNOTATION_DOCUMENT",
         {
@@ -63,11 +64,11 @@ def write_eaf(path: str | Path, events: Events, labels: LabelSet = MMA52, tiers:
             "xsi:noNamespaceSchemaLocation": "http://www.mpi.nl/tools/elan/EAFv3.0.xsd",
         },
     )
-    rows = events.rows()
-    _add_header(document, events, Path(path), len(rows))
+    rows = item.rows()
+    _add_header(document, item, Path(path), len(rows))
     spans = [milliseconds(start, end) for start, end, _, _ in rows]
     slots = _add_time_order(document, spans)
-    for name, members in _tiers(rows, spans, labels, tiers):
+    for name, members in arrange(rows, spans, labels, tiers):
         _add_tier(document, name, members, rows, slots, labels)
     _add_types(document, labels)
     ET.indent(document, "    ")
@@ -75,10 +76,10 @@ def write_eaf(path: str | Path, events: Events, labels: LabelSet = MMA52, tiers:
         ET.ElementTree(document).write(temporary, encoding="UTF-8", xml_declaration=True)
 
 
-def _add_header(document: ET.Element, events: Events, path: Path, num_annotations: int) -> None:
+def _add_header(document: ET.Element, item: Annotation, path: Path, num_annotations: int) -> None:
     header = ET.SubElement(document, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
-    if events.media is not None:
-        media = events.media.resolve()
+    if item.media is not None:
+        media = item.media.resolve()
         # ELAN itself writes addresses without escapes, and does not undo any
         address = f"file:///{media.as_posix().lstrip('/')}"
         attributes = {"MEDIA_URL": address, "MIME_TYPE": MIME_TYPES.get(media.suffix.lower(), "video/*")}
@@ -86,12 +87,12 @@ def _add_header(document: ET.Element, events: Events, path: Path, num_annotation
             below = Path(os.path.relpath(media, path.resolve().parent)).as_posix()
             attributes["RELATIVE_MEDIA_URL"] = below if below.startswith("../") else f"./{below}"
         ET.SubElement(header, "MEDIA_DESCRIPTOR", attributes)
-    properties = {f"{PREFIX}video_id": events.video_id}
-    if events.duration is not None:
-        properties[f"{PREFIX}duration"] = f"{events.duration:.6f}"
-    if events.fps is not None:
-        properties[f"{PREFIX}fps"] = repr(float(events.fps))
-    scored = 0 if events.scores is None else num_annotations
+    properties = {f"{PREFIX}video_id": item.video_id}
+    if item.duration_known:
+        properties[f"{PREFIX}duration"] = f"{item.duration:.6f}"
+    if item.fps is not None:
+        properties[f"{PREFIX}fps"] = repr(float(item.fps))
+    scored = 0 if item.scores is None else num_annotations
     properties["lastUsedAnnotationId"] = str(num_annotations + scored)
     for name, value in properties.items():
         ET.SubElement(header, "PROPERTY", NAME=name).text = value
@@ -111,27 +112,9 @@ def _add_time_order(document: ET.Element, spans: list[tuple[int, int]]) -> list[
     return slots
 
 
-def _tiers(rows: list, spans: list, labels: LabelSet, tiers: str) -> list[tuple[str, list[int]]]:
-    """[(tier name, indices of its rows)] in the order of the labels; "nodding 2" holds what overlaps in "nodding"."""
-    group_of = [label if tiers == "action" else labels.part_of[label] for _, _, label, _ in rows]
-    names = labels.actions if tiers == "action" else labels.parts
-    taken = set(names)
-    made = []
-    for group in sorted(set(group_of)):
-        members = [i for i, mine in enumerate(group_of) if mine == group]
-        lane_of = lanes([spans[i] for i in members])
-        number = 1
-        for lane in range(max(lane_of) + 1):
-            name = names[group] if lane == 0 else None
-            while name is None:  # an action may itself be called "nodding 2"
-                number += 1
-                name = f"{names[group]} {number}" if f"{names[group]} {number}" not in taken else None
-            taken.add(name)
-            made.append((name, [i for i, mine in zip(members, lane_of) if mine == lane]))
-    return made
-
-
-def _add_tier(document: ET.Element, name: str, members: list[int], rows: list, slots: list, labels: LabelSet) -> None:
+def _add_tier(
+    document: ET.Element, name: str, members: list[int], rows: list[Row], slots: list, labels: LabelSet
+) -> None:
     tier = ET.SubElement(document, "TIER", TIER_ID=name, LINGUISTIC_TYPE_REF=ACTION_TYPE, LANG_REF=LANGUAGE)
     for i in members:
         attributes = {
@@ -177,18 +160,22 @@ def _add_types(document: ET.Element, labels: LabelSet) -> None:
 # --- reading ----------------------------------------------------------------------------------------------------
 
 
-def read_eaf(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem = refuse) -> Events:
+def is_elan(source: Source) -> bool:
+    return source.suffix == SUFFIX
+
+
+def read_elan(source: Source, options: ReadOptions) -> list[Annotation]:
     """The actions of one file, also after corrections in ELAN: an annotation counts by its value, whatever its tier.
 
     Without a value it counts as the action that its tier is named after. Annotations that are no action are a problem
     in a tier with a controlled vocabulary of ours, elsewhere (comments, other codings) they are counted in `notes`.
     The video is the one the header names, if the file is still called so, otherwise the file's name.
     """
-    path = Path(path)
+    path, labels = source.path, options.labels
     document = _parse(path)
     properties = {item.get("NAME"): item.text or "" for item in document.iterfind("HEADER/PROPERTY")}
     times = _slot_times(path, document)
-    scores = _score_of_annotation(path, document, on_problem)
+    scores = _score_of_annotation(path, document, options.on_problem)
     ours = {item.get("LINGUISTIC_TYPE_ID") for item in document.iterfind("LINGUISTIC_TYPE") if _is_ours(item)}
     rows, passed = [], Counter()
     for tier in document.iterfind("TIER"):
@@ -206,18 +193,18 @@ def read_eaf(path: str | Path, labels: LabelSet = MMA52, on_problem: OnProblem =
                 if end < start:
                     raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)")
             except InputError as error:
-                on_problem(error)
+                options.on_problem(error)
                 continue
             rows.append((start, end, label, scores.get(item.get("ANNOTATION_ID"))))
     if passed and not rows and not ours:
         example = passed.most_common(1)[0][0]
         problem = f"none of its {passed.total()} annotations is an action of {labels.name}, such as {example!r}"
-        on_problem(InputError(path, problem, "is it annotated with these actions?"))
+        options.on_problem(InputError(path, problem, "is it annotated with these actions?"))
     notes = [f"{path}: {passed.total()} annotations are no action, such as {min(passed)!r}"] if passed else []
-    duration, fps = (_positive(properties.get(f"{PREFIX}{name}")) for name in ("duration", "fps"))
+    duration, fps = (if_positive(properties.get(f"{PREFIX}{name}")) for name in ("duration", "fps"))
     video_id = _video_id(path, properties.get(f"{PREFIX}video_id", ""))
     known = {"duration": duration, "fps": fps, "media": _media(path, document), "notes": notes}
-    return from_rows(video_id, rows, **known)
+    return [from_rows(video_id, rows, **known)]
 
 
 def _parse(path: Path) -> ET.Element:
@@ -290,14 +277,6 @@ def _action_of_tier(tier: ET.Element, labels: LabelSet) -> str:
     name = (tier.get("TIER_ID") or "").strip()
     shorter = re.sub(r" \d+$", "", name)
     return name if name in labels.index else shorter if shorter in labels.index else ""
-
-
-def _positive(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if 0 < number < np.inf else None
 
 
 def _video_id(path: Path, named: str) -> str:

@@ -83,7 +83,7 @@ def best_cut(scores: np.ndarray, correct: np.ndarray, num_truth: int) -> tuple[f
 
 
 def as_json(result: Thresholds) -> dict:
-    """What `mmad.formats.thresholds.read_thresholds` reads."""
+    """What `mmad.formats.score_thresholds.read_thresholds` reads."""
     return {
         "version": "mmad-1",
         "tiou": result.tiou,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmad.errors import InputError
 from mmad.files import check_id
-from mmad.formats.annotations import check_fps
+from mmad.formats.fields import check_fps
 from mmad.pose import hdf5, json_poses, mediapipe_tables, pickled, tables
 from mmad.pose.files import load_landmarks
 from mmad.pose.recording import LazySequence, Recording, Told, as_track

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.formats.annotations import ASSUMED_FPS, is_placeholder, read_annotations, read_clip_list
+from mmad.formats import read_annotations
+from mmad.formats.fields import ASSUMED_FPS
+from mmad.formats.mma52 import is_placeholder, read_clip_list
 from mmad.labels import LabelSet
 from mmad.metrics.statistics import as_text as statistics_text
 from mmad.metrics.statistics import describe

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from made_videos import write_video
 
-from mmad.formats.annotations import read_annotations
-from mmad.formats.formats import EVENT_FORMATS, PER_VIDEO_FORMATS, read_events
+from mmad.formats import EVENT_FORMATS, PER_VIDEO_FORMATS, read_annotations, read_events
 
 ROOT = Path(__file__).parents[2]
 ITEMS = [

@@ -9,7 +9,7 @@ import pytest
 
 from mmad.engine.checkpoint import load_recognizer
 from mmad.engine.infer import load_pipeline
-from mmad.formats.annotations import read_predictions
+from mmad.formats import read_predictions
 
 REPOSITORY = Path(__file__).parents[2]
 

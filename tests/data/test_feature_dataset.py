@@ -254,7 +254,7 @@ sys.path[:0] = sys.argv[2:]
 import torch  # its libraries are open while they are loaded
 from mmad.config import FeaturesConfig
 from mmad.data.feature_dataset import FeatureDataset
-from mmad.formats.annotations import read_annotations
+from mmad.formats import read_annotations
 from mmad.labels import MMA52
 annotations = read_annotations(Path(sys.argv[1]) / "truth.json", MMA52)
 dataset = FeatureDataset(annotations, Path(sys.argv[1]) / "features", FeaturesConfig(), window=20)

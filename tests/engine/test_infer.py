@@ -13,7 +13,7 @@ from mmad.engine.decode import detect_track, pick_candidates, windows
 from mmad.engine.extract import Extractor
 from mmad.engine.infer import load_detector, load_pipeline
 from mmad.errors import InputError
-from mmad.formats.annotations import read_predictions
+from mmad.formats import read_predictions
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector
 from mmad.models.detector import DetectorOutput

@@ -15,7 +15,7 @@ from mmad.engine import train_recognizer as recognition
 from mmad.engine.checkpoint import load_recognizer, read_checkpoint
 from mmad.engine.train_recognizer import clip_losses, load_recognizers, predict, recognise_list, train_recognizer
 from mmad.errors import InputError
-from mmad.formats.exchange import read_recognition
+from mmad.formats.submissions import read_recognition
 from mmad.labels import LabelSet
 from mmad.models.manet import RecognizerOutput
 from mmad.ops.recognition import clip_probabilities, part_membership

@@ -3,23 +3,33 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from mmad.errors import InputError
-from mmad.formats.elan import read_eaf, write_eaf
-from mmad.formats.events import Events, keep, lanes, milliseconds
+from mmad.errors import InputError, refuse
+from mmad.formats.elan import read_elan, write_elan
+from mmad.formats.source import ReadOptions, Source, WriteOptions
 from mmad.labels import MMA52, LabelSet
+from mmad.records import Annotation
 
 NODDING, BOWING, WAVING = (MMA52.index[name] for name in ("nodding", "bowing head", "waving"))
-FOUND = Events(
+FOUND = Annotation(
     "v1",
+    10.01,
     [[1.2344, 2.5], [2.5, 3.0], [2.0, 4.0], [0.0, 9.999], [4.0, 4.0]],
     [NODDING, NODDING, NODDING, WAVING, BOWING],
-    [0.9, 0.8, 0.123456, 1.0, 0.0],
-    duration=10.01,
     fps=29.0,
+    scores=[0.9, 0.8, 0.123456, 1.0, 0.0],
 )
+
+
+def write_eaf(path: Path, item: Annotation, labels: LabelSet = MMA52, tiers: str = "action") -> None:
+    write_elan(path, [item], WriteOptions(labels, tiers))
+
+
+def read_eaf(path: Path, labels: LabelSet = MMA52, on_problem=refuse) -> Annotation:
+    [item] = read_elan(Source(path), ReadOptions(labels, on_problem=on_problem))
+    return item
+
 
 # EAF 3.0 in short, after the public EAFv3.0.xsd: {element: (children in order, required attributes, all others)}.
 # A child with "*" may be there any number of times, with "+" once or more, "|" is a choice of one.
@@ -158,7 +168,7 @@ def test_round_trip_to_the_millisecond(tmp_path, tiers):
 
 
 def test_what_people_said_has_no_scores(tmp_path):
-    write_eaf(tmp_path / "v.eaf", Events("v", [[0, 1]], [NODDING], duration=2.0))
+    write_eaf(tmp_path / "v.eaf", Annotation("v", 2.0, [[0, 1]], [NODDING]))
     assert "score" not in spans_by_tier(check_against_schema(tmp_path / "v.eaf")).popitem()[0]
     back = read_eaf(tmp_path / "v.eaf")
     assert back.scores is None
@@ -166,15 +176,15 @@ def test_what_people_said_has_no_scores(tmp_path):
 
 
 def test_nothing_happens(tmp_path):
-    write_eaf(tmp_path / "v.eaf", Events("v", [], [], [], duration=3.0))
+    write_eaf(tmp_path / "v.eaf", Annotation("v", 3.0, [], [], scores=[]))
     check_against_schema(tmp_path / "v.eaf")
-    annotation = read_eaf(tmp_path / "v.eaf").annotation()
+    annotation = read_eaf(tmp_path / "v.eaf")
     assert (annotation.duration, len(annotation.labels)) == (3.0, 0)
 
 
 def test_names_that_look_like_lanes_and_like_xml(tmp_path):
     labels = LabelSet("own", ("a & b", "a & b 2", "<c>"), ("all",), (0, 0, 0))
-    events = Events("v", [[0, 2], [1, 3], [1, 2], [0, 1]], [0, 0, 1, 2], [0.5] * 4)
+    events = Annotation("v", None, [[0, 2], [1, 3], [1, 2], [0, 1]], [0, 0, 1, 2], scores=[0.5] * 4)
     write_eaf(tmp_path / "v.eaf", events, labels)
     names = list(spans_by_tier(check_against_schema(tmp_path / "v.eaf")))
     assert names[::2] == ["a & b", "a & b 3", "a & b 2", "<c>"]
@@ -222,7 +232,7 @@ def test_a_slip_in_a_tier_of_ours_is_refused_or_collected(tmp_path):
     with pytest.raises(InputError, match=r"tier 'head', annotation new40.*did you mean 'nodding'"):
         read_eaf(path)
     found = []
-    assert len(read_eaf(path, on_problem=found.append)) == len(FOUND)
+    assert len(read_eaf(path, on_problem=found.append).labels) == len(FOUND.labels)
     assert len(found) == 1
 
 
@@ -270,7 +280,7 @@ def test_what_is_no_elan_file_is_refused(tmp_path, text, said):
 
 
 def test_the_header_names_the_video_while_the_file_is_called_so(tmp_path):
-    write_eaf(tmp_path / "cam2.eaf", Events("day1/cam2", [[0, 1]], [0]))
+    write_eaf(tmp_path / "cam2.eaf", Annotation("day1/cam2", None, [[0, 1]], [0]))
     assert read_eaf(tmp_path / "cam2.eaf").video_id == "day1/cam2"
     (tmp_path / "cam2.eaf").rename(tmp_path / "cam2_second_rater.eaf")
     assert read_eaf(tmp_path / "cam2_second_rater.eaf").video_id == "cam2_second_rater"
@@ -280,18 +290,3 @@ def test_an_unknown_kind_of_tier_is_refused(tmp_path):
     with pytest.raises(InputError, match="choose one of action, part"):
         write_eaf(tmp_path / "v.eaf", FOUND, tiers="finger")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_lanes_by_hand():
-    assert lanes([]) == []
-    assert lanes([(0, 2), (1, 3), (2, 4), (2, 3), (3, 5)]) == [0, 1, 0, 2, 1]
-    assert milliseconds(1.0, 1.0) == (1000, 1001)
-    assert milliseconds(0.0004, 0.9996) == (0, 1000)
-
-
-def test_the_best_of_those_that_reach_the_score_of_their_class():
-    minimum = np.zeros(52)
-    minimum[NODDING] = 0.5
-    assert keep(FOUND, minimum).scores.tolist() == [1.0, 0.9, 0.8, 0.0]
-    assert keep(FOUND, minimum, best=2).scores.tolist() == [1.0, 0.9]
-    assert len(keep(Events("v", [[0, 1]], [NODDING]), np.ones(52), best=0)) == 1  # a person's word has no score

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from mmad.formats.annotations import read_annotations, read_predictions
+from mmad.formats import read_annotations, read_predictions
 from mmad.labels import MMA52, LabelSet
 from mmad.metrics.average_precision import (
     THRESHOLDS,

@@ -3,7 +3,7 @@ import pytest
 
 from mmad.errors import InputError
 from mmad.files import write_json
-from mmad.formats.thresholds import least_scores, read_thresholds
+from mmad.formats.score_thresholds import least_scores, read_thresholds
 from mmad.labels import MMA52, LabelSet
 from mmad.metrics.thresholds import as_json, as_table, best_cut, fit_thresholds
 from mmad.records import Annotation, Detections

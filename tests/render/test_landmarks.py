@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("anny")
 
 from mmad.config import RenderConfig
-from mmad.formats.annotations import read_annotations
+from mmad.formats import read_annotations
 from mmad.labels import MMA52
 from mmad.pose.files import load_landmarks
 from mmad.pose.skeletons import NAMES

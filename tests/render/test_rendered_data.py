@@ -14,7 +14,8 @@ import pytest
 
 from mmad.config import RenderConfig
 from mmad.errors import InputError
-from mmad.formats.annotations import read_annotations, read_clip_list
+from mmad.formats import read_annotations
+from mmad.formats.mma52 import read_clip_list
 from mmad.labels import MMA52
 from mmad.render.dataset import write_data_set
 from mmad.render.timelines import FPS

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mmad.errors import InputError
-from mmad.formats.annotations import read_predictions
-from mmad.formats.exchange import (
+from mmad.formats import read_predictions
+from mmad.formats.submissions import (
     DETECTION_FORMATS,
     RECOGNITION_FORMATS,
     ClipPredictions,

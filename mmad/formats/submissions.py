@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.files import atomic_path, read_table, write_text
-from mmad.formats.annotations import label_id
-from mmad.formats.events import timecode
+from mmad.files import atomic_path, check_id, read_table, write_text
+from mmad.formats.fields import label_id, number_column, require_columns, score_in_range, timecode
+from mmad.formats.source import Source
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Detections
 
@@ -159,3 +159,48 @@ def _write_rows(path: Path, rows: list[list]) -> None:
     entry.compress_type = zipfile.ZIP_DEFLATED
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.writestr(entry, text.getvalue())
+
+
+PREDICTION_COLUMNS = ("video_id", "t_start", "t_end", "class", "score")
+
+
+def is_submission(source: Source) -> bool:
+    """Whether its columns are those of a submission of any year, or of our plain table of detections."""
+    return source.is_table and set(PREDICTION_COLUMNS) <= set(_prediction_names(source.table[0]))
+
+
+def is_plain(source: Source) -> bool:
+    """Whether it is our plain table, which people correct in a spreadsheet."""
+    return is_submission(source) and "body_part" in source.table[0]
+
+
+def _prediction_names(header: list[str]) -> list[str]:
+    names = [name.strip().lower().replace("-", "_") for name in header]
+    return ["class" if name == "label" else name for name in names]
+
+
+def read_submission(source: Source, labels: LabelSet = MMA52) -> list[Detections]:
+    """2024/25: `,video_id,t_start,t_end,class,score`; 2026: `ID,video-id,t-start,t-end,label,score`."""
+    path, (header, rows) = source.path, source.table
+    names = _prediction_names(header)
+    require_columns(path, names, PREDICTION_COLUMNS)
+    video, start, end, label, score = (names.index(name) for name in PREDICTION_COLUMNS)
+    starts, ends = number_column(path, rows, start, "t_start"), number_column(path, rows, end, "t_end")
+    scores = number_column(path, rows, score, "score")
+    for line in np.flatnonzero(ends < starts)[:1]:
+        raise InputError(f"{path}, line {line + 2}", f"t_end {ends[line]:g} is before t_start {starts[line]:g}")
+    for line in np.flatnonzero(~((scores >= 0) & (scores <= 1)))[:1]:
+        score_in_range(scores[line], f"{path}, line {line + 2}")
+    known: dict[str, int] = {}
+    ids = np.empty(len(rows), dtype=np.int64)
+    rows_of: dict[str, list[int]] = {}
+    for i, row in enumerate(rows):
+        text = row[label].strip()
+        if text not in known:
+            known[text] = label_id(text, labels, f"{path}, line {i + 2}")
+        ids[i] = known[text]
+        rows_of.setdefault(row[video].strip(), []).append(i)
+    for video_id, at in rows_of.items():
+        check_id(video_id, f"{path}, line {at[0] + 2}")
+    segments = np.stack([starts, ends], axis=1)
+    return [Detections(video_id, segments[at], ids[at], scores[at]) for video_id, at in rows_of.items()]

@@ -1,13 +1,15 @@
-"""The score from which on a detection is believed, a class: thresholds.json, and what the command line says."""
+"""The least score of a detection that is believed, per class: thresholds.json, and what the command line says."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from mmad.errors import InputError
 from mmad.files import read_json
-from mmad.formats.annotations import label_id, score_in_range
+from mmad.formats.fields import label_id, score_in_range
 from mmad.labels import LabelSet
+from mmad.records import Annotation
 
 
 def read_thresholds(path: str | Path, labels: LabelSet) -> np.ndarray:
@@ -35,3 +37,16 @@ def least_scores(labels: LabelSet, min_score: float | None, thresholds: str | Pa
         return None
     values = np.zeros(len(labels)) if thresholds is None else read_thresholds(thresholds, labels)
     return np.maximum(values, min_score or 0.0)
+
+
+def keep(item: Annotation, minimum: np.ndarray | None = None, best: int | None = None) -> Annotation:
+    """Those that reach the least score of their class, minimum (K,), and of these the `best` by score.
+
+    What has no scores is kept whole.
+    """
+    if item.scores is None:
+        return item
+    kept = np.arange(len(item.labels)) if minimum is None else np.flatnonzero(item.scores >= minimum[item.labels])
+    kept = kept[np.argsort(-item.scores[kept], kind="stable")[:best]]
+    known = {"duration": item.duration if item.duration_known else None}
+    return replace(item, segments=item.segments[kept], labels=item.labels[kept], scores=item.scores[kept], **known)

@@ -18,7 +18,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["mmad", "mmad.*"]),
-    package_data={"mmad": ["weights/*"], "mmad.report": ["assets/*"]},
+    package_data={"mmad": ["weights/*"], "mmad.report": ["assets/*", "templates/*"]},
     entry_points={"console_scripts": ["mmad = mmad.cli:main"]},
     python_requires=">=3.10",
     install_requires=[
@@ -28,6 +28,7 @@ setup(
         "scipy>=1.11",
         "einops>=0.8",
         "pyyaml>=6",
+        "jinja2>=3.1",
         "tensorboard>=2.16",
         "av>=17",
         f"decord>=0.6; {DECORD_HAS_WHEELS}",

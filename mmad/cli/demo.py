@@ -17,8 +17,9 @@ from mmad.engine.train_detector import train_detector
 from mmad.engine.train_recognizer import train_recognizer
 from mmad.formats import read_annotations
 from mmad.render.dataset import write_data_set
-from mmad.report.page import write_report
-from mmad.report.people import write_people_report
+from mmad.report.content import PageOptions, VideoResult
+from mmad.report.pages import write_report
+from mmad.report.pose_pages import write_pose_report
 from mmad.video.finding import find_videos
 
 # What is done, and the seconds it took on two cores of a shared server with the settings of configs/demo.yaml.
@@ -71,7 +72,9 @@ def main(words: list[str] | None = None) -> None:
     held_out = find_videos([str(data / "val")])
     found, durations, _ = detect_videos(pipeline, held_out, out / "detections")
     truth = {item.video_id: item for item in read_annotations(data / "val.csv")}
-    page = write_report(out / "detections", found, durations, pipeline.labels, truth, dict(held_out))
+    files = dict(held_out)
+    results = [VideoResult(i, durations[i.video_id], truth.get(i.video_id), files[i.video_id]) for i in found]
+    page = write_report(out / "detections", results, pipeline.labels)
     say(6)
     by_joints = detect_by_joints([*real_clip(), held_out[0]], out / "joints")
     print(f"\nby joints, of a real person too: open {by_joints}")
@@ -92,5 +95,5 @@ def detect_by_joints(videos: list[tuple[str, Path]], out: Path) -> Path:
     found, people, problems = detect_people(pipeline, videos, [], out)
     for problem in problems:  # somebody small may not be found
         print(problem)
-    reliability, least = pipeline.weights.reliability, pipeline.weights.least
-    return write_people_report(out, found, people, dict(videos), pipeline.labels, reliability, least)
+    options = PageOptions(pipeline.weights.reliability, min_score=pipeline.weights.least)
+    return write_pose_report(out, found, people, dict(videos), pipeline.labels, options)

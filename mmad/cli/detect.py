@@ -13,9 +13,10 @@ from mmad.config import PoseConfig
 from mmad.errors import complain
 from mmad.pose.formats import read_landmarks
 from mmad.records import Detections
+from mmad.report.content import PageOptions, VideoResult
 from mmad.report.overlay import write_overlays
-from mmad.report.page import write_report
-from mmad.report.people import files_of, write_people_report
+from mmad.report.pages import write_report
+from mmad.report.pose_pages import files_of_people, write_pose_report
 from mmad.video.finding import find_videos
 
 if TYPE_CHECKING:
@@ -57,9 +58,11 @@ def main(words: list[str] | None = None) -> int:
         return by_joints(pipeline, args)
     videos = find_videos(args.videos, args.out)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
-    page = write_report(args.out, found, durations, pipeline.labels, videos=dict(videos), as_is=args.as_is)
+    files = dict(videos)
+    results = [VideoResult(item, durations[item.video_id], file=files[item.video_id]) for item in found]
+    page = write_report(args.out, results, pipeline.labels, PageOptions(as_is=args.as_is))
     if args.overlay:
-        write_overlays(Path(args.out) / "overlays", found, dict(videos), pipeline.labels)
+        write_overlays(Path(args.out) / "overlays", found, files, pipeline.labels)
     return say(page, found, problems)
 
 
@@ -70,13 +73,12 @@ def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     tracks = [track for name in args.videos if name.lower().endswith(".npz") for track in read_landmarks(name)]
     videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)
     found, people, problems = detect_people(pipeline, videos, tracks, args.out)
-    reliability, least = pipeline.weights.reliability, pipeline.weights.least
-    page = write_people_report(
-        args.out, found, people, dict(videos), pipeline.labels, reliability, least, as_is=args.as_is
-    )
+    weights = pipeline.weights
+    options = PageOptions(weights.reliability, min_score=weights.least, as_is=args.as_is)
+    page = write_pose_report(args.out, found, people, dict(videos), pipeline.labels, options)
     told = [pipeline.told(item) for item in found]
     if args.overlay:
-        write_overlays(Path(args.out) / "overlays", told, files_of(people, dict(videos)), pipeline.labels)
+        write_overlays(Path(args.out) / "overlays", told, files_of_people(people, dict(videos)), pipeline.labels)
     return say(page, told, problems)
 
 

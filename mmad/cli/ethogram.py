@@ -22,7 +22,7 @@ from mmad.formats.predictions import choose_labels, origin_of
 from mmad.formats.score_thresholds import least_scores
 from mmad.labels import LabelSet
 from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
-from mmad.report.figures import draw_ethogram
+from mmad.report.ethogram_figure import EthogramRow, draw_ethogram
 
 
 def main(words: list[str] | None = None) -> None:
@@ -60,11 +60,13 @@ def main(words: list[str] | None = None) -> None:
     print(f"\n{len(videos)} videos, {tables[0].durations.sum() / 60:.1f} minutes; {out / 'ethogram_videos.csv'}")
 
 
-def ethogram_rows(table: Ethogram, labels: LabelSet) -> list[tuple]:
+def ethogram_rows(table: Ethogram, labels: LabelSet) -> list[EthogramRow]:
     """What the figure shows of the first video: the actions that happen."""
     columns = (table.counts, table.totals, table.mean_s(), table.rate_per_minute())
     happened = np.flatnonzero(table.counts[0])
-    return [(table.names[k], labels.part_of[k], *(column[0, k].item() for column in columns)) for k in happened]
+    return [
+        EthogramRow(table.names[k], labels.part_of[k], *(column[0, k].item() for column in columns)) for k in happened
+    ]
 
 
 def _write_csv(path: Path, header: tuple[str, ...], rows: list[list]) -> None:

@@ -16,8 +16,11 @@ from mmad.files import refuse_same_file
 from mmad.formats import read_annotations, read_predictions, read_truth, select_subset
 from mmad.formats.fields import check_fps
 from mmad.labels import MMA52, named_labels
-from mmad.report.figures import draw_training, read_history, write_precision, write_statistics
-from mmad.report.timeline import draw_timeline
+from mmad.report.content import VideoResult
+from mmad.report.data_set_figures import write_statistics
+from mmad.report.detection_figures import write_precision
+from mmad.report.timeline import TimelineOptions, draw_timeline
+from mmad.report.training_figure import draw_training, read_history
 
 
 def timeline(args: Namespace) -> list[Path]:
@@ -35,8 +38,8 @@ def timeline(args: Namespace) -> list[Path]:
     refuse_same_file(args.out, args.predictions, args.ground_truth)
     detections = found[args.video]
     duration = truth.duration if truth else float(detections.segments[:, 1].max(initial=0)) or 1.0
-    chosen = {"most": args.most, "min_score": args.min_score, "title": args.title}
-    draw_timeline(args.out, detections, duration, labels, truth, **chosen)
+    options = TimelineOptions(args.most, args.min_score, args.title)
+    draw_timeline(args.out, VideoResult(detections, duration, truth), labels, options=options)
     return [Path(args.out)]
 
 

@@ -37,7 +37,8 @@ def main(words: list[str] | None = None) -> None:
     if args.json:
         write_json(args.json, figures, indent=1)
     if args.confusion:
-        from mmad.report.confusion import draw_confusion, worst_confusions  # on demand: drawing takes a second to load
+        # On demand: matplotlib takes a second to load.
+        from mmad.report.confusion_figure import draw_confusion, worst_confusions
 
         matrix = confusion_matrix(np.array(truth), predictions.actions[:, 0], len(labels))
         draw_confusion(args.confusion, matrix, labels)

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, row by row; nothing is changed."""
+"""Problems of a data set, row by row, and its statistics in words; nothing is changed."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def check_data(
 ) -> tuple[list[str], list[str]]:
     """(problems, report) of an annotation file or MA-52 list, each a list of lines.
 
-    videos: folder of the video files, directly or in subfolders train, val, test. fps: where the file has
-    no rates; None: nobody said, and 30 are assumed.
+    videos: folder of the video files, directly or in subfolders train, val, test. fps: frames per second where the file
+    has no rates; None: not known, 30 are assumed.
     """
     path = Path(path)
     if path.suffix.lower() == ".txt":
@@ -35,6 +35,14 @@ def check_data(
         problems.append(f"{path}: placeholder rows (frames 0-20 of every video), as in the official test.csv: no truth")
     for item in annotations:
         problems += _instance_problems(item, labels)
+    if videos is not None:
+        for item in annotations:
+            problems += _video_problems(item, Path(videos))
+    return problems, _statistics(annotations, labels, fps)
+
+
+def _statistics(annotations: list[Annotation], labels: LabelSet, fps: float | None) -> list[str]:
+    """The statistics of each subset, and the frame rates, a line each."""
     rates = [item.fps or fps or ASSUMED_FPS for item in annotations]
     report = []
     for subset in sorted({item.subset for item in annotations}):
@@ -43,14 +51,11 @@ def check_data(
         report += statistics_text(describe(chosen, labels), labels, float(np.median(rates))).splitlines()
     if rates and len(set(rates)) > 1:
         shares = ", ".join(f"{rate:g}: {100 * rates.count(rate) / len(rates):.1f} %" for rate in sorted(set(rates)))
-        report.append(f"frames a second     {shares}")
+        report.append(f"frames per second   {shares}")
     if fps is None and any(item.fps is None for item in annotations):
         assumed = f"{ASSUMED_FPS:g} are assumed for the stride"
-        report.append(f"frames a second     not in the file: {assumed}; else give --fps N")
-    if videos is not None:
-        for item in annotations:
-            problems += _video_problems(item, Path(videos))
-    return problems, report
+        report.append(f"frames per second   not in the file: {assumed}; else give --fps N")
+    return report
 
 
 def _instance_problems(item: Annotation, labels: LabelSet) -> list[str]:
@@ -70,7 +75,7 @@ def _instance_problems(item: Annotation, labels: LabelSet) -> list[str]:
 
 
 def _video_problems(item: Annotation, folder: Path) -> list[str]:
-    from mmad.video.reader import probe  # on demand: annotations are checked without any video library
+    from mmad.video.reader import probe  # on demand: annotations alone are checked without any video library
 
     try:
         file = find_video(folder, item.video_id, item.subset)
@@ -79,7 +84,7 @@ def _video_problems(item: Annotation, folder: Path) -> list[str]:
         return [str(error)]
     problems = []
     if item.fps and abs(info.fps - item.fps) > 0.02 * item.fps:
-        problems.append(f"{file}: {info.fps:.3f} frames a second, annotated as {item.fps:g}")
+        problems.append(f"{file}: {info.fps:.3f} frames per second, annotated as {item.fps:g}")
     if item.fps and abs(info.num_frames - item.duration * item.fps) > 1.5:
         problems.append(f"{file}: {info.num_frames} frames, annotated as {item.duration * item.fps:.0f}")
     elif not item.fps and abs(info.duration - item.duration) > 0.1:
@@ -95,13 +100,20 @@ def _check_list(path: Path, labels: LabelSet, videos: str | None) -> tuple[list[
     problems = [str(error) for error in found]
     counts = np.bincount([label for _, label in clips] or [0], minlength=len(labels)) * bool(clips)
     absent = [labels.actions[k] for k in np.flatnonzero(counts == 0)]
-    report = [f"{len(clips)} clips of {int((counts > 0).sum())} classes, {counts.min()} - {counts.max()} a class"]
+    report = [f"{len(clips)} clips of {int((counts > 0).sum())} classes, {counts.min()} - {counts.max()} per class"]
     report += [f"classes without a clip: {', '.join(absent)}"] if absent else []
-    for name, _ in clips if videos is not None else []:
-        try:
-            from mmad.video.reader import probe
+    if videos is not None:
+        problems += _clip_problems([name for name, _ in clips], Path(videos))
+    return problems, report
 
-            probe(find_video(Path(videos), name))
+
+def _clip_problems(names: list[str], folder: Path) -> list[str]:
+    from mmad.video.reader import probe  # on demand, as above
+
+    problems = []
+    for name in names:
+        try:
+            probe(find_video(folder, name))
         except InputError as error:
             problems.append(str(error))
-    return problems, report
+    return problems

@@ -1,4 +1,4 @@
-"""What all pictures share: a colour for each body part, text that is text, and how a figure becomes a file."""
+"""What all pictures share: a colour per body part, text without markup, and how a figure becomes a file."""
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,10 +13,12 @@ from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.records import Detections
 
-# Okabe & Ito's palette, which colour-blind people can tell apart; one colour a body part.
+# Okabe & Ito's palette, which colour-blind people can tell apart; one colour per body part.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A7500")
 KINDS = (".png", ".svg", ".pdf")
 PAGE = 7.2  # inches: the text of a two-column page is about as wide
+HALF_PAGE = PAGE / 2
+NEUTRAL = "#606060"  # what belongs to no body part
 STYLE = {
     "font.size": 8,
     "axes.titlesize": 9,
@@ -38,7 +40,7 @@ def picture(path: str | Path, width: float = PAGE, height: float = 3.0) -> Itera
     """
     kind = Path(path).suffix.lower()
     if kind not in KINDS:
-        raise InputError(path, f"{kind or 'no suffix'!r} is no kind of picture", f"name a {', '.join(KINDS)} file")
+        raise InputError(path, f"{kind or 'no suffix'!r} is not a kind of picture", f"name a {', '.join(KINDS)} file")
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
@@ -52,20 +54,20 @@ def part_colour(part: int) -> str:
 
 
 def part_patches(parts: Iterable[int], names: Sequence[str]) -> list[Patch]:
-    """What a legend says of the colours of these body parts. names: of all body parts."""
+    """Legend entries for the colours of these body parts. names: of all body parts."""
     return [Patch(color=part_colour(part), label=plain(names[part])) for part in sorted(set(parts))]
 
 
 def plain(text: str) -> str:
-    """The text for matplotlib, to which "$" would begin a formula: an id or a name is text."""
+    """The text with "$" escaped, which would begin a formula for matplotlib: ids and names are plain text."""
     return text.replace("$", r"\$")
 
 
-def best(detections: Detections, most: int, min_score: float = 0.0) -> Detections:
-    """Of the detections that score `min_score` or more, the `most` best."""
-    if most < 0:
-        raise InputError("most", f"{most} detections", "give a number from 0 on")
-    count = min(most, int((detections.scores >= min_score).sum()))  # they stand best first
+def best(detections: Detections, count: int, min_score: float = 0.0) -> Detections:
+    """Of the detections that score `min_score` or more, the `count` best."""
+    if count < 0:
+        raise InputError("number of detections", f"{count}", "give a number from 0 on")
+    count = min(count, int((detections.scores >= min_score).sum()))  # they are sorted, best first
     return Detections(
         detections.video_id, detections.segments[:count], detections.labels[:count], detections.scores[:count]
     )

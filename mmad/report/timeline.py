@@ -1,5 +1,6 @@
-"""A picture of what happens when: one lane an action, coloured by body part, shaded by score."""
+"""A picture of what happens when: one lane per action, coloured by body part, shaded by score."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from matplotlib.patches import Patch
 
 from mmad.labels import LabelSet
 from mmad.records import Annotation, Detections
+from mmad.report.content import VideoResult
 from mmad.report.pictures import PAGE, best, part_colour, part_patches, picture, plain
 
 TRUTH = "#404040"
@@ -15,50 +17,75 @@ LANE = 0.19  # inches
 FILM = 1.0  # inches
 
 
+@dataclass(frozen=True)
+class TimelineOptions:
+    """max_detections: the best ones are shown. min_score: what scores less is not shown. title: over the picture; ""
+    is none, None says what the picture shows."""
+
+    max_detections: int = 30
+    min_score: float = 0.0
+    title: str | None = None
+
+
 def draw_timeline(
     path: str | Path,
-    detections: Detections,
-    duration: float,
+    video: VideoResult,
     labels: LabelSet,
-    truth: Annotation | None = None,
     frames: np.ndarray | None = None,
-    most: int = 30,
-    min_score: float = 0.0,
-    title: str | None = None,
+    options: TimelineOptions | None = None,
 ) -> None:
-    """Write a picture (the kind is its suffix's) of the `most` best detections, under the truth where it is given.
+    """Write a picture (the kind is its suffix's) of the best detections, under the truth where it is known.
 
-    duration: of the video, s. frames: (n, H, W, 3) uint8, the middles of n equal parts of the video, shown above.
-    min_score: what scores less is not shown. title: "" is none; without it the picture says what it shows.
+    frames: (n, H, W, 3) uint8, the middles of n equal parts of the video, shown above.
     """
-    chosen = best(detections, most, min_score)
-    rows = sorted(set(chosen.labels.tolist()) | set(truth.labels.tolist() if truth else []))
-    tall = 0.5 + LANE * max(len(rows), 2)
+    options = options or TimelineOptions()
+    chosen = best(video.found, options.max_detections, options.min_score)
+    rows = lanes_of(chosen, video.truth)
+    tall = height_of(rows)
     with picture(path, PAGE, 0.3 + tall + (FILM if frames is not None else 0)) as figure:
         if frames is None:
             axes = top = figure.add_subplot()
         else:
             top, axes = figure.subplots(2, 1, height_ratios=(FILM, tall))
-            _draw_film(top, frames, duration)
-        _draw_lanes(axes, chosen, truth, rows, labels)
-        axes.set_yticks(range(len(rows)), [plain(labels.actions[label]) for label in rows])
-        axes.set_ylim(len(rows) - 0.4, -0.6)
-        axes.set_xlim(0, duration)
-        axes.set_xlabel("seconds")
-        axes.grid(axis="x", alpha=0.3)
-        if title is None:
-            said = ", truth in grey" if truth else ""
-            title = f"{detections.video_id}: the {len(chosen)} best-scored detections{said}"
+            _draw_film(top, frames, video.duration)
+        draw_lanes(axes, chosen, video.truth, labels)
+        axes.set_xlim(0, video.duration)
+        title = _describe(chosen, video.truth) if options.title is None else options.title
         if title:
             top.set_title(plain(title), loc="left")
-        handles = part_patches((labels.part_of[label] for label in rows), labels.parts)
-        handles += [Patch(color=TRUTH, label="truth")] if truth else []
-        if handles:
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _draw_lanes(axes: Axes, chosen: Detections, truth: Annotation | None, rows: list[int], labels: LabelSet) -> None:
-    """A bar a detection, the best ones on top; the truth in the upper half of each lane where it is given."""
+def lanes_of(chosen: Detections, truth: Annotation | None) -> list[int]:
+    """The labels that have a lane, from the top: those of the body part that comes first."""
+    return sorted(set(chosen.labels.tolist()) | set(truth.labels.tolist() if truth else []))
+
+
+def height_of(lanes: list[int]) -> float:
+    """Inches that axes with these lanes are high."""
+    return 0.5 + LANE * max(len(lanes), 2)
+
+
+def _describe(chosen: Detections, truth: Annotation | None) -> str:
+    truth_too = ", truth in grey" if truth else ""
+    return f"{chosen.video_id}: the {len(chosen)} best-scored detections{truth_too}"
+
+
+def draw_lanes(axes: Axes, chosen: Detections, truth: Annotation | None, labels: LabelSet) -> None:
+    """The lanes with their names, a time axis in seconds, and a legend to the right of the axes."""
+    rows = lanes_of(chosen, truth)
+    _draw_bars(axes, chosen, truth, rows, labels)
+    axes.set_yticks(range(len(rows)), [plain(labels.actions[label]) for label in rows])
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlabel("seconds")
+    axes.grid(axis="x", alpha=0.3)
+    handles = part_patches((labels.part_of[label] for label in rows), labels.parts)
+    handles += [Patch(color=TRUTH, label="truth")] if truth else []
+    if handles:
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _draw_bars(axes: Axes, chosen: Detections, truth: Annotation | None, rows: list[int], labels: LabelSet) -> None:
+    """A bar per detection, the best ones on top; the truth in the upper half of each lane where it is given."""
     lane = {label: i for i, label in enumerate(rows)}
     highest = float(chosen.scores.max(initial=0)) or 1.0
     for (start, end), label, score in list(zip(chosen.segments, chosen.labels, chosen.scores))[::-1]:

@@ -59,7 +59,7 @@ def test_bars_stand_at_their_times_and_a_line_moves_along(tmp_path, big):
 
 
 def test_nothing_found_or_chosen_is_a_video_too(tmp_path, big):
-    for choice in ({"found": NOTHING}, {"most": 0}, {"min_score": 0.95}):
+    for choice in ({"found": NOTHING}, {"max_detections": 0}, {"min_score": 0.95}):
         assert not is_orange(written(tmp_path, big, **choice)).any()
 
 

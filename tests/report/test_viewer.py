@@ -12,7 +12,8 @@ from PIL import Image
 
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
-from mmad.report.page import write_report
+from mmad.report.content import VideoResult
+from mmad.report.pages import write_report
 
 AXIS, LANE = 24, 22  # of viewer.js, pixels
 NOD, WAVE, TURN = MMA52.index["nodding"], MMA52.index["waving"], MMA52.index["turning head"]
@@ -35,7 +36,7 @@ def detections(rows=ROWS, name: str = "day1/cam") -> Detections:
 def report(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     video = write_video(folder / "cam.mp4", 100, size=(96, 64))
-    write_report(folder / "out", [detections()], {"day1/cam": 4.0}, MMA52, {"day1/cam": TRUTH}, {"day1/cam": video})
+    write_report(folder / "out", [VideoResult(detections(), 4.0, TRUTH, video)], MMA52)
     return folder / "out"
 
 
@@ -85,7 +86,7 @@ def test_the_playhead_follows_the_video(viewer):
 
 def test_a_click_on_a_bar_jumps_there_and_loops(viewer):
     viewer.click("#lanes", position=point_on(viewer, 0, 2.3))  # turning head is the head's first
-    assert "turning head, 2.00 to 2.60 seconds" in viewer.text_content("#said")
+    assert "turning head, 2.00 to 2.60 seconds" in viewer.text_content("#chosen")
     low, high = 2.0 - 0.2, 2.6 + 0.2  # a moment before and after a short action
     for _ in range(12):
         viewer.wait_for_timeout(120)
@@ -96,9 +97,8 @@ def test_a_click_on_a_bar_jumps_there_and_loops(viewer):
 
 def test_an_action_that_ends_with_the_video_loops_too(open_page, tmp_path):
     write_video(tmp_path / "v.mp4", 50, size=(96, 64))
-    write_report(
-        tmp_path, [detections([(1.2, 2.0, NOD, 0.5)], "v")], {"v": 2.0}, MMA52, videos={"v": tmp_path / "v.mp4"}
-    )
+    found = detections([(1.2, 2.0, NOD, 0.5)], "v")
+    write_report(tmp_path, [VideoResult(found, 2.0, file=tmp_path / "v.mp4")], MMA52)
     page = open_page(tmp_path / "report" / "v.html")
     page.wait_for_function("document.getElementById('player').readyState >= 2")
     page.keyboard.press("n")
@@ -109,9 +109,8 @@ def test_an_action_that_ends_with_the_video_loops_too(open_page, tmp_path):
 def test_the_player_is_on_the_clock_of_the_detections(open_page, tmp_path):
     """The picture begins half a second after the sound, where players begin to count."""
     write_video(tmp_path / "v.mp4", 50, size=(96, 64), times=[0.5 + i / 25 for i in range(50)], audio=True)
-    write_report(
-        tmp_path, [detections([(1.0, 1.5, NOD, 0.5)], "v")], {"v": 2.0}, MMA52, videos={"v": tmp_path / "v.mp4"}
-    )
+    found = detections([(1.0, 1.5, NOD, 0.5)], "v")
+    write_report(tmp_path, [VideoResult(found, 2.0, file=tmp_path / "v.mp4")], MMA52)
     page = open_page(tmp_path / "report" / "v.html")
     page.wait_for_function("document.getElementById('player').readyState >= 2")
     page.keyboard.press("l")
@@ -124,17 +123,17 @@ def test_a_hidden_detection_is_let_go_and_beyond_the_last_there_is_none(viewer):
     viewer.evaluate("document.getElementById('player').currentTime = 3.9")
     viewer.wait_for_function("!document.getElementById('player').seeking")
     viewer.keyboard.press("n")
-    assert viewer.text_content("#said") == ""
+    assert viewer.text_content("#chosen") == ""
     viewer.keyboard.press("p")
-    assert viewer.text_content("#said").startswith("nodding, 3.00")
-    viewer.fill("#least", "0.5")
-    assert viewer.text_content("#said") == ""
+    assert viewer.text_content("#chosen").startswith("nodding, 3.00")
+    viewer.fill("#min-score", "0.5")
+    assert viewer.text_content("#chosen") == ""
 
 
 def test_a_click_beside_the_bars_seeks(viewer):
     viewer.click("#lanes", position=point_on(viewer, 0, 3.5))
     assert player_at(viewer) == pytest.approx(3.5, abs=0.05)
-    assert viewer.text_content("#said") == ""
+    assert viewer.text_content("#chosen") == ""
 
 
 def test_keys(viewer):
@@ -147,7 +146,7 @@ def test_keys(viewer):
     said = []
     for key in "nnnp":
         viewer.keyboard.press(key)
-        said.append(viewer.text_content("#said").split(",")[0])
+        said.append(viewer.text_content("#chosen").split(",")[0])
     assert said == ["nodding", "waving", "turning head", "waving"]
     viewer.keyboard.press("l")
     assert viewer.get_attribute("#loop", "aria-pressed") == "false"
@@ -163,16 +162,16 @@ def test_filters_hide(viewer):
     assert {row[3] for row in rows_of(viewer)} == {"waving"}
     assert "1 of 4" in viewer.text_content("#count")
     viewer.click("button[data-part]:has-text('head') >> nth=0")
-    viewer.fill("#words", "NOD")
+    viewer.fill("#search", "NOD")
     assert [row[3] for row in rows_of(viewer)] == ["nodding", "nodding"]
-    viewer.fill("#words", "")
-    viewer.fill("#least", "0.5")
+    viewer.fill("#search", "")
+    viewer.fill("#min-score", "0.5")
     assert [row[5] for row in rows_of(viewer)] == ["0.900", "0.800", "0.600"]
 
 
 def test_truth_is_marked_at_the_chosen_tiou(viewer):
     """turning head 2.0-2.6 is true 2.0-3.0: IoU 0.6; the second nodding and waving are false, waving 3.5-3.9 missed."""
-    assert "2 of 3 actions found, 2 false alarms at tIoU 0.5" in viewer.text_content("#judged")
+    assert "2 of 3 actions found, 2 false alarms at tIoU 0.5" in viewer.text_content("#evaluation")
     assert {(row[3], row[0]): row[6] for row in rows_of(viewer)} == {
         ("nodding", "0:00.50"): "true",
         ("waving", "0:01.20"): "false",
@@ -180,7 +179,7 @@ def test_truth_is_marked_at_the_chosen_tiou(viewer):
         ("nodding", "0:03.00"): "false",
     }
     viewer.select_option("#tiou", "0.7")
-    assert "1 of 3 actions found, 3 false alarms at tIoU 0.7" in viewer.text_content("#judged")
+    assert "1 of 3 actions found, 3 false alarms at tIoU 0.7" in viewer.text_content("#evaluation")
 
 
 def test_the_table_sorts(viewer):
@@ -192,13 +191,13 @@ def test_the_table_sorts(viewer):
     viewer.click("th[data-order=action] button")
     assert [row[3] for row in rows_of(viewer)] == ["nodding", "nodding", "turning head", "waving"]
     viewer.press("#rows tr >> nth=3", "Enter")
-    assert "waving" in viewer.text_content("#said")
+    assert "waving" in viewer.text_content("#chosen")
     assert viewer.get_attribute("#rows tr >> nth=3", "aria-selected") == "true"
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_what_is_shown_can_be_taken_away(viewer, kind):
-    viewer.fill("#least", "0.7")
+    viewer.fill("#min-score", "0.7")
     with viewer.expect_download() as download:
         viewer.click(f"#{kind}")
     assert download.value.suggested_filename == f"cam.{kind}"
@@ -238,9 +237,9 @@ def test_five_thousand_bars_scroll(open_page, tmp_path):
     start = rng.uniform(0, 3590, 5000)
     segments = np.stack([start, start + rng.exponential(3, 5000) + 0.1], axis=1).clip(0, 3600)
     found = Detections("hour", segments, rng.integers(0, 52, 5000), rng.random(5000))
-    write_report(tmp_path, [found], {"hour": 3600.0}, MMA52)
+    write_report(tmp_path, [VideoResult(found, 3600.0)], MMA52)
     page = open_page(tmp_path / "report" / "hour.html")
-    page.fill("#least", "0")
+    page.fill("#min-score", "0")
     assert "5000 of 5000" in page.text_content("#count")
     page.click("text=zoom in")
     seconds = page.evaluate("""async () => {
@@ -263,8 +262,8 @@ def test_nothing_in_a_name_does_harm(open_page, tmp_path):
     name = NASTY.replace("/", "")  # a slash would be a folder
     labels = LabelSet("nasty", (NASTY, "</script><img src=x onerror=alert(1)>"), ("<b>part</b>",), (0, 0))
     found = Detections(name, [[0.5, 1.5], [1, 2]], [0, 1], [0.5, 0.4])
-    truth = {name: Annotation(name, 2.0, [[0.5, 1.5]], [1])}
-    index = open_page(write_report(tmp_path, [found], {name: 2.0}, labels, truth))
+    truth = Annotation(name, 2.0, [[0.5, 1.5]], [1])
+    index = open_page(write_report(tmp_path, [VideoResult(found, 2.0, truth)], labels))
     assert index.text_content("tbody a") == name
     index.click("tbody a")
     index.wait_for_selector("#rows tr")
@@ -272,16 +271,15 @@ def test_nothing_in_a_name_does_harm(open_page, tmp_path):
     assert {row[3] for row in rows_of(index)} == set(labels.actions)
     assert "<b>part</b>" in index.text_content("button[data-part]")
     index.click("#rows tr")
-    assert index.text_content("#said").startswith(NASTY)
+    assert index.text_content("#chosen").startswith(NASTY)
 
 
 def test_the_list_is_worst_first_and_sorts(open_page, tmp_path):
     good = Detections("good", [[0, 1]], [NOD], [0.9])
     bad = Detections("bad", [[0, 1], [1, 2]], [WAVE, WAVE], [0.8, 0.2])
     unknown = Detections("another", [], [], [])
-    truth = {name: Annotation(name, 3.0, [[0, 1]], [NOD]) for name in ("good", "bad")}
-    durations = {"good": 3.0, "bad": 3.0, "another": 12.5}
-    page = open_page(write_report(tmp_path, [unknown, good, bad], durations, MMA52, truth))
+    known = [VideoResult(item, 3.0, Annotation(item.video_id, 3.0, [[0, 1]], [NOD])) for item in (good, bad)]
+    page = open_page(write_report(tmp_path, [VideoResult(unknown, 12.5), *known], MMA52))
 
     def names() -> list[str]:
         return page.eval_on_selector_all("table.sortable tbody a", "links => links.map(a => a.textContent)")
@@ -299,7 +297,7 @@ def test_the_list_is_worst_first_and_sorts(open_page, tmp_path):
 def test_a_video_that_cannot_be_played_says_so(open_page, tmp_path):
     (tmp_path / "v.avi").write_bytes(b"no video")
     found = Detections("v", [[0.5, 1.5]], [NOD], [0.5])
-    write_report(tmp_path / "out", [found], {"v": 2.0}, MMA52, videos={"v": tmp_path / "v.avi"})
+    write_report(tmp_path / "out", [VideoResult(found, 2.0, file=tmp_path / "v.avi")], MMA52)
     page = open_page(tmp_path / "out" / "report" / "v.html")
     page.wait_for_selector("#unplayable:not([hidden])")
     page.click("#rows tr")
@@ -315,7 +313,7 @@ def test_a_video_of_a_kind_that_browsers_do_not_play_is_converted(open_page, tmp
             container.mux(video.encode(av.VideoFrame.from_ndarray(picture(index, (96, 64)), format="rgb24")))
         container.mux(video.encode(None))
     found = Detections("v", [[1.0, 2.0]], [NOD], [0.5])
-    write_report(tmp_path / "out", [found], {"v": 3.0}, MMA52, videos={"v": tmp_path / "v.avi"})
+    write_report(tmp_path / "out", [VideoResult(found, 3.0, file=tmp_path / "v.avi")], MMA52)
     page = open_page(tmp_path / "out" / "report" / "v.html")
     page.wait_for_function("document.getElementById('player').readyState >= 2")
     assert page.is_hidden("#unplayable")

@@ -13,7 +13,8 @@ from PIL import Image
 
 from mmad.labels import MMA52
 from mmad.records import Annotation, Detections
-from mmad.report.page import write_report
+from mmad.report.content import PageOptions, VideoResult
+from mmad.report.pages import write_report
 
 NOD, WAVE, TURN = MMA52.index["nodding"], MMA52.index["waving"], MMA52.index["turning head"]
 LAPTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -26,13 +27,11 @@ def detections(name: str = "v", labels=(NOD, WAVE, NOD)) -> Detections:
     return Detections(name, np.stack([start, start + 1], axis=1), labels, np.linspace(0.9, 0.5, len(labels)))
 
 
-def written(folder: Path, track, found=None, video: Path | None = None, **more) -> Path:
+def written(folder: Path, track, found=None, video: Path | None = None, **options) -> Path:
     """The page of one video with the joints of one person, or of several."""
     found = found or detections()
     tracks = track if isinstance(track, list) else [track]
-    videos = {found.video_id: video} if video else None
-    landmarks = {found.video_id: tracks}
-    write_report(folder, [found], {found.video_id: SECONDS}, MMA52, videos=videos, landmarks=landmarks, **more)
+    write_report(folder, [VideoResult(found, SECONDS, file=video, tracks=tracks)], MMA52, PageOptions(**options))
     return folder / "report" / f"{found.video_id}.html"
 
 
@@ -203,7 +202,7 @@ def test_what_was_not_seen_is_a_strip_and_a_sentence(open_page, tmp_path):
     track.points[:45, RIGHT] = ABSENT  # three of four seconds
     track.points[30:, LEFT] = ABSENT
     page = open_page(written(tmp_path, track), **LAPTOP)
-    assert page.text_content("#unseen-said") == (
+    assert page.text_content("#unseen-summary") == (
         "The left hand is not seen for 51 % of the time: what it does then cannot be told. "
         "The right hand is not seen for 74 % of the time: what it does then cannot be told."
     )
@@ -243,7 +242,7 @@ def test_what_cannot_be_told_is_hidden_until_asked_for(open_page, tmp_path):
     found = detections(labels=(NOD, TURN, WAVE))
     page = open_page(written(tmp_path, made_track(), found, reliability=RELIABILITY), **LAPTOP)
     assert "2 of 3" in page.text_content("#count")
-    page.check("#untold")
+    page.check("#show-unreliable")
     assert "3 of 3" in page.text_content("#count")
     assert page.locator("#rows .grade.cannot-tell").count() == 1
     page.goto((tmp_path / "report.html").resolve().as_uri())
@@ -251,9 +250,9 @@ def test_what_cannot_be_told_is_hidden_until_asked_for(open_page, tmp_path):
 
 
 def test_a_page_without_joints_and_grades_has_neither(open_page, tmp_path):
-    write_report(tmp_path, [detections()], {"v": SECONDS}, MMA52)
+    write_report(tmp_path, [VideoResult(detections(), SECONDS)], MMA52)
     page = open_page(tmp_path / "report" / "v.html")
-    assert page.locator("#joints, #joints-shown, #unseen, #untold, .grade, .note, .cannot-tell").count() == 0
+    assert page.locator("#joints, #joints-shown, #unseen, #show-unreliable, .grade, .note, .cannot-tell").count() == 0
     page.keyboard.press("j")
     page.keyboard.press("Space")
     assert page.is_visible("#unplayable")
@@ -273,17 +272,18 @@ def videos(tmp_path_factory) -> dict[tuple[int, int], Path]:
 def test_player_and_timeline_share_one_screen(open_page, tmp_path, videos, size, lanes, joints):
     """With all that there may be: truth, joints, sentences, grades, a long note."""
     found = detections(labels=np.arange(lanes))
-    more = {"reliability": dict.fromkeys(MMA52.actions, ("fair", "so so")), "note": "Long. " * 30} if joints else {}
+    reliability = dict.fromkeys(MMA52.actions, ("fair", "so so"))
+    options = PageOptions(reliability, note="Long. " * 30) if joints else PageOptions()
     track = made_track(size=size)
     track.points[10:, LEFT + RIGHT] = ABSENT
-    landmarks = {"v": [track]} if joints else None
-    truth = {"v": Annotation("v", SECONDS, [[1, 2]], [NOD])}
-    write_report(tmp_path, [found], {"v": SECONDS}, MMA52, truth, {"v": videos[size]}, False, landmarks, **more)
+    truth = Annotation("v", SECONDS, [[1, 2]], [NOD])
+    result = VideoResult(found, SECONDS, truth, videos[size], [track] if joints else [])
+    write_report(tmp_path, [result], MMA52, options)
     page = open_page(tmp_path / "report" / "v.html", **LAPTOP)
     page.wait_for_function("document.getElementById('player').readyState >= 1")
     if joints:
         shown(page)
-    page.fill("#least", "0")  # all that was found
+    page.fill("#min-score", "0")  # all that was found
     assert page.locator("#rows tr").count() == lanes
     player, timeline = (page.locator(name).bounding_box() for name in ("#player", ".timeline"))
     for box in (player, timeline, page.locator("#overview").bounding_box()):
@@ -299,7 +299,7 @@ def test_player_and_timeline_share_one_screen(open_page, tmp_path, videos, size,
 def test_many_lanes_scroll_in_their_box(open_page, tmp_path):
     """The axis stays, and a chosen detection comes into sight, where a click finds it."""
     page = open_page(written(tmp_path, made_track(), detections(labels=np.arange(40))), **LAPTOP)
-    page.fill("#least", "0")
+    page.fill("#min-score", "0")
     assert page.evaluate("document.querySelector('.lanes').scrollTop") == 0
     page.focus("#rows tr >> nth=39")
     page.keyboard.press("Enter")
@@ -311,12 +311,12 @@ def test_many_lanes_scroll_in_their_box(open_page, tmp_path):
     page.evaluate("scrollTo(0, 0)")
     width = page.evaluate("document.getElementById('lanes').clientWidth")
     page.click("#lanes", position={"x": 190 + 3.0 / SECONDS * (width - 190), "y": 24 + 22 * 39 + 8})
-    assert page.text_content("#said").startswith(MMA52.actions[39])
+    assert page.text_content("#chosen").startswith(MMA52.actions[39])
 
 
 def test_an_hour_of_joints_comes_at_once(open_page, tmp_path):
     track = made_track(3600.0, shoulders=np.linspace(0.1, 0.9, 54000))
-    write_report(tmp_path, [detections()], {"v": 3600.0}, MMA52, landmarks={"v": [track]})
+    write_report(tmp_path, [VideoResult(detections(), 3600.0, tracks=[track])], MMA52)
     page = open_page(tmp_path / "report" / "v.html", **LAPTOP)
     shown(page)
     seconds = page.evaluate("""() => {

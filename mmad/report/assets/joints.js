@@ -1,7 +1,7 @@
 "use strict";
-// The joints of people over the picture, and a clock that stands in for the player where there is no video.
+// The joints of people over the picture, and a clock that replaces the player where there is no video.
 
-// What viewer.js asks of a <video>, without one.
+// The part of the interface of a <video> that viewer.js uses, without a video.
 class Clock extends EventTarget {
   constructor(duration) {
     super();
@@ -24,7 +24,7 @@ class Clock extends EventTarget {
     this.since = performance.now();
     this.paused = false;
     this.dispatchEvent(new Event("play"));
-    requestAnimationFrame(() => this.goOn());
+    requestAnimationFrame(() => this.advance());
   }
 
   pause() {
@@ -34,13 +34,13 @@ class Clock extends EventTarget {
     this.dispatchEvent(new Event("pause"));
   }
 
-  goOn() {
+  advance() {
     if (this.paused) return;
     this.dispatchEvent(new Event("timeupdate"));
     if (this.currentTime >= this.duration) {
       this.pause();
       this.dispatchEvent(new Event("ended"));
-    } else requestAnimationFrame(() => this.goOn());
+    } else requestAnimationFrame(() => this.advance());
   }
 }
 
@@ -56,25 +56,25 @@ class Joints {
       person.times = Float64Array.from([0, ...person.steps], (step) => (at += step) / 1000);
       const sorted = [...person.steps].sort((a, b) => a - b);
       person.step = (sorted[sorted.length >> 1] ?? 40) / 1000;
-      person.kept = new Map(); // a row and the next: those between which the picture is
+      person.decoded = new Map(); // the two rows that the picture lies between
     }
   }
 
   row(person, index) {
-    if (person.kept.has(index)) return person.kept.get(index);
-    const count = person.joints, aside = this.data.aside;
+    if (person.decoded.has(index)) return person.decoded.get(index);
+    const count = person.joints, margin = this.data.margin;
     const octets = atob(person.rows.substr(4 * count * index, 4 * count));
     const row = Array.from({ length: count }, (_, joint) => {
       const [a, b, c] = [0, 1, 2].map((octet) => octets.charCodeAt(3 * joint + octet));
       const code = (a << 16) | (b << 8) | c;
-      return { level: code >> 22, x: (((code >> 11) & 2047) - aside) / 1000, y: ((code & 2047) - aside) / 1000 };
+      return { level: code >> 22, x: (((code >> 11) & 2047) - margin) / 1000, y: ((code & 2047) - margin) / 1000 };
     });
-    if (person.kept.size > 3) person.kept.clear();
-    person.kept.set(index, row);
+    if (person.decoded.size > 3) person.decoded.clear();
+    person.decoded.set(index, row);
     return row;
   }
 
-  // The joints of a person at a moment, between two rows where both are near; null where no row is.
+  // The joints of a person at a time, interpolated between two rows where both are near; null where no row is near.
   at(person, seconds) {
     const times = person.times, near = 1.25 * person.step;
     let low = 0, high = times.length; // the last row that is not later
@@ -84,7 +84,8 @@ class Joints {
       else high = middle;
     }
     const before = low - 1;
-    const early = before >= 0 && seconds - times[before] <= near, late = low < times.length && times[low] - seconds <= near;
+    const early = before >= 0 && seconds - times[before] <= near;
+    const late = low < times.length && times[low] - seconds <= near;
     if (!early && !late) return null;
     if (!early || !late) return this.row(person, early ? before : low);
     const part = (seconds - times[before]) / (times[low] - times[before]);
@@ -97,7 +98,7 @@ class Joints {
     });
   }
 
-  // ratio: width by height of the picture, which is as large as the canvas allows.
+  // ratio: width by height of the picture, which fills the canvas as far as that allows.
   draw(seconds, ratio) {
     const { canvas, data } = this;
     const scale = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
@@ -124,7 +125,7 @@ class Joints {
 
   drawPerson(pen, person, row, wide, tall) {
     const thick = Math.max(tall / 160, 1.5);
-    for (const under of [true, false]) { // a dark edge: lines on a bright picture
+    for (const under of [true, false]) { // first a dark edge, so that the lines are visible on a bright picture
       for (const [a, b, side, hand] of person.bones) {
         const level = Math.min(row[a].level, row[b].level);
         if (!level) continue;

@@ -1,38 +1,38 @@
 "use strict";
-// One video: the player, a timeline of what was found in it, and a table of the same. Nothing is asked of a network.
+// One video: the player, a timeline of what was found in it, and a table of the same. Needs no network.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const element = (id) => document.getElementById(id);
   const [lanes, overview, playhead, strips] = ["lanes", "overview", "playhead", "unseen"].map(element);
   const LANE = 22, AXIS = 24, STRIP = 13, ROWS = 200, LONGEST_NAME = 190;
   const box = lanes.parentElement; // in which many lanes scroll
-  const every = data.detections.map(([start, end, action, score], index) =>
+  const detections = data.detections.map(([start, end, action, score], index) =>
     ({ index, start, end, action, part: data.parts_of[action], score, status: "" }));
   const truth = data.truth?.map(([start, end, action]) =>
     ({ start, end, action, part: data.parts_of[action], status: "" })) ?? null;
-  const top = Math.max(1e-9, ...every.map((item) => item.score));
-  const state = { least: data.least, parts: new Set(data.parts.keys()), words: "", tiou: 0.5, order: "start",
-    rising: true, rows: ROWS, from: 0, to: data.duration, chosen: null, looping: true, clock: 0,
-    untold: false }; // whether also actions are shown that cannot be told
+  const highest = Math.max(1e-9, ...detections.map((item) => item.score));
+  const state = { minScore: data.min_score, parts: new Set(data.parts.keys()), search: "", tiou: 0.5, order: "start",
+    ascending: true, rowLimit: ROWS, from: 0, to: data.duration, chosen: null, looping: true, clock: 0,
+    showUnreliable: false };
   let shown = [], laneOf = new Map(), actions = [];
   let player = element("player"), joints = null;
-  const gradeOf = (action) => data.reliability[data.actions[action]] ?? null; // [class of CSS, grade, reason]
-  const told = (item) => state.untold || gradeOf(item.action)?.[1] !== "cannot tell";
+  const gradeOf = (action) => data.reliability[data.actions[action]] ?? null; // [grade, reason]
+  const allowed = (item) => state.showUnreliable || gradeOf(item.action)?.[0] !== "cannot tell";
 
-  // --- what is shown -------------------------------------------------------------------------------------------
+  // --- what is shown ------------------------------------------------------------------------------------------
 
   function overlap(a, b) {
     const shared = Math.max(0, Math.min(a.end, b.end) - Math.max(a.start, b.start));
     return shared / (a.end - a.start + b.end - b.start - shared + 1e-4); // as the official metric has it
   }
 
-  // True, false and missed at the chosen tIoU, best first, each action found once: the metric's rule.
-  function judge() {
+  // True, false and missed at the chosen tIoU: best first, each action is found once, as in the metric.
+  function matchTruth() {
     if (!truth) return;
     for (const item of truth) item.status = "missed";
-    for (const item of every) {
+    for (const item of detections) {
       item.status = "";
-      if (item.score < state.least || !told(item)) continue;
+      if (item.score < state.minScore || !allowed(item)) continue;
       let best = null, most = state.tiou;
       for (const other of truth) {
         if (other.action !== item.action || other.status === "found") continue;
@@ -45,11 +45,11 @@
   }
 
   function refresh() {
-    judge();
+    matchTruth();
     const wanted = (item) => state.parts.has(item.part) &&
-      data.actions[item.action].toLowerCase().includes(state.words);
-    shown = every.filter((item) => item.score >= state.least && told(item) && wanted(item));
-    if (state.chosen && !shown.includes(state.chosen)) letGo();
+      data.actions[item.action].toLowerCase().includes(state.search);
+    shown = detections.filter((item) => item.score >= state.minScore && allowed(item) && wanted(item));
+    if (state.chosen && !shown.includes(state.chosen)) deselect();
     const present = new Set(shown.map((item) => item.action));
     for (const item of truth ?? []) if (wanted(item)) present.add(item.action);
     actions = [...present].sort((a, b) => data.parts_of[a] - data.parts_of[b] || a - b);
@@ -59,27 +59,28 @@
     shown.sort((a, b) => {
       const [x, y] = [value(a), value(b)];
       const difference = typeof x === "string" ? x.localeCompare(y) : x - y;
-      return (state.rising ? difference : -difference) || a.start - b.start;
+      return (state.ascending ? difference : -difference) || a.start - b.start;
     });
-    element("count").textContent = `${shown.length} of ${every.length} detections`;
-    element("least-said").textContent = state.least.toFixed(3);
+    element("count").textContent = `${shown.length} of ${detections.length} detections`;
+    element("min-score-value").textContent = state.minScore.toFixed(3);
     if (truth) {
       const found = truth.filter((item) => item.status === "found").length;
-      const wrong = every.filter((item) => item.status === "false").length;
-      element("judged").textContent =
-        `${found} of ${truth.length} actions found, ${wrong} false alarms at tIoU ${state.tiou.toFixed(1)}`;
+      const falseAlarms = detections.filter((item) => item.status === "false").length;
+      element("evaluation").textContent =
+        `${found} of ${truth.length} actions found, ${falseAlarms} false alarms at tIoU ${state.tiou.toFixed(1)}`;
     }
     fillTable();
     draw();
   }
 
-  // --- the timeline --------------------------------------------------------------------------------------------
+  // --- the timeline -------------------------------------------------------------------------------------------
 
   const clock = (exactly, digits = 2) => {
     const seconds = Number(exactly.toFixed(digits));
     const whole = Math.floor(seconds / 60);
     const rest = (seconds - 60 * whole).toFixed(digits).padStart(digits ? digits + 3 : 2, "0");
-    return whole >= 60 ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}:${rest}` : `${whole}:${rest}`;
+    if (whole < 60) return `${whole}:${rest}`;
+    return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}:${rest}`;
   };
   const gutter = () => Math.min(LONGEST_NAME, lanes.clientWidth * 0.34);
   const xOf = (seconds) =>
@@ -116,7 +117,7 @@
     movePlayhead();
   }
 
-  // Stays in sight when the lanes scroll.
+  // The axis stays visible when the lanes scroll.
   function drawAxis(pen, width, height, colour) {
     const steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
     const step = steps.find((s) => (s / (state.to - state.from)) * (width - gutter()) > 70) ?? 7200;
@@ -149,7 +150,7 @@
       pen.fillRect(6, y + 6, 8, LANE - 12);
       pen.fillStyle = colour("--text");
       pen.fillText(data.actions[action], 20, y + LANE / 2, gutter() - (grade ? 44 : 26));
-      if (grade) drawGrade(pen, grade[1], gutter() - 14, y + LANE / 2);
+      if (grade) drawGrade(pen, grade[0], gutter() - 14, y + LANE / 2);
     }
   }
 
@@ -171,7 +172,7 @@
     for (const item of [...shown].sort((a, b) => a.score - b.score)) { // the best on top
       if (item.end < state.from || item.start > state.to) continue;
       const x = xOf(item.start), wide = Math.max(xOf(item.end) - x, 2), y = AXIS + laneOf.get(item.action) * LANE + 3;
-      pen.globalAlpha = 0.15 + 0.85 * (item.score / top);
+      pen.globalAlpha = 0.15 + 0.85 * (item.score / highest);
       pen.fillStyle = data.colours[item.part];
       pen.fillRect(x, y, wide, tall);
       pen.globalAlpha = 1;
@@ -188,7 +189,7 @@
     }
   }
 
-  // When the person and the hands were not seen, on the axis of the lanes.
+  // When the person and the hands were not seen, on the time axis of the lanes.
   function drawUnseen() {
     if (!strips) return;
     const [pen, , style] = prepared(strips, STRIP * data.unseen.length + 4);
@@ -221,7 +222,7 @@
     const [pen, width, style] = prepared(overview, 26);
     const x = (seconds) => (seconds / data.duration) * width;
     for (const item of shown) {
-      pen.globalAlpha = 0.2 + 0.6 * (item.score / top);
+      pen.globalAlpha = 0.2 + 0.6 * (item.score / highest);
       pen.fillStyle = data.colours[item.part];
       const tall = 22 / data.parts.length;
       pen.fillRect(x(item.start), 2 + tall * item.part, Math.max(x(item.end - item.start), 1), tall);
@@ -253,7 +254,7 @@
     return hit.sort((a, b) => b.score - a.score)[0] ?? null;
   }
 
-  // --- the player ----------------------------------------------------------------------------------------------
+  // --- the player ---------------------------------------------------------------------------------------------
 
   const playable = () => player !== null && player.readyState > 0;
   const byFrame = () => "requestVideoFrameCallback" in player; // it says which frame the picture shows
@@ -282,7 +283,7 @@
     joints.draw(seconds, player?.videoWidth ? player.videoWidth / player.videoHeight : joints.data.people[0].ratio);
   }
 
-  // The joints of the very frame that the player has brought to the screen.
+  // Draws the joints of exactly the frame that the player shows.
   function followFrames() {
     if (!player || !byFrame()) return;
     const video = player;
@@ -301,11 +302,11 @@
       joints = new Joints(element("joints"), window.mmadJoints);
       drawJoints(now());
     });
-    script.addEventListener("error", () => { element("said").textContent = `${data.joints} is missing`; });
+    script.addEventListener("error", () => { element("chosen").textContent = `${data.joints} is missing`; });
     document.head.append(script);
   }
 
-  // A short action is looped with a moment before and after it, or there would be nothing to see.
+  // A short action is looped with some time before and after it, or there would be nothing to see.
   function loopOf(item) {
     const moment = Math.max(0, (1 - (item.end - item.start)) / 2);
     return [Math.max(item.start - moment, 0), Math.min(item.end + moment, data.duration)];
@@ -320,14 +321,15 @@
     }
     seek(state.looping ? from : item.start);
     if (play && playable()) player.play().catch(() => {});
-    element("said").textContent = `${data.actions[item.action]}, ${item.start.toFixed(2)} to ${item.end.toFixed(2)} ` +
-      `seconds, score ${item.score.toFixed(3)}${item.status ? `, ${item.status}` : ""}`;
+    const [start, end] = [item.start.toFixed(2), item.end.toFixed(2)], status = item.status ? `, ${item.status}` : "";
+    element("chosen").textContent =
+      `${data.actions[item.action]}, ${start} to ${end} seconds, score ${item.score.toFixed(3)}${status}`;
     for (const row of element("rows").rows) row.setAttribute("aria-selected", row.dataset.index === String(item.index));
-    bringIntoSight(laneOf.get(item.action));
+    scrollToLane(laneOf.get(item.action));
     draw();
   }
 
-  function bringIntoSight(lane) {
+  function scrollToLane(lane) {
     const y = lane * LANE, room = box.clientHeight - AXIS - LANE;
     if (y < box.scrollTop) box.scrollTop = y;
     if (y > box.scrollTop + room) box.scrollTop = y - room;
@@ -356,22 +358,22 @@
     if (inTime[next]) choose(inTime[next]); // beyond the last there is none
   }
 
-  function letGo() {
+  function deselect() {
     state.chosen = null;
-    element("said").textContent = "";
+    element("chosen").textContent = "";
   }
 
   function release() {
-    letGo();
+    deselect();
     for (const row of element("rows").rows) row.setAttribute("aria-selected", "false");
     draw();
   }
 
-  // --- the table -----------------------------------------------------------------------------------------------
+  // --- the table ----------------------------------------------------------------------------------------------
 
   function fillTable() {
     const body = element("rows");
-    body.replaceChildren(...shown.slice(0, state.rows).map((item) => {
+    body.replaceChildren(...shown.slice(0, state.rowLimit).map((item) => {
       const row = document.createElement("tr");
       row.tabIndex = 0;
       row.dataset.index = item.index;
@@ -393,17 +395,19 @@
       }
       return row;
     }));
-    element("more").hidden = shown.length <= state.rows;
-    element("more").textContent = `${Math.min(ROWS, shown.length - state.rows)} more of ${shown.length - state.rows}`;
+    const hidden = shown.length - state.rowLimit;
+    element("more").hidden = hidden <= 0;
+    element("more").textContent = `${Math.min(ROWS, hidden)} more of ${hidden}`;
     for (const head of document.querySelectorAll("#table th")) {
-      if (head.dataset.order === state.order) head.setAttribute("aria-sort", state.rising ? "ascending" : "descending");
+      const direction = state.ascending ? "ascending" : "descending";
+      if (head.dataset.order === state.order) head.setAttribute("aria-sort", direction);
       else head.removeAttribute("aria-sort");
     }
   }
 
-  function gradeMark([name, grade, reason]) {
+  function gradeMark([grade, reason]) {
     const mark = document.createElement("span");
-    mark.className = `grade ${name}`;
+    mark.className = `grade ${grade.replace(" ", "-")}`;
     mark.title = `${grade}: ${reason}`;
     mark.setAttribute("role", "img");
     mark.setAttribute("aria-label", mark.title);
@@ -412,10 +416,10 @@
 
   const itemOf = (event) => {
     const row = event.target.closest("tr[data-index]");
-    return row ? every[Number(row.dataset.index)] : null;
+    return row ? detections[Number(row.dataset.index)] : null;
   };
 
-  // --- taking it away ------------------------------------------------------------------------------------------
+  // --- saving as a file ---------------------------------------------------------------------------------------
 
   function save(name, kind, text) {
     const link = document.createElement("a");
@@ -439,13 +443,19 @@
     return JSON.stringify({ version: "mmad-1", ground_truth: null, results: { [data.id]: results } }) + "\n";
   }
 
-  // --- what people do ------------------------------------------------------------------------------------------
+  // --- events -------------------------------------------------------------------------------------------------
 
   const file = data.id.split("/").pop();
-  element("least").addEventListener("input", (event) => { state.least = Number(event.target.value); refresh(); });
-  element("words").addEventListener("input", (event) => { state.words = event.target.value.toLowerCase(); refresh(); });
-  element("untold")?.addEventListener("change", (event) => { state.untold = event.target.checked; refresh(); });
-  element("tiou")?.addEventListener("change", (event) => { state.tiou = Number(event.target.value); refresh(); });
+  // Each input, and what it sets in the state; those that the page does not have are left out.
+  const inputs = {
+    "min-score": (input) => { state.minScore = Number(input.value); },
+    search: (input) => { state.search = input.value.toLowerCase(); },
+    "show-unreliable": (input) => { state.showUnreliable = input.checked; },
+    tiou: (input) => { state.tiou = Number(input.value); },
+  };
+  for (const [id, set] of Object.entries(inputs)) {
+    element(id)?.addEventListener("input", (event) => { set(event.target); refresh(); });
+  }
   for (const button of document.querySelectorAll("button[data-part]")) {
     button.addEventListener("click", () => {
       const part = Number(button.dataset.part), on = !state.parts.has(part);
@@ -456,21 +466,21 @@
   }
   for (const head of document.querySelectorAll("#table th")) {
     head.firstElementChild.addEventListener("click", () => {
-      state.rising = state.order === head.dataset.order ? !state.rising : head.dataset.order !== "score";
+      state.ascending = state.order === head.dataset.order ? !state.ascending : head.dataset.order !== "score";
       state.order = head.dataset.order;
       refresh();
     });
   }
   element("rows").addEventListener("click", (event) => { const item = itemOf(event); if (item) choose(item); });
-  element("more").addEventListener("click", () => { state.rows += ROWS; fillTable(); });
+  element("more").addEventListener("click", () => { state.rowLimit += ROWS; fillTable(); });
   element("csv").addEventListener("click", () => save(`${file}.csv`, "text/csv", asCsv()));
   element("json").addEventListener("click", () => save(`${file}.json`, "application/json", asJson()));
-  const doing = {
+  const commands = {
     play: () => playable() && (player.paused ? player.play().catch(() => {}) : player.pause()),
     back: () => seek(now() - 1),
-    on: () => seek(now() + 1),
+    forward: () => seek(now() + 1),
     frame_back: () => seek(now() - data.frame),
-    frame_on: () => seek(now() + data.frame),
+    frame_forward: () => seek(now() + data.frame),
     next: () => step(1),
     previous: () => step(-1),
     loop: () => {
@@ -490,23 +500,24 @@
     help: () => element("help").showModal(),
   };
   for (const button of document.querySelectorAll("button[data-do]")) {
-    button.addEventListener("click", () => doing[button.dataset.do]());
+    button.addEventListener("click", () => commands[button.dataset.do]());
   }
-  const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "on", ",": "frame_back", ".": "frame_on", n: "next",
-    p: "previous", l: "loop", j: "joints", Escape: "release", "+": "closer", "=": "closer", "-": "farther", 0: "whole", "?": "help" };
+  const KEYS = { " ": "play", ArrowLeft: "back", ArrowRight: "forward", ",": "frame_back", ".": "frame_forward",
+    n: "next", p: "previous", l: "loop", j: "joints", Escape: "release",
+    "+": "closer", "=": "closer", "-": "farther", 0: "whole", "?": "help" };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input[type=search], input[type=range], select");
     if (event.ctrlKey || event.metaKey || event.altKey || typing || element("help").open) return;
     if (event.key === "Enter" && itemOf(event)) choose(itemOf(event));
     else if (event.key === " " && event.target.matches("button, input")) return;
-    else if (KEYS[event.key]) doing[KEYS[event.key]]();
+    else if (KEYS[event.key]) commands[KEYS[event.key]]();
     else return;
     event.preventDefault();
   });
 
   function titleAt(x, y) {
     const action = actionAt(y), grade = action === undefined ? null : gradeOf(action), item = itemAt(x, y);
-    const about = grade ? `${data.actions[action]}: ${grade[1]}. ${grade[2]}` : "";
+    const about = grade ? `${data.actions[action]}: ${grade[0]}. ${grade[1]}` : "";
     if (x < gutter()) return about;
     return item ? `${data.actions[item.action]} ${item.start.toFixed(2)} - ${item.end.toFixed(2)} s, ` +
       `score ${item.score.toFixed(3)}${about && `\n${about}`}` : "";
@@ -558,7 +569,7 @@
     player.addEventListener("loadedmetadata", () => {
       const ratio = player.videoWidth / player.videoHeight;
       if (ratio > 0) document.querySelector(".screen").style.setProperty("--ratio", ratio);
-      seek(state.clock); // where somebody clicked before it was there
+      seek(state.clock); // where somebody clicked before the video was loaded
     });
     player.addEventListener("ended", () => {
       if (!state.chosen || !state.looping) return;

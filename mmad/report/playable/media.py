@@ -43,10 +43,10 @@ class Kind:
 def bring_media(
     video: Path, info: VideoInfo | None, folder: Path, video_id: str, as_is: bool = False
 ) -> tuple[str, float]:
-    """The video inside the folder of the pages. Returns its path from there, and the s that a player shows at the first
-    frame.
+    """Bring the video into the folder of the pages. Returns its path from there, and the s that a player shows at the
+    first frame.
 
-    What browsers cannot play is copied or converted, once; where that fails, and with `as_is`, it comes as it is.
+    What browsers cannot play is copied or converted, once; where that fails, and with `as_is`, it comes unchanged.
     info: None where the file cannot be read.
     """
     linked = path_for_id(folder / LINKS, video_id, video.suffix.lower())
@@ -78,7 +78,7 @@ def kind_of(path: Path) -> Kind:
 
 
 def unplayed(kind: Kind, suffix: str) -> str:
-    """What it is about a file that browsers do not play; empty where they do."""
+    """The property of a file that browsers do not play, in words; "" where they play it."""
     suffixes, pictures, sounds = PLAYED.get(kind.container, ((), (), ()))
     if not any(kind.picture in some for _, some, _ in PLAYED.values()):
         return kind.picture
@@ -91,8 +91,8 @@ def unplayed(kind: Kind, suffix: str) -> str:
     return ""
 
 
-def _of_what(video: Path) -> str:
-    """What tells a file from others and from what it was before, wherever it lies."""
+def _provenance(video: Path) -> str:
+    """A text that identifies a file and its state, wherever it lies."""
     status = video.stat()
     return f"made by mmad of {video.name}, {status.st_size} bytes, changed at {status.st_mtime_ns} ns"
 
@@ -103,14 +103,14 @@ def _is_copy(copy: Path, video: Path) -> bool:
         return False
     try:
         with open_video(copy) as container:
-            return container.metadata.get("comment") == _of_what(video)
+            return container.metadata.get("comment") == _provenance(video)
     except InputError:
         return False
 
 
 def _convert(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
     """Whether a copy could be made that browsers play."""
-    comment = _of_what(info.path)
+    comment = _provenance(info.path)
     try:
         if not _repacked(copy, info, kind, problem, comment):
             print(f"{info.path}: converted for the page, browsers do not play {problem}", flush=True)
@@ -177,7 +177,7 @@ def _scaling(first: av.VideoFrame, info: VideoInfo, width: int, height: int) -> 
 
 
 def _remove(other: Path, video: Path) -> None:
-    """Of a link and a copy one is enough; but what the person named stays."""
+    """Remove the link or copy that is not needed any more, but never the video itself."""
     if other.exists() and other.resolve() != video.resolve():
         other.unlink()
 

@@ -13,10 +13,10 @@ from mmad.files import atomic_path
 from mmad.video.reader import BrokenVideo, VideoInfo, open_video, picture_track, whole_packets
 
 BT601 = 6  # FFmpeg's number of the colour space that RGB is encoded in
-OPTIONS = {"movflags": "faststart"}  # what a player must know first stands first
+OPTIONS = {"movflags": "faststart"}  # the index stands before the data, so that players start at once
 # FFmpeg encodes sound with a run-up of up to 2048 samples before the first that is heard.
 RUN_UP = 0.1  # s
-RATE = 48_000  # samples a second of sound that is encoded
+RATE = 48_000  # samples per second of sound that is encoded
 
 
 def encode(path: str | Path, info: VideoInfo, frames: Iterator[tuple[int, av.VideoFrame]], comment: str = "") -> None:
@@ -128,7 +128,7 @@ def _sound_for(target, info: VideoInfo) -> Iterator[_Sound]:
     encoded, else none."""
     start = float(info.timestamps[0]) * info.time_base if info.timed else 0.0
     with open_video(info.path) as container:
-        tracks = [track for track in container.streams.audio if _says_what_it_is(track.codec_context)]
+        tracks = [track for track in container.streams.audio if _has_sound(track.codec_context)]
         plays = [track for track in tracks if _plays_in_mp4(track)]
         if plays:
             yield _Sound(_as_stored(container, plays[0], start, target.add_stream_from_template(plays[0])))
@@ -139,14 +139,14 @@ def _sound_for(target, info: VideoInfo) -> Iterator[_Sound]:
             yield _Sound(iter(()))
 
 
-def _says_what_it_is(codec) -> bool:
-    """Not so for tracks that a file announces and does not hold."""
+def _has_sound(codec) -> bool:
+    """False for tracks that a file announces but does not hold."""
     return codec is not None and codec.sample_rate > 0 and codec.channels > 0
 
 
 def _plays_in_mp4(track) -> bool:
     name = track.codec_context.codec.canonical_name
-    return name == "aac" or (name == "mp3" and track.codec_context.sample_rate >= 16_000)  # the standard's least
+    return name == "aac" or (name == "mp3" and track.codec_context.sample_rate >= 16_000)  # the standard's lowest
 
 
 def _as_stored(container, track, start: float, copy) -> Iterator[tuple[float, av.Packet]]:

@@ -3,7 +3,7 @@ import pytest
 from made_joints import ABSENT, LEFT, RIGHT, made_track
 
 from mmad.records import LandmarkTrack
-from mmad.report.seen import Unseen, complement, unseen_parts
+from mmad.report.unseen import Unseen, complement, unseen_parts
 
 
 def by_name(parts: list[Unseen]) -> dict[str, Unseen]:

@@ -1,4 +1,4 @@
-"""When a person and their hands were not seen: what they did then, nobody can tell."""
+"""When a person and their hands were not seen: what they did then is not known."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from mmad.pose.bones import joints_of_part
 from mmad.records import LandmarkTrack
 
 NAMES = {"body": "person", "left hand": "left hand", "right hand": "right hand"}  # part -> what pages call it
-MOST = 0.5  # share of the video from which on it is said in words
-NEAR = 2.5  # steps: rows that are farther apart have a gap between them
+IN_WORDS = 0.5  # share of the video unseen, from which on the page says it in a sentence
+NEAR = 2.5  # median steps between rows: rows farther apart have a gap between them
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Unseen:
 
     def sentence(self) -> str:
         """In words, where it is most of the video; else ""."""
-        if self.share < MOST:
+        if self.share < IN_WORDS:
             return ""
         subject = self.label().capitalize() if self.label().startswith("person ") else f"The {self.label()}"
         does = "they do" if self.name == "person" else "it does"
@@ -43,7 +43,7 @@ class Unseen:
 
 
 def unseen_parts(tracks: list[LandmarkTrack], duration: float) -> list[Unseen]:
-    """Of each person the whole of them, the left and the right hand. duration: of the video, s."""
+    """For each person three records: the body, the left hand, the right hand. duration: of the video, s."""
     result = []
     for track in tracks:
         starts, ends = row_extents(track, duration)
@@ -56,19 +56,23 @@ def unseen_parts(tracks: list[LandmarkTrack], duration: float) -> list[Unseen]:
 
 
 def row_extents(track: LandmarkTrack, duration: float) -> tuple[np.ndarray, np.ndarray]:
-    """(T,), (T,) s: from when to when each row speaks, half-way to its neighbours; no farther than usual at a gap."""
+    """Start and end (T,), (T,) s of the time that each row stands for: half-way to its neighbours, but only half a
+    median step where a gap follows."""
     times = track.times
     steps = np.diff(times)
     step = float(np.median(steps)) if len(steps) else duration
     half = np.where(steps <= NEAR * step, steps, step) / 2
-    # What is first and last is about the ends of the video too, where they are near.
+    # The first and the last row also stand for the ends of the video, where these are near.
     before = times[0] if times[0] <= NEAR * step else step / 2
     after = duration - times[-1] if duration - times[-1] <= NEAR * step else step / 2
     starts, ends = times - np.r_[before, half], times + np.r_[half, max(after, 0.0)]
     return starts.clip(0, duration), ends.clip(0, duration)
 
 
-def complement(starts: np.ndarray, ends: np.ndarray, duration: float, least: float = 1e-6) -> np.ndarray:
-    """(N, 2) s: what of 0..duration lies in none of the stretches, which ascend and do not overlap."""
+def complement(starts: np.ndarray, ends: np.ndarray, duration: float, min_length: float = 1e-6) -> np.ndarray:
+    """(N, 2) s: the parts of 0..duration outside all of the stretches, which ascend and do not overlap.
+
+    starts, ends: (M,) s of the stretches. min_length: s; shorter parts, which are rounding errors, are left out.
+    """
     gaps = np.stack([np.r_[0.0, ends], np.r_[starts, duration]], axis=1)
-    return gaps[gaps[:, 1] - gaps[:, 0] > least]
+    return gaps[gaps[:, 1] - gaps[:, 0] > min_length]

@@ -2,7 +2,7 @@ import numpy as np
 
 from mmad.labels import MMA52
 from mmad.metrics.recognition import confusion_matrix
-from mmad.report.confusion import draw_confusion, worst_confusions
+from mmad.report.confusion_figure import draw_confusion, worst_confusions
 
 TRUTH = np.array([9, 9, 9, 10, 8, 8])
 FOUND = np.array([9, 10, 10, 10, 8, 9])

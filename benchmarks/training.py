@@ -63,7 +63,9 @@ def measure(side: str, folder: str) -> None:
     config = load_config(DetectionConfig, ROOT / "configs" / "bench.yaml", [f"data.root={folder}"])
     path = Path(folder) / config.data.train
     annotations = select_subset(read_annotations(path, MMA52), "train", path)
-    dataset = FeatureDataset(annotations, config.features.paths(folder), config.features, config.infer.window)
+    dataset = FeatureDataset.from_folder(
+        annotations, config.features.paths(folder), config.features, config.infer.window
+    )
     torch.manual_seed(0)
     scratch = tempfile.TemporaryDirectory()
     if side == "mmad":

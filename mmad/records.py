@@ -4,11 +4,15 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from mmad.errors import InputError
+from mmad.labels import MMA52, LabelSet
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,30 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def to_dataframe(self, labels: LabelSet = MMA52) -> "pandas.DataFrame":
+        """One row per detection, best first, with columns of the names that predictions.csv has: video_id, t_start and
+        t_end (s), class, score, body_part. labels: those of the detector.
+
+        `InputError` where pandas is not installed, or where a detection has a label that is not in `labels`.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise InputError("pandas", "is not installed", 'type: pip install "mmad[notebook]"') from None
+        if len(self) and self.labels.max() >= len(labels):
+            where, problem = f"detections in {self.video_id}", f"label {self.labels.max()} is not in {labels.name}"
+            raise InputError(where, problem, "give the label set of the detector: to_dataframe(pipeline.labels)")
+        return pandas.DataFrame(
+            {
+                "video_id": [self.video_id] * len(self),
+                "t_start": self.segments[:, 0],
+                "t_end": self.segments[:, 1],
+                "class": [labels.actions[label] for label in self.labels],
+                "score": self.scores,
+                "body_part": [labels.parts[labels.part_of[label]] for label in self.labels],
+            }
+        )
 
 
 @dataclass

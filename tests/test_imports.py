@@ -14,7 +14,7 @@ BASE = {"mmad", "errors", "files", "arrays", "pickles", "records", "labels", "co
 LOW = BASE | {"metrics", "formats", "video", "ops"}  # none of which knows another, but for the reading of video
 BELOW = {
     **dict.fromkeys(BASE, BASE),
-    "mmad": BASE | {"engine"},  # the front door: mmad.load_pipeline, when it is asked for
+    "mmad": BASE | {"engine", "data", "report"},  # the front door: its names are imported when they are asked for
     **dict.fromkeys(["metrics", "video", "ops"], BASE),
     "formats": BASE | {"video"},
     **dict.fromkeys(["pose"], BASE | {"formats", "video"}),
@@ -79,6 +79,34 @@ def test_imports_point_down(path):
 def test_judging_and_reading_files_need_no_torch(module):
     command = f"import sys, mmad.{module}\nsys.exit('torch' in sys.modules or 'mediapipe' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", command]).returncode == 0
+
+
+def test_the_names_of_the_package_are_imported_when_they_are_asked_for():
+    """`import mmad` brings neither numpy nor torch; a timeline is drawn without torch."""
+    lines = [
+        "import sys, mmad",
+        "assert set(mmad.__all__) <= set(dir(mmad))",
+        "assert not {'numpy', 'torch'} & set(sys.modules)",
+        "assert mmad.Detections('v', [], [], []).to_dataframe and callable(mmad.plot_timeline)",
+        "assert 'torch' not in sys.modules",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True)
+    assert all(getattr(mmad, name) is not None for name in mmad.__all__)
+    with pytest.raises(AttributeError, match="load_pipelines"):
+        mmad.load_pipelines  # noqa: B018
+
+
+def test_the_package_lists_the_names_that_it_imports():
+    """Its imports for editors, the list of its names and the table of their modules say the same."""
+    names = {f"{module}.{name}" for name, module in mmad._MODULE_OF.items()}
+    source = ast.parse(Path(mmad.__file__).read_text(encoding="utf-8"))
+    imported = {
+        f"{node.module.removeprefix('mmad.')}.{alias.name}"
+        for node in ast.walk(source)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("mmad.")
+        for alias in node.names
+    }
+    assert names == imported and sorted(mmad._MODULE_OF) == sorted(mmad.__all__)
 
 
 def modules_imported(source: str) -> set[str]:

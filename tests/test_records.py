@@ -1,8 +1,11 @@
+import sys
+
 import numpy as np
 import pytest
 
 from mmad.errors import InputError
-from mmad.labels import MMA52
+from mmad.formats.submissions import write_detections
+from mmad.labels import MMA52, LabelSet
 from mmad.records import (
     Annotation,
     ApReport,
@@ -112,6 +115,47 @@ def test_features_are_steps_by_channels(shape):
 
 
 # --- report -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def two() -> Detections:
+    return Detections("v", [[0.5, 1.5], [2.0, 2.25]], [MMA52.index["waving"], MMA52.index["nodding"]], [0.25, 0.75])
+
+
+def test_detections_as_a_table(two):
+    pandas = pytest.importorskip("pandas", reason='needs pip install "mmad[notebook]"')
+    table = two.to_dataframe()
+    assert table.columns.tolist() == ["video_id", "t_start", "t_end", "class", "score", "body_part"]
+    assert table.values.tolist() == [
+        ["v", 2.0, 2.25, "nodding", 0.75, "head"],
+        ["v", 0.5, 1.5, "waving", 0.25, "upper limb"],
+    ]
+    assert table.groupby("body_part")["score"].max().to_dict() == {"head": 0.75, "upper limb": 0.25}
+    nothing = Detections("w", [], [], []).to_dataframe()
+    assert len(nothing) == 0 and nothing.columns.tolist() == table.columns.tolist()
+    assert len(pandas.concat([table, nothing])) == 2
+
+
+def test_a_table_has_the_columns_of_the_file(two, tmp_path):
+    pandas = pytest.importorskip("pandas", reason='needs pip install "mmad[notebook]"')
+    write_detections(tmp_path / "p.csv", [two], "csv")
+    table = two.to_dataframe()
+    read = pandas.read_csv(tmp_path / "p.csv")
+    assert read[table.columns].values.tolist() == table.values.tolist()
+
+
+def test_a_table_names_labels_of_the_right_set(two):
+    pytest.importorskip("pandas", reason='needs pip install "mmad[notebook]"')
+    few = LabelSet("few", ("a", "b"), ("part",), (0, 0))
+    assert Detections("v", [[0, 1]], [1], [0.5]).to_dataframe(few)["class"].tolist() == ["b"]
+    with pytest.raises(InputError, match=r"is not in few; give the label set of the detector"):
+        two.to_dataframe(few)
+
+
+def test_without_pandas_a_table_says_what_to_install(two, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InputError, match=r'pandas: is not installed; type: pip install "mmad\[notebook\]"'):
+        two.to_dataframe()
 
 
 def test_report_averages_classes_with_truth_only():

@@ -62,28 +62,41 @@ class Batch:
 
 
 class FeatureDataset(Dataset):
-    """The annotated videos whose features lie in a folder, or in several that are joined; item i is the whole video, or
-    a random window of a long one.
+    """Annotated videos and their features; item i is the whole video, or a random window of a long one.
 
-    window: steps at most. Item (epoch, i) has a window determined by (seed, epoch, i); item i is that of epoch 0.
-    Features are read when an item is asked for, and NaN or infinite ones are refused then. probe_scores: of each video
-    (T, E, R), found without it; items then carry these in place of features.
+    annotations: one per video. tracks: the features of these videos, in any order; those of other videos are not used.
+    window: steps at most; None: no limit. Item (epoch, i) has a window determined by (seed, epoch, i); item i is that
+    of epoch 0. Features in files are read when an item is asked for, and NaN or infinite ones are refused then.
+    probe_scores: of each video (T, E, R), found without it; items then carry these in place of features.
+
+    `InputError` where a video has no features, or where features differ in their source or number of channels.
     """
 
     def __init__(
         self,
         annotations: Sequence[Annotation],
-        folder: str | Path | Sequence[str | Path],
-        config: FeaturesConfig,
-        window: int,
+        tracks: Sequence[FeatureTrack],
+        window: int | None = None,
         seed: int = 0,
     ):
         self.annotations, self.window, self.seed = list(annotations), window, seed
-        folders = [folder] if isinstance(folder, str | Path) else folder
-        self.tracks = find_tracks(folders, self.annotations, config)
+        self.tracks = _tracks_of(self.annotations, tracks)
         self.source = _one_source(self.tracks)
         self.channels = self.tracks[0].values.shape[1]
         self.probe_scores: Sequence[np.ndarray] | None = None
+
+    @classmethod
+    def from_folder(
+        cls,
+        annotations: Sequence[Annotation],
+        folder: str | Path | Sequence[str | Path],
+        config: FeaturesConfig,
+        window: int | None = None,
+        seed: int = 0,
+    ) -> "FeatureDataset":
+        """The annotated videos whose features lie in a folder, or in several whose channels are joined."""
+        folders = [folder] if isinstance(folder, str | Path) else folder
+        return cls(annotations, find_tracks(folders, annotations, config), window, seed)
 
     def __len__(self) -> int:
         return len(self.annotations)
@@ -102,7 +115,7 @@ class FeatureDataset(Dataset):
         annotation, track = self.annotations[index], self.tracks[index]
         grid, steps = track.grid, len(track.values)
         segments, labels = grid.to_index(annotation.segments), annotation.labels
-        first, count = 0, min(steps, self.window)
+        first, count = 0, min(steps, self.window or steps)
         if count < steps:
             first = int(np.random.default_rng([self.seed, epoch, index]).integers(steps - count + 1))
             segments, labels = crop(segments, labels, first, count)
@@ -188,6 +201,21 @@ def _fingerprint(track: FeatureTrack) -> Iterator:
         yield from track.values.fingerprint()
     else:
         yield track.values[:: max(1, len(track.values) // 8)]
+
+
+def _tracks_of(annotations: list[Annotation], tracks: Sequence[FeatureTrack]) -> list[FeatureTrack]:
+    """The track of each annotated video; values in memory are checked now, those in files when they are read."""
+    track_of = {track.video_id: track for track in tracks}
+    missing = [item.video_id for item in annotations if item.video_id not in track_of]
+    if missing:
+        problem = f"there are none of {len(missing)} annotated videos, such as {missing[0]}"
+        raise InputError("features", problem, "give a track with the video_id of each annotation")
+    chosen = [track_of[item.video_id] for item in annotations]
+    for track in chosen:
+        if isinstance(track.values, np.ndarray) and not np.isfinite(track.values).all():
+            row = int(np.argmin(np.isfinite(track.values).all(axis=1)))
+            raise InputError(f"features of {track.video_id}, row {row}", "a value is NaN or infinite")
+    return chosen
 
 
 def _one_source(tracks: list) -> str:

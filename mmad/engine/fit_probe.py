@@ -116,18 +116,20 @@ class ProbeScores(Sequence):
 
 @torch.no_grad()
 def fit_probe(
-    detector: Detector, dataset: FeatureDataset, config: DetectorConfig, path: str | Path, seed: int = 0
-) -> ProbeScores:
+    detector: Detector, dataset: FeatureDataset, config: DetectorConfig, path: str | Path | None, seed: int = 0
+) -> Sequence[np.ndarray]:
     """Fill `detector.probe` and what is known of the classes; returns the training videos' own scores.
 
-    They are found without the video, with `config.folds` of 1 with it, and kept in the file `path`. The detector is on
-    the CPU: this is a few minutes' work there, needs float64, and then does not depend on the device.
+    They are found without the video, with `config.folds` of 1 with it: (T, E, R) float16 of each, in the file `path` as
+    `ProbeScores`, or in memory where that is None. The detector is on the CPU: this is a few minutes' work there, needs
+    float64, and then does not depend on the device.
     """
     describe_classes(detector, dataset)
     probe = detector.probe
     fold_of = choose_folds(dataset, detector.num_classes, config, seed)
     folds = int(fold_of.max()) + 1
-    Path(path).parent.mkdir(parents=True, exist_ok=True)  # where that is not possible, it is said before the work
+    if path is not None:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)  # where that is not possible, it is said before the work
     standardise(probe, dataset)
     for view in probe.views.values():
         if isinstance(view, RandomView):
@@ -137,7 +139,8 @@ def fit_probe(
         weight, bias, held_out[name] = solve(sums, config.ridge)
         getattr(probe, f"weight_{name}").copy_(weight)
         getattr(probe, f"bias_{name}").copy_(bias)
-    return write_scores(probe, dataset, fold_of, held_out, Path(path))
+    scores = out_of_fold_scores(probe, dataset, fold_of, held_out)
+    return list(scores) if path is None else write_scores(path, scores)
 
 
 def describe_classes(detector: Detector, dataset: FeatureDataset) -> None:
@@ -338,14 +341,21 @@ def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
     return STRENGTHS[int((ridge_correlations(*fitted, *held_out, strengths) / deviation).mean(dim=1).argmax())]
 
 
-def write_scores(
-    probe: LinearProbe, dataset: FeatureDataset, fold_of: np.ndarray, held_out: dict[str, list], path: Path
-) -> ProbeScores:
-    """The scores of each video by the maps found without its fold."""
+def out_of_fold_scores(
+    probe: LinearProbe, dataset: FeatureDataset, fold_of: np.ndarray, held_out: dict[str, list]
+) -> Iterator[np.ndarray]:
+    """(T, E, R) float16: the scores of each video by the maps found without its fold."""
+    for index, fold in enumerate(tqdm(fold_of, desc="out-of-fold scores", leave=False, disable=None)):
+        x, mask = features_of(dataset, index)
+        scores = probe.scores(probe.standardise(x), mask, {name: maps[fold] for name, maps in held_out.items()})
+        yield scores[0].half().numpy()
+
+
+def write_scores(path: str | Path, scores: Iterator[np.ndarray]) -> ProbeScores:
+    """Keep the scores of all videos in one file."""
+    steps = []
     with atomic_path(path) as temporary, open(temporary, "wb") as handle:
-        for index, fold in enumerate(tqdm(fold_of, desc="out-of-fold scores", leave=False, disable=None)):
-            x, mask = features_of(dataset, index)
-            scores = probe.scores(probe.standardise(x), mask, {name: maps[fold] for name, maps in held_out.items()})
-            handle.write(scores[0].half().numpy().tobytes())
-    lengths = [len(track.values) for track in dataset.tracks]
-    return ProbeScores(path, lengths, tuple(scores.shape[2:]))
+        for values in scores:
+            handle.write(values.tobytes())
+            steps.append(len(values))
+    return ProbeScores(path, steps, values.shape[1:])

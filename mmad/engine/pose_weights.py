@@ -26,7 +26,7 @@ from mmad.models.detector import Detector
 from mmad.models.pose_network import PoseNetwork
 from mmad.pose.features import on_grid
 from mmad.pose.visibility import can_be_told
-from mmad.records import Detections, LandmarkTrack, TimeGrid
+from mmad.records import Detections, FeatureTrack, LandmarkTrack, TimeGrid
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
 NETWORK, DETECTOR = "network.", "detector."  # how the names of their tensors begin
@@ -119,6 +119,11 @@ class PosePipeline:
     def detect(self, video_path: str | Path) -> Detections:
         """The detections in what the person of a video does, best first; `InputError` where nobody is found."""
         return self.detect_landmarks(estimate_video(video_path, self.pose)[0])
+
+    def features_of(self, track: LandmarkTrack) -> FeatureTrack:
+        """The features of one person that the detector reads, for instance to fit another detector on them."""
+        points, grid = on_grid(track)
+        return self.features.of_person(track.video_id, points, grid, track.duration)
 
     def detect_landmarks(self, track: LandmarkTrack) -> Detections:
         """The detections in what one person does, best first. Scores are probabilities on rendered people.

@@ -36,22 +36,58 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     labels = read_label_set(config.data.labels)
     window = config.infer.window
     train_set, val_set = (
-        FeatureDataset(_annotations(config.data, part, labels), _folder(config), config.features, window, config.seed)
+        FeatureDataset.from_folder(
+            _annotations(config.data, part, labels), _folder(config), config.features, window, config.seed
+        )
         for part in ("train", "val")
     )
+    require_same_features(train_set, val_set)
+    if not any(len(item.labels) for item in val_set.annotations):
+        place = Path(config.data.root) / config.data.val
+        raise InputError(place, "there is no action in it to find", "check data.val and data.val_subset")
+    print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
+    task = detector_task(config, labels, train_set, val_set)
+    model = task.model
+    if epochs_done(task, output) < config.train.epochs:
+        val_set.read_through()  # the train set is when its probe is fitted
+        train_set.probe_scores = probe_scores(model, train_set, config, task.data, output)
+    solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
+    learned = sum(p.numel() for p in model.parameters()) / 1e6
+    print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
+    best = fit(task, config.train, output, config.seed, device)
+    for name in (PROBE_FILE, SCORES_FILE):  # only training needs them, and they are large
+        (output / name).unlink(missing_ok=True)
+
+    content = read_checkpoint(output / "best.pt", "detector")
+    load_into(model, content["model"], output / "best.pt")
+    detections = detect_all(model.eval(), val_set, config)
+    truth = Path(config.data.root) / config.data.val
+    origin = Origin(truth, config.data.val_subset, config.data.fps or None)
+    write_predictions(output / "predictions.json", detections, labels, origin)
+    detections = read_predictions(output / "predictions.json", labels).detections  # as eval/map.py sees them: rounded
+    actions = evaluate(val_set.annotations, detections, labels)
+    parts = evaluate_parts(val_set.annotations, detections, labels)
+    checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} videos")
+    write_json(output / "report.json", {"checkpoint": checkpoint, **as_json(actions, parts)}, indent=1)
+    print(f"epoch {best['epoch']}, {checkpoint['chosen']}:\n{as_table(actions, parts)}\nall of it in {output}")
+    return best
+
+
+def require_same_features(train_set: FeatureDataset, val_set: FeatureDataset) -> None:
+    """Refuse two data sets whose features were made by different weights or settings."""
     if (train_set.channels, train_set.source) != (val_set.channels, val_set.source):
         first, other = train_set.annotations[0].video_id, val_set.annotations[0].video_id
         theirs = f"{first} has {train_set.channels} by {train_set.source}"
         problem = f"{val_set.channels} channels by {val_set.source}, {theirs}"
         raise InputError(f"features of {other}", problem, "extract all with the same settings")
-    if not any(len(item.labels) for item in val_set.annotations):
-        place = Path(config.data.root) / config.data.val
-        raise InputError(place, "there is no action in it to find", "check data.val and data.val_subset")
+
+
+def detector_task(
+    config: DetectionConfig, labels: LabelSet, train_set: FeatureDataset, val_set: FeatureDataset
+) -> Task:
+    """A detector of random weights, and how it is trained on one data set and evaluated on the other."""
     torch.manual_seed(config.seed)
     model = build_detector(config.detector, train_set.channels, labels)
-    print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
-    data = data_digests(train_set, val_set, labels)
-
     order = EpochBatches([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
     loader = DataLoader(
         train_set,
@@ -77,31 +113,8 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         "settings": train_set.tracks[0].details.get("settings", {}),
         "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
     }
-    losses = partial(detector_losses, config=config)
-    task = Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
-    if epochs_done(task, output) < config.train.epochs:
-        val_set.read_through()  # the train set is when its probe is fitted
-        train_set.probe_scores = probe_scores(model, train_set, config, data, output)
-    solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
-    learned = sum(p.numel() for p in model.parameters()) / 1e6
-    print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
-    best = fit(task, config.train, output, config.seed, device)
-    for name in (PROBE_FILE, SCORES_FILE):  # only training needs them, and they are large
-        (output / name).unlink(missing_ok=True)
-
-    content = read_checkpoint(output / "best.pt", "detector")
-    load_into(model, content["model"], output / "best.pt")
-    detections = detect_all(model.eval(), val_set, config)
-    truth = Path(config.data.root) / config.data.val
-    origin = Origin(truth, config.data.val_subset, config.data.fps or None)
-    write_predictions(output / "predictions.json", detections, labels, origin)
-    detections = read_predictions(output / "predictions.json", labels).detections  # as eval/map.py sees them: rounded
-    actions = evaluate(val_set.annotations, detections, labels)
-    parts = evaluate_parts(val_set.annotations, detections, labels)
-    checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} videos")
-    write_json(output / "report.json", {"checkpoint": checkpoint, **as_json(actions, parts)}, indent=1)
-    print(f"epoch {best['epoch']}, {checkpoint['chosen']}:\n{as_table(actions, parts)}\nall of it in {output}")
-    return best
+    losses, data = partial(detector_losses, config=config), data_digests(train_set, val_set, labels)
+    return Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
 
 
 def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfig) -> list[Detections]:

@@ -4,6 +4,7 @@ Whatever is random depends on (seed, epoch) alone, so training that is stopped a
 from its last finished epoch and ends with the weights of training without a stop.
 """
 
+import copy
 import json
 import math
 import time
@@ -86,6 +87,28 @@ def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: 
                 )
             _save_last(task, model, optimizer, average, history, output)
     return best or {}
+
+
+def fit_in_memory(
+    task: Task, config: TrainConfig, seed: int, device: torch.device
+) -> tuple[nn.Module, list[dict[str, float]]]:
+    """As `fit`, with the same result, but nothing is written or printed. Returns the model of the epoch with the best
+    score, in eval mode, and the rows of all epochs."""
+    model = task.model.to(device)
+    optimizer = make_optimizer(model, config)
+    average = AveragedWeights(model, config.ema) if config.ema else None
+    history, best, weights = [], -1.0, {}
+    for epoch in range(config.epochs):
+        torch.manual_seed(seed * 1_000_003 + epoch)
+        row = {"epoch": epoch + 1, **train_one_epoch(task, model, optimizer, average, config, epoch, device)}
+        evaluated = average.model if average else model
+        if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
+            row |= task.evaluate(evaluated.eval())
+        history.append(row)
+        if row.get("score", -1.0) > best:
+            best, weights = row["score"], copy.deepcopy(evaluated.state_dict())
+    load_into(model, weights, "the weights of the best epoch")
+    return model.eval(), history
 
 
 def how_chosen(config: TrainConfig, epoch: int, judged_on: str) -> dict[str, int | str]:

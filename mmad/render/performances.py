@@ -43,9 +43,14 @@ def _write_part(job: tuple[Path, Sequence[Plan]]) -> None:
 
 
 def write_landmarks(plan: Plan) -> None:
-    """The track of a plan beside where its video would be, as an estimator would find it in the picture of a camera.
+    """Write the track of a plan beside where its video would be."""
+    save_landmarks(plan.path.parent, landmark_track(plan))
 
-    Uncut: `truth` of it is the plan's timeline, also where the camera does not show it.
+
+def landmark_track(plan: Plan) -> LandmarkTrack:
+    """The joints of a plan's person as an estimator would find them in the picture of a camera, at 15 rows per second.
+
+    Its truth is `plan.timeline.annotation()`, also for actions that the camera does not show.
     """
     performance = perform_in_space(plan)
     joints = performance.joints.astype(np.float32)
@@ -53,8 +58,7 @@ def write_landmarks(plan: Plan) -> None:
     times = np.arange(len(points)) / JOINTS_FPS
     size = (round(PICTURE_HEIGHT * aspect), PICTURE_HEIGHT)
     truth, source = performance.truth, "rendered people, with an estimator's mistakes"
-    track = LandmarkTrack(truth.video_id, points, times, LAYOUT, size, duration=truth.duration, source=source)
-    save_landmarks(plan.path.parent, track)
+    return LandmarkTrack(truth.video_id, points, times, LAYOUT, size, duration=truth.duration, source=source)
 
 
 def perform_in_space(plan: Plan) -> Performance:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from mmad.labels import LabelSet
+from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 from mmad.report.content import VideoResult
 from mmad.report.pictures import PAGE, best, part_colour, part_patches, picture, plain
@@ -53,6 +53,32 @@ def draw_timeline(
         title = _describe(chosen, video.truth) if options.title is None else options.title
         if title:
             top.set_title(plain(title), loc="left")
+
+
+def plot_timeline(
+    detections: Detections,
+    duration: float | None = None,
+    labels: LabelSet = MMA52,
+    truth: Annotation | None = None,
+    max_detections: int = 30,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the best detections of one video into matplotlib axes, under the truth where it is given; for notebooks.
+
+    duration: s, where the time axis ends; None: with the annotated video, else with the last detection. labels: those
+    of the detector. ax: axes to draw into; None: new ones, high enough for all lanes. Returns the axes.
+    """
+    chosen = best(detections, max_detections)
+    if ax is None:
+        from matplotlib import pyplot  # on demand: it chooses a way to show figures, which files do not need
+
+        size = (PAGE, 0.3 + height_of(lanes_of(chosen, truth)))
+        _, ax = pyplot.subplots(figsize=size, layout="constrained")
+    draw_lanes(ax, chosen, truth, labels)
+    if duration is None:
+        duration = truth.duration if truth else float(chosen.segments[:, 1].max(initial=0)) or 1.0
+    ax.set_xlim(0, duration)
+    return ax
 
 
 def lanes_of(chosen: Detections, truth: Annotation | None) -> list[int]:

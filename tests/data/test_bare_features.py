@@ -38,7 +38,7 @@ def test_names_have_a_prefix_and_a_suffix(tmp_path):
 def test_a_source_says_what_the_rows_are(tmp_path):
     annotations = put(tmp_path / "vit_L16", {"a": 4.0}, lambda frames: frames // 4 - 3)
     config = FeaturesConfig(bare_stride=4, bare_window=16)
-    assert FeatureDataset(annotations, tmp_path / "vit_L16", config, 100).source == (
+    assert FeatureDataset.from_folder(annotations, tmp_path / "vit_L16", config, 100).source == (
         "bare vit_L16/*.npy, stride 4, offset 8, 30 fps"
     )
 
@@ -180,7 +180,7 @@ def test_folders_are_joined_at_the_times_of_the_finest(tmp_path):
         values = np.repeat(times[:, None], 2, axis=1).astype(np.float32)
         save_track(tmp_path / name, FeatureTrack("v", values, grid, 9.6, f"net/{name}", {"settings": {"net": name}}))
     config = FeaturesConfig(folders=["a", "b", "c"])
-    dataset = FeatureDataset([Annotation("v", 9.6, [], [])], config.paths(tmp_path), config, window=100)
+    dataset = FeatureDataset.from_folder([Annotation("v", 9.6, [], [])], config.paths(tmp_path), config, window=100)
     track = dataset.tracks[0]
     assert (dataset.source, dataset.channels, track.grid) == ("net/a + net/b + net/c", 6, grids["b"])
     assert track.details == {}  # no one network's settings
@@ -218,7 +218,7 @@ def test_a_video_that_one_folder_lacks_is_named_with_it(tmp_path):
     put(tmp_path / "b", {"v": 5.0}, lambda frames: frames // 4)
     config = FeaturesConfig(folders=["a", "b"])
     with pytest.raises(InputError, match=rf"{tmp_path}/b/w\.npy: no such features"):
-        FeatureDataset(annotations, config.paths(tmp_path), config, window=100)
+        FeatureDataset.from_folder(annotations, config.paths(tmp_path), config, window=100)
 
 
 def test_nan_in_a_joined_folder_is_named(tmp_path):
@@ -226,6 +226,6 @@ def test_nan_in_a_joined_folder_is_named(tmp_path):
     put(tmp_path / "b", {"v": 5.0}, lambda frames: frames // 4)
     np.save(tmp_path / "b" / "v.npy", np.full((37, 2), np.nan))
     config = FeaturesConfig(folders=["a", "b"])
-    dataset = FeatureDataset(annotations, config.paths(tmp_path), config, window=100)
+    dataset = FeatureDataset.from_folder(annotations, config.paths(tmp_path), config, window=100)
     with pytest.raises(InputError, match=rf"{tmp_path}/b/v\.npy, row 0, channel 0 .*the value is nan"):
         dataset[0]

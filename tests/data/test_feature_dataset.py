@@ -27,7 +27,7 @@ def put_video(folder, video_id: str, steps: int, segments=(), channels: int = 2,
 
 
 def dataset_of(annotations, folder, window: int = 100, **more) -> FeatureDataset:
-    return FeatureDataset(annotations, folder, FeaturesConfig(), window, **more)
+    return FeatureDataset.from_folder(annotations, folder, FeaturesConfig(), window, **more)
 
 
 # --- crop -------------------------------------------------------------------------------------------------------
@@ -152,6 +152,54 @@ def test_no_videos_are_refused(tmp_path):
         dataset_of([], tmp_path)
 
 
+# --- in memory --------------------------------------------------------------------------------------------------
+
+
+def made_track(video_id: str, steps: int = 10, channels: int = 2, source: str = "mine") -> FeatureTrack:
+    values = np.repeat(np.arange(steps, dtype=np.float32)[:, None], channels, axis=1)
+    return FeatureTrack(video_id, values, TimeGrid(STEP / 2, STEP), steps * STEP, source)
+
+
+def test_tracks_in_memory_are_found_by_their_ids():
+    annotations = [Annotation("b", 30.0, [[0.25, 1.25]], [7]), Annotation("a", 5.0, [], [])]
+    dataset = FeatureDataset(annotations, [made_track("a"), made_track("c"), made_track("b", 60)])
+    assert [track.video_id for track in dataset.tracks] == ["b", "a"]
+    assert (len(dataset), dataset.source, dataset.channels) == (2, "mine", 2)
+    assert len(dataset[0].features) == 60  # no window: the whole video
+    assert dataset[0].segments.tolist() == [[0, 2]] and dataset[0].labels.tolist() == [7]
+    assert len(FeatureDataset(annotations, dataset.tracks, window=16)[3, 0].features) == 16
+
+
+def test_tracks_in_memory_and_in_files_are_the_same_data(tmp_path):
+    annotations = [put_video(tmp_path, name, 60, [(4.0, 24.0)]) for name in "ab"]
+    read = dataset_of(annotations, tmp_path, window=16, seed=3)
+    held = [made_track(name, 60, source="net/abc") for name in "ab"]
+    made = FeatureDataset(annotations, held, window=16, seed=3)
+    for item in ((0, 0), (5, 1)):
+        one, other = read[item], made[item]
+        assert torch.equal(one.features, other.features) and torch.equal(one.segments, other.segments)
+
+
+@pytest.mark.parametrize(
+    ("tracks", "said"),
+    [
+        ([made_track("a")], "there are none of 1 annotated videos, such as b"),
+        ([made_track("a"), made_track("b", source="other")], "features of b: made by other; a was made by mine"),
+        ([made_track("a"), made_track("b", channels=3)], "features of b: 3 channels; a has 2"),
+    ],
+)
+def test_tracks_that_do_not_fit_are_refused(tracks, said):
+    with pytest.raises(InputError, match=said):
+        FeatureDataset([Annotation("a", 5.0, [], []), Annotation("b", 5.0, [], [])], tracks)
+
+
+def test_nan_in_memory_is_refused_at_once():
+    track = made_track("a")
+    track.values[3, 1] = np.nan
+    with pytest.raises(InputError, match="features of a, row 3: a value is NaN or infinite"):
+        FeatureDataset([Annotation("a", 5.0, [], [])], [track])
+
+
 # --- batches ----------------------------------------------------------------------------------------------------
 
 
@@ -257,7 +305,7 @@ from mmad.data.feature_dataset import FeatureDataset
 from mmad.formats import read_annotations
 from mmad.labels import MMA52
 annotations = read_annotations(Path(sys.argv[1]) / "truth.json", MMA52)
-dataset = FeatureDataset(annotations, Path(sys.argv[1]) / "features", FeaturesConfig(), window=20)
+dataset = FeatureDataset.from_folder(annotations, Path(sys.argv[1]) / "features", FeaturesConfig(), window=20)
 items = [dataset[i] for i in range(len(dataset))]
 print(len(items), sorted(dataset.digests()))
 """

@@ -44,7 +44,7 @@ def videos(
             change(values, rng)
         np.save(folder / f"v{index:02}.npy", values.astype(np.float32))
         annotations.append(Annotation(f"v{index:02}", STEPS / 2, segments, labels))
-    return FeatureDataset(annotations, folder, FeaturesConfig(), window=1000)
+    return FeatureDataset.from_folder(annotations, folder, FeaturesConfig(), window=1000)
 
 
 def fitted(dataset: FeatureDataset, **settings) -> tuple[Detector, list[np.ndarray]]:
@@ -423,7 +423,7 @@ def test_shaking_evenly_about_the_middle_is_found_by_the_random_view_alone(tmp_p
             inside = (start <= AT) & (end >= AT)
             values[inside, label] += 2.5 * np.sin(2 * np.pi * AT[inside] * 2 / 3.3 + rng.uniform(0, 7))
         np.save(tmp_path / f"{item.video_id}.npy", values.astype(np.float32))
-    dataset = FeatureDataset(dataset.annotations, tmp_path, FeaturesConfig(), window=1000)
+    dataset = FeatureDataset.from_folder(dataset.annotations, tmp_path, FeaturesConfig(), window=1000)
     found = {view: agreement(dataset, fitted(dataset, views=[view], random=512)[1]) for view in VIEWS}
     assert found["random"] > 0.4 and abs(found["plain"]) < 0.1 and abs(found["centred"]) < 0.1, found
 

@@ -1,6 +1,8 @@
 """Timelines, read as the text of an SVG or by their pixels."""
 
+import matplotlib
 import pytest
+from matplotlib.figure import Figure
 from read_pictures import share_of, text_of
 
 from mmad.errors import InputError
@@ -8,7 +10,7 @@ from mmad.labels import MMA52
 from mmad.records import Annotation, Detections
 from mmad.report.content import VideoResult
 from mmad.report.pictures import COLOURS
-from mmad.report.timeline import TimelineOptions, draw_timeline
+from mmad.report.timeline import TimelineOptions, draw_timeline, plot_timeline
 
 FOUND = Detections("clip7", [[0, 1], [1, 2], [2, 3]], [9, 24, 1], [0.9, 0.6, 0.3])  # nodding, shaking legs, sitting
 TRUTH = Annotation("clip7", 4.0, [[3, 4]], [43])
@@ -72,3 +74,46 @@ def test_another_suffix_is_refused_and_writes_nothing(tmp_path):
         with pytest.raises(InputError, match="not a kind of picture"):
             draw_timeline(tmp_path / name, VIDEO, MMA52)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- in a notebook --------------------------------------------------------------------------------------------------
+
+
+def bars_of(axes) -> list[tuple[float, float]]:
+    """(start, length) s of the bars, in the order in which they are drawn."""
+    return [(bar.get_x(), bar.get_width()) for bar in axes.patches]
+
+
+def test_a_timeline_is_drawn_into_axes_that_are_given():
+    """Best last, so that it lies on top; a lane per action, in the order of the label ids."""
+    axes = Figure().add_subplot()
+    assert plot_timeline(FOUND, 10.0, ax=axes) is axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["sitting straightly", "nodding", "shaking legs"]
+    assert bars_of(axes) == [(2, 1), (1, 1), (0, 1)]
+    assert axes.get_xlim() == (0, 10) and axes.get_xlabel() == "seconds"
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["body", "head", "lower limb"]
+
+
+@pytest.mark.parametrize(("truth", "end"), [(None, 3.0), (TRUTH, 4.0)])
+def test_the_time_axis_ends_with_the_video_where_that_is_known(truth, end):
+    axes = plot_timeline(FOUND, truth=truth, ax=Figure().add_subplot())
+    assert axes.get_xlim() == (0, end)
+    assert len(axes.patches) == 3 + (truth is not None)
+
+
+def test_the_best_detections_are_chosen():
+    axes = plot_timeline(FOUND, max_detections=1, ax=Figure().add_subplot())
+    assert bars_of(axes) == [(0, 1)]
+    assert bars_of(plot_timeline(Detections("v", [], [], []), ax=Figure().add_subplot())) == []
+
+
+def test_without_axes_a_figure_is_made_that_a_notebook_shows():
+    from matplotlib import pyplot
+
+    matplotlib.use("agg")
+    before = pyplot.get_fignums()
+    axes = plot_timeline(FOUND)
+    try:
+        assert pyplot.gcf() is axes.figure and len(pyplot.get_fignums()) == len(before) + 1
+    finally:
+        pyplot.close(axes.figure)

@@ -20,7 +20,7 @@ from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.labels import LabelSet, label_set_from
 from mmad.metrics.calibration import Calibration
-from mmad.metrics.reliability import Reliability, from_score, that_can_be_told
+from mmad.metrics.reliability import Reliability, drop_below, drop_unreliable
 from mmad.models import build_detector
 from mmad.models.detector import Detector
 from mmad.models.pose_network import PoseNetwork
@@ -137,7 +137,7 @@ class PosePipeline:
 
     def told(self, found: Detections) -> Detections:
         """What is said at first: of actions that can be told, from `least` on."""
-        return from_score(that_can_be_told(found, self.labels, self.weights.reliability), self.weights.least)
+        return drop_below(drop_unreliable(found, self.labels, self.weights.reliability), self.weights.least)
 
 
 def only_visible(found: Detections, points: np.ndarray, grid: TimeGrid, labels: LabelSet) -> Detections:

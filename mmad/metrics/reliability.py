@@ -1,4 +1,4 @@
-"""How far an action can be told, as it was measured: a grade and its reason in one sentence, by the action's name."""
+"""How reliably each action is found, as it was measured: a grade, and its reason in one sentence."""
 
 from mmad.errors import InputError
 from mmad.labels import LabelSet
@@ -9,26 +9,25 @@ Reliability = dict[str, tuple[str, str]]  # action -> grade, reason
 
 
 def check_reliability(reliability: Reliability, labels: LabelSet) -> None:
+    """`InputError` where it names an action that is not in `labels`, or a grade that is not in `GRADES`."""
     for action, (grade, _) in reliability.items():
         if action not in labels.index:
-            raise InputError("reliability", f"{action!r} is no action of {labels.name}", "name one of its actions")
+            raise InputError("reliability", f"{action!r} is not an action of {labels.name}", "name one of its actions")
         if grade not in GRADES:
-            raise InputError(f"reliability of {action}", f"{grade!r} is no grade", f"known are {', '.join(GRADES)}")
+            raise InputError(f"reliability of {action}", f"{grade!r} is not a grade", f"known are {', '.join(GRADES)}")
 
 
-def that_can_be_told(detections: Detections, labels: LabelSet, reliability: Reliability) -> Detections:
-    """Without those of actions that cannot be told."""
-    told = [
-        reliability.get(labels.actions[label], (GOOD, ""))[0] != CANNOT_TELL for label in detections.labels.tolist()
-    ]
-    chosen = [i for i, is_told in enumerate(told) if is_told]
+def drop_unreliable(detections: Detections, labels: LabelSet, reliability: Reliability) -> Detections:
+    """Without those of actions whose grade is `CANNOT_TELL`; an action without a grade is kept."""
+    grades = [reliability.get(labels.actions[label], (GOOD, ""))[0] for label in detections.labels.tolist()]
+    chosen = [i for i, grade in enumerate(grades) if grade != CANNOT_TELL]
     return Detections(
         detections.video_id, detections.segments[chosen], detections.labels[chosen], detections.scores[chosen]
     )
 
 
-def from_score(detections: Detections, least: float) -> Detections:
+def drop_below(detections: Detections, min_score: float) -> Detections:
     """Those of at least this score."""
-    count = int((detections.scores >= least).sum())  # best first
+    count = int((detections.scores >= min_score).sum())  # they are sorted, best first
     segments, labels, scores = detections.segments, detections.labels, detections.scores
     return Detections(detections.video_id, segments[:count], labels[:count], scores[:count])

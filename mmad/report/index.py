@@ -39,18 +39,24 @@ class Table:
 
 def index_page(videos: Sequence[VideoResult], labels: LabelSet, options: PageOptions) -> str:
     """The HTML of report.html: the videos, where their truth is known those with the lowest mAP first."""
-    judged = [video for video in videos if video.truth is not None and len(video.truth.labels)]
-    map_of = {video.video_id: evaluate([video.truth], [video.found], labels).average() for video in judged}
+    evaluated = [video for video in videos if video.truth is not None and len(video.truth.labels)]
+    map_of = {video.video_id: evaluate([video.truth], [video.found], labels).average() for video in evaluated}
     ordered = sorted(videos, key=lambda video: (map_of.get(video.video_id, UNKNOWN), video.video_id))
-    truth, found = [video.truth for video in judged], [video.found for video in judged]
-    diagnosis = diagnose(truth, found, labels) if judged else None
+    truth, found = [video.truth for video in evaluated], [video.found for video in evaluated]
+    diagnosis = diagnose(truth, found, labels) if evaluated else None
     return fill_template(
         "index.html",
         assets="report/",
         note=options.note,
         min_score=options.min_score,
         num_detections=sum(len(video.found) for video in videos),
-        headings=["video", "length s", "detections", "best score", *(["mAP 0.1:0.9 of the video"] if judged else [])],
+        headings=[
+            "video",
+            "length s",
+            "detections",
+            "best score",
+            *(["mAP 0.1:0.9 of the video"] if evaluated else []),
+        ],
         rows=[_row(video, map_of) for video in ordered],
         unreliable=options.unreliable(),
         diagnosis=diagnosis,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmad.labels import LabelSet
-from mmad.metrics.reliability import from_score
+from mmad.metrics.reliability import drop_below
 from mmad.records import Detections, LandmarkTrack
 from mmad.report.content import PageOptions, VideoResult
 from mmad.report.pages import write_report
@@ -29,7 +29,7 @@ def write_pose_report(
     """A page per person, as `write_report` makes it. found: of each of `people`. files: the videos, by their ids."""
     file_of = files_of_people(people, files)
     videos = [
-        VideoResult(from_score(item, LEAST_IN_PAGE), track.duration, file=file_of.get(track.video_id), tracks=[track])
+        VideoResult(drop_below(item, LEAST_IN_PAGE), track.duration, file=file_of.get(track.video_id), tracks=[track])
         for item, track in zip(found, people)
     ]
     return write_report(out, videos, labels, replace(options, note=options.note or NOTE))

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import numpy as np
 
 from mmad.labels import LabelSet
-from mmad.metrics.reliability import GRADES, that_can_be_told
+from mmad.metrics.reliability import GRADES, drop_unreliable
 from mmad.report.content import PageOptions, VideoResult
 from mmad.report.html_templates import fill_template
 from mmad.report.joints import COLOURS, SIDES
@@ -91,7 +91,7 @@ class VideoPage:
         """Detections below it are hidden at first."""
         if self.options.min_score is not None:
             return self.options.min_score
-        reliable = that_can_be_told(self.video.found, self.labels, self.options.reliability)
+        reliable = drop_unreliable(self.video.found, self.labels, self.options.reliability)
         shown = max(round(self.video.duration / 60 * SHOWN_PER_MINUTE), SHOWN_AT_LEAST)
         return float(np.floor(1e4 * reliable.scores[:shown][-1]) / 1e4) if len(reliable) else 0.0
 

@@ -57,15 +57,28 @@ def write_json(path: str | Path, content, indent: int | None = None) -> None:
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
 
-def read_json(path: str | Path, each_object: Callable[[dict], object] | None = None):
+def read_json(path: str | Path, each_object: Callable[[dict], object] | None = None, unique: bool = False):
     """The content of a JSON file; `InputError` with line and column where it is not JSON.
 
     each_object: gives what stands for an object, as soon as that is read, where it should not stay a dict as it is.
+    unique: refuse an object that has a key twice, such as a video: only what the last one says would be kept.
     """
+
+    def each_key_once(pairs: list[tuple]) -> dict:
+        content = dict(pairs)
+        if len(content) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InputError(path, f"{twice!r} is there twice in one object", "put what both say into one")
+        return content
+
     collecting = gc.isenabled()
     gc.disable()  # nothing in it is garbage, and looking through a million objects again and again takes half the time
     try:
-        return json.loads(Path(path).read_bytes(), object_hook=each_object)
+        data = Path(path).read_bytes()
+        return json.loads(data, object_hook=each_object, object_pairs_hook=each_key_once if unique else None)
+    except InputError:
+        raise
     except json.JSONDecodeError as error:
         raise InputError(
             f"{path}, line {error.lineno}, column {error.colno}", f"not JSON ({error.msg})", "is the file complete?"

@@ -3,12 +3,18 @@
 Index = label id of the official files (`label_name.txt`). Source: Guo et al., TCSVT 2024, and the challenge data.
 """
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from mmad.errors import InputError
 from mmad.files import read_lines
+
+
+def spelling(name: str) -> str:
+    """What is the same for all ways to write one name: case, spaces of any kind and number, Unicode's NFC and NFD."""
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,21 @@ class LabelSet:
     def index(self) -> dict[str, int]:
         """{action name: label id}"""
         return {name: i for i, name in enumerate(self.actions)}
+
+    @cached_property
+    def _spelled(self) -> dict[str, int | None]:
+        """{spelling: label id}, None where several actions are spelled so."""
+        known: dict[str, int | None] = {}
+        for i, name in enumerate(self.actions):
+            known[spelling(name)] = None if spelling(name) in known else i
+        return known
+
+    def find(self, name: str) -> int | None:
+        """The id of an action, whatever the case, spaces and Unicode form of its name; None where there is none.
+
+        An action that is called exactly so comes first.
+        """
+        return self.index[name] if name in self.index else self._spelled.get(spelling(name))
 
     def __len__(self) -> int:
         return len(self.actions)

@@ -49,6 +49,9 @@ class Annotation:
     subset: the part of the data set it belongs to, "" where the file does not say.
     fps: frames a second of the video, None where nobody said. scores: (N,) float64 in 0..1, None where people said so.
     media: the video's file, None where unknown. notes: what a reader passed over, a sentence each, to be shown.
+    link: what an annotation file calls the video's file, where that is not its id.
+    clock_start: s that a player's clock shows at the first shown frame, which is 0 s here; later than 0 where the sound
+    begins before the picture.
 
     `Detections` stay a record of their own: they are a ranking, their order is what metrics judge them by, and they
     always have scores. So truth and ranking cannot be handed over in each other's place.
@@ -64,6 +67,8 @@ class Annotation:
     media: Path | None = None
     notes: list[str] = field(default_factory=list)
     duration_known: bool = True
+    link: str = ""
+    clock_start: float = 0.0
 
     def __post_init__(self):
         where = f"annotation of {self.video_id}"

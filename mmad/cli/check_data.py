@@ -1,11 +1,11 @@
 """What is wrong with a data set, what it looks like, and the stride and boundary ranges that suit it.
 
-mmad check-data ANNOTATIONS [--videos DIR]      annotations: MMA-52 CSV, JSON, or an MA-52 list (.txt)
+mmad check-data ANNOTATIONS [--videos DIR]      annotations of any form, or an MA-52 list (.txt)
 """
 
 import sys
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_coders, coders_of, command_parser
 from mmad.formats.fields import check_fps
 from mmad.labels import read_label_set
 from mmad.report.check import check_data
@@ -17,10 +17,11 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--videos", metavar="DIR", help="also look at the video files")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
+    add_coders(parser)
     args = parser.parse_args(words)
 
     fps = check_fps(args.fps)
-    problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, fps)
+    problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, fps, coders_of(args))
     print("\n".join(report))
     for problem in problems:
         print(f"problem: {problem}", file=sys.stderr)

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_coders, coders_of, command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_text
 from mmad.formats import read_actions
 from mmad.formats.fields import check_fps
-from mmad.formats.linking import link_videos
 from mmad.formats.predictions import choose_labels, origin_of
 from mmad.formats.score_thresholds import least_scores
 from mmad.labels import LabelSet
@@ -34,17 +33,17 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
     parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for lengths that are not known")
+    add_coders(parser)
     args = parser.parse_args(words)
 
     out = Path(args.out)
     fps, labels = check_fps(args.fps), choose_labels(args.labels, origin_of(args.input))
     refuse_same_file(out / "ethogram.csv", args.input, args.thresholds)
     refuse_same_file(out / "ethogram_videos.csv", args.input, args.thresholds)
-    videos = read_actions(args.input, labels, least_scores(labels, args.min_score, args.thresholds), fps)
+    minimum = least_scores(labels, args.min_score, args.thresholds)
+    videos = read_actions(args.input, labels, minimum, fps, args.videos, coders_of(args))
     if not videos:
         raise InputError(args.input, "no video in it")
-    if args.videos:
-        videos, _ = link_videos(videos, args.videos)
     for note in (note for item in videos for note in item.notes):
         warn(note)
     unknown = sum(not item.duration_known for item in videos)

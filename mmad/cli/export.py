@@ -12,12 +12,11 @@ file a video in the folder --out. Corrected, all but the submissions are read ag
 import argparse
 from pathlib import Path
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_coders, coders_of, command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file
 from mmad.formats import EVENT_FORMATS, read_annotations, read_events, write_events
 from mmad.formats.fields import ASSUMED_FPS, check_fps
-from mmad.formats.linking import link_videos
 from mmad.formats.mma52 import read_clip_list
 from mmad.formats.predictions import choose_labels, origin_of
 from mmad.formats.score_thresholds import keep, least_scores
@@ -52,6 +51,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--min-score", type=float, help="leave out what scores less")
     parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
     parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
+    add_coders(parser)
     args = parser.parse_args(words)
 
     video = args.videos if args.videos and Path(args.videos).is_file() else None  # .eaf files may lie beside videos
@@ -84,14 +84,10 @@ def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Annotation]:
     if args.best is not None and args.best < 1:
         raise InputError("--best", f"{args.best} of a video", "expected 1 or more")
     minimum = least_scores(labels, args.min_score, args.thresholds)
-    videos = read_events(args.predictions, labels, fps)
+    videos = read_events(args.predictions, labels, fps, videos=args.videos, coders=coders_of(args))
     for note in (note for item in videos for note in item.notes):
         warn(note)
     videos = [keep(item, minimum, args.best) for item in videos]
-    if args.videos:
-        videos, missing = link_videos(videos, args.videos)
-        if missing:
-            warn(f"{len(missing)} of {len(videos)} videos are not in {args.videos}, such as {missing[0]}")
     for item in videos:
         item.fps = item.fps or fps
     return videos

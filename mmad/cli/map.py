@@ -28,6 +28,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
     parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
     parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
+    parser.add_argument("--videos", metavar="PATH", help="folder of the videos: for rates, and for when pictures begin")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
     parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
     parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
@@ -40,7 +41,7 @@ def main(words: list[str] | None = None) -> None:
     labels, truth = predictions.labels, args.ground_truth or _named_truth(args.predictions, predictions.origin)
     if args.json:
         refuse_same_file(args.json, args.predictions, truth)
-    annotations = read_truth(truth, predictions, args.subset, fps)
+    annotations = read_truth(truth, predictions, args.subset, fps, args.videos)
     if is_placeholder(annotations):
         print(f"warning: {truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
 

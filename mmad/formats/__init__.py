@@ -3,16 +3,19 @@
 A reader is handed a `Source` and `ReadOptions` and gives one `Annotation` per video, in the order of the file; a writer
 is handed a path, annotations and `WriteOptions`. To add a format, write both beside the others and name them in
 `FORMATS`.
+
+Times are s since the first shown frame. Programs with a player count from when it starts, which is earlier where the
+sound begins before the picture (`Format.players_clock`); what is known of that is taken off and added.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from mmad.errors import InputError, refuse, warn
-from mmad.files import path_for_id
+from mmad.files import check_id, path_for_id
 from mmad.formats.activitynet import (
     is_activitynet,
     is_baseline,
@@ -20,21 +23,25 @@ from mmad.formats.activitynet import (
     read_baseline,
     write_activitynet,
 )
-from mmad.formats.audacity import is_audacity, read_audacity, write_audacity
+from mmad.formats.audacity import is_audacity, looks_like_audacity, read_audacity, write_audacity
 from mmad.formats.bids import is_bids, read_bids, write_bids
-from mmad.formats.boris import is_boris, read_boris, write_boris
+from mmad.formats.boris import is_boris, is_boris_project, read_boris, read_boris_project, write_boris
 from mmad.formats.elan import is_elan, read_elan, write_elan
+from mmad.formats.elan_table import is_elan_table, read_elan_table
 from mmad.formats.fiftyone import is_fiftyone, read_fiftyone, write_fiftyone
 from mmad.formats.folders import files_of_one_kind
 from mmad.formats.labelstudio import is_label_studio, read_label_studio, write_label_studio
+from mmad.formats.linking import VideoFiles, join_same_videos, on_pictures_clock, on_players_clock
 from mmad.formats.mma52 import COLUMNS as MMA52_COLUMNS
 from mmad.formats.mma52 import is_mma52, read_mma52
+from mmad.formats.praat import is_praat, read_praat, write_praat
 from mmad.formats.predictions import PredictionFile, is_predictions, read_predictions_json
 from mmad.formats.score_thresholds import keep
-from mmad.formats.source import OnProblem, ReadOptions, Source, WriteOptions
+from mmad.formats.source import EVERYONE, Coders, OnProblem, ReadOptions, Source, WriteOptions
 from mmad.formats.submissions import is_plain, is_submission, read_submission
-from mmad.formats.via import is_via, read_via, write_via
-from mmad.formats.webvtt import is_webvtt, read_webvtt, write_webvtt
+from mmad.formats.unread import is_unread, refuse_unread
+from mmad.formats.via import is_via, is_via_csv, read_via, read_via_csv, write_via
+from mmad.formats.webvtt import is_subrip, is_webvtt, read_subrip, read_webvtt, write_webvtt
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation
 
@@ -48,14 +55,18 @@ class Format:
     """One format. recognise: whether a file is of it, asked in the order of `FORMATS`. write: None if it is only read.
 
     suffix: what follows a video's id in the name of its file, where there is one file per video; "" where there is one
-    file for all. holds: `ANNOTATIONS`, also of other programs' predictions, or `PREDICTIONS`: what a detector found, of
-    any score. foreign: whether it is another program's, so that a folder of such files is read.
+    file for all. precision: to how many s the times are exact that are written; 0: to the frame.
+    players_clock: whether times are those that a player shows. holds: `ANNOTATIONS`, also of other programs'
+    predictions, or `PREDICTIONS`: what a detector found, of any score. foreign: whether it is another program's, so
+    that a folder of such files is read.
     """
 
     recognise: Callable[[Source], bool]
     read: Reader
     write: Writer | None = None
     suffix: str = ""
+    precision: float = 1e-6
+    players_clock: bool = True
     holds: str = ANNOTATIONS
     foreign: bool = True
 
@@ -67,21 +78,28 @@ def _read_found(source: Source, options: ReadOptions) -> list[Annotation]:
     return [Annotation(item.video_id, None, item.segments, item.labels, scores=item.scores) for item in found]
 
 
+OURS = {"players_clock": False, "foreign": False}  # and the challenges'
+FOUND = {**OURS, "holds": PREDICTIONS}
 FORMATS = {
-    "elan": Format(is_elan, read_elan, write_elan, ".eaf"),
-    "webvtt": Format(is_webvtt, read_webvtt, write_webvtt, ".vtt"),
+    "elan": Format(is_elan, read_elan, write_elan, ".eaf", precision=1e-3),
+    "praat": Format(is_praat, read_praat, write_praat, ".TextGrid"),
+    "webvtt": Format(is_webvtt, read_webvtt, write_webvtt, ".vtt", precision=1e-3),
+    "subrip": Format(is_subrip, read_subrip, suffix=".srt"),
+    "boris": Format(is_boris, read_boris, write_boris, precision=1e-3),
+    "mma52": Format(is_mma52, read_mma52, **OURS),
+    "csv": Format(is_plain, _read_found, **FOUND),
+    "submission": Format(is_submission, _read_found, **FOUND),
+    "elan_table": Format(is_elan_table, read_elan_table, suffix=".txt"),
     "audacity": Format(is_audacity, read_audacity, write_audacity, ".txt"),
-    "boris": Format(is_boris, read_boris, write_boris),
     "bids": Format(is_bids, read_bids, write_bids, "_events.tsv"),
-    "mma52": Format(is_mma52, read_mma52, foreign=False),
-    "csv": Format(is_plain, _read_found, holds=PREDICTIONS, foreign=False),
-    "submission": Format(is_submission, _read_found, holds=PREDICTIONS, foreign=False),
-    "predictions": Format(is_predictions, _read_found, holds=PREDICTIONS, foreign=False),
-    "activitynet": Format(is_activitynet, read_activitynet, write_activitynet, foreign=False),
+    "via_csv": Format(is_via_csv, read_via_csv),
+    "predictions": Format(is_predictions, _read_found, **FOUND),
+    "activitynet": Format(is_activitynet, read_activitynet, write_activitynet, **OURS),
+    "boris_project": Format(is_boris_project, read_boris_project),
     "via": Format(is_via, read_via, write_via, ".json"),
-    "labelstudio": Format(is_label_studio, read_label_studio, write_label_studio),
-    "fiftyone": Format(is_fiftyone, read_fiftyone, write_fiftyone),
-    "baseline": Format(is_baseline, read_baseline, foreign=False),
+    "labelstudio": Format(is_label_studio, read_label_studio, write_label_studio, precision=0),
+    "fiftyone": Format(is_fiftyone, read_fiftyone, write_fiftyone, precision=0, players_clock=False),
+    "baseline": Format(is_baseline, read_baseline, **OURS),
 }
 EVENT_FORMATS = tuple(name for name, form in FORMATS.items() if form.write)  # what `write_events` writes
 PER_VIDEO_FORMATS = tuple(name for name in EVENT_FORMATS if FORMATS[name].suffix)
@@ -91,24 +109,46 @@ PER_VIDEO_FORMATS = tuple(name for name in EVENT_FORMATS if FORMATS[name].suffix
 
 
 def format_of(source: Source) -> Format | None:
-    """By suffix, header or keys; None where nothing fits."""
+    """By suffix, header or keys; None where nothing fits. A file of a program that is not read is refused by name."""
+    if is_unread(source):
+        raise refuse_unread(source)
     return next((form for form in FORMATS.values() if form.recognise(source)), None)
 
 
+def is_clip_list(path: str | Path) -> bool:
+    """Whether a text file is an MA-52 list of clips, as far as its first lines tell, rather than annotations."""
+    source = Source(path)
+    if source.suffix != ".txt":
+        return False
+    return not (is_boris(source) or is_mma52(source) or is_elan_table(source) or looks_like_audacity(source))
+
+
 def read_events(
-    path: str | Path, labels: LabelSet = MMA52, fps: float | None = None, on_problem: OnProblem = refuse
+    path: str | Path,
+    labels: LabelSet = MMA52,
+    fps: float | None = None,
+    on_problem: OnProblem = refuse,
+    videos: str | Path | None = None,
+    coders: Coders = EVERYONE,
 ) -> list[Annotation]:
     """Annotations or predictions of any format, or of a folder of files of one format; their notes are the caller's to
     show.
 
     fps: frames a second of files that count frames and do not say how fast (the early-2024 MMA-52 CSV, Label Studio,
-    FiftyOne). None: nobody said; 30 are then assumed, with a note.
+    FiftyOne). None: as the videos have, else 30 are assumed, with a note. videos: the folder of the videos, or the file
+    of the only one; they give rates and lengths that are not known, and the start of a player's clock. coders: whose
+    annotations are meant, in files that hold those of several people.
     """
-    return _read(Source(path), ReadOptions(labels, fps, on_problem))[0]
+    return _read(Source(path), _options(labels, fps, on_problem, videos, coders))[0]
 
 
 def read_annotations(
-    path: str | Path, labels: LabelSet = MMA52, fps: float | None = None, on_problem: OnProblem = refuse
+    path: str | Path,
+    labels: LabelSet = MMA52,
+    fps: float | None = None,
+    on_problem: OnProblem = refuse,
+    videos: str | Path | None = None,
+    coders: Coders = EVERYONE,
 ) -> list[Annotation]:
     """The same of what people said, with every note as a warning; predictions are refused, but for our plain table,
     which people correct in a spreadsheet.
@@ -117,31 +157,36 @@ def read_annotations(
     wants them all passes a function that keeps them, and the rows concerned are left out.
     """
     source = Source(path)
-    videos, holds = _read(source, ReadOptions(labels, fps, on_problem))
+    found, holds = _read(source, _options(labels, fps, on_problem, videos, coders))
     if holds == PREDICTIONS and not is_plain(source):
         raise _not_recognised(source)
-    for note in (note for item in videos for note in item.notes):
+    for note in (note for item in found for note in item.notes):
         warn(note)
-    unknown = sum(not item.duration_known for item in videos)
+    unknown = sum(not item.duration_known for item in found)
     if unknown:
-        warn(f"{path}: the length of {unknown} of {len(videos)} videos is not known; taken to end with the last action")
-    return videos
+        warn(f"{path}: the length of {unknown} of {len(found)} videos is not known; taken to end with the last action")
+    return found
 
 
 def read_actions(
-    path: str | Path, labels: LabelSet, minimum: np.ndarray | None, fps: float | None = None
+    path: str | Path,
+    labels: LabelSet,
+    minimum: np.ndarray | None,
+    fps: float | None = None,
+    videos: str | Path | None = None,
+    coders: Coders = EVERYONE,
 ) -> list[Annotation]:
     """What a file says is happening: of predictions those that reach the least score of their class, minimum (K,).
 
     Predictions without `minimum` are refused: what a detector leaves in is mostly false. Anything else is taken whole,
     also with scores: somebody has looked at it.
     """
-    videos, holds = _read(Source(path), ReadOptions(labels, fps))
+    found, holds = _read(Source(path), _options(labels, fps, refuse, videos, coders))
     if holds != PREDICTIONS:
-        return videos
+        return found
     if minimum is None:
         raise InputError(path, "holds predictions of any score", "give --min-score X or --thresholds FILE")
-    return [keep(item, minimum) for item in videos]
+    return [keep(item, minimum) for item in found]
 
 
 def read_predictions(path: str | Path, labels: LabelSet | None = None) -> PredictionFile:
@@ -156,15 +201,19 @@ def read_predictions(path: str | Path, labels: LabelSet | None = None) -> Predic
 
 
 def read_truth(
-    path: str | Path, predictions: PredictionFile, subset: str | None = None, fps: float | None = None
+    path: str | Path,
+    predictions: PredictionFile,
+    subset: str | None = None,
+    fps: float | None = None,
+    videos: str | Path | None = None,
 ) -> list[Annotation]:
     """The annotations to judge predictions by; refused where no action is in them.
 
     subset, fps: what the person says, None where nothing; it is then as the predictions say, and the subset "val" where
-    they do not say either.
+    they do not say either. videos: as in `read_events`.
     """
     origin = predictions.origin
-    annotations = read_annotations(path, predictions.labels, fps or origin.fps)
+    annotations = read_annotations(path, predictions.labels, fps or origin.fps, videos=videos)
     annotations = select_subset(annotations, subset or origin.subset or "val", path)
     if not any(len(item.labels) for item in annotations):
         raise InputError(path, "there is no action in it to find", "check --ground-truth and --subset")
@@ -173,50 +222,74 @@ def read_truth(
 
 def select_subset(annotations: list[Annotation], subset: str, path: str | Path) -> list[Annotation]:
     """Those of one subset. A file that names no subsets (the MMA-52 CSV: one file is one subset) is taken whole."""
-    kept = [item for item in annotations if item.subset in ("", subset)]
+    kept = [item for item in annotations if not item.subset or _plain_subset(item.subset) == _plain_subset(subset)]
     if not kept:
         known = ", ".join(sorted({item.subset for item in annotations})) or "none"
         raise InputError(path, f"no video of subset {subset!r}", f"subsets in the file: {known}")
     return kept
 
 
+def _plain_subset(name: str) -> str:
+    """Data sets write "Test", and "training", "validation", "testing"."""
+    name = name.strip().lower()
+    return {"training": "train", "validation": "val", "testing": "test"}.get(name, name)
+
+
+def _options(
+    labels: LabelSet, fps: float | None, on_problem: OnProblem, videos: str | Path | None, coders: Coders
+) -> ReadOptions:
+    return ReadOptions(labels, fps, on_problem, coders, None if videos is None else VideoFiles(videos))
+
+
 def _read(source: Source, options: ReadOptions) -> tuple[list[Annotation], str]:
     """(videos, what the file holds: `ANNOTATIONS` or `PREDICTIONS`)"""
     form = format_of(source)
     if form is not None:
-        return form.read(source, options), form.holds
-    if source.path.is_dir():
-        return _read_folder(source.path, options), ANNOTATIONS
-    raise _not_recognised(source)
+        found = [(item, form) for item in join_same_videos(source.path, form.read(source, options), options.on_problem)]
+    elif source.path.is_dir():
+        found = _read_folder(source.path, options)
+    else:
+        raise _not_recognised(source)
+    videos = [item for item, _ in found]
+    if options.videos and videos:
+        videos = options.videos.link(videos)
+    videos = [on_pictures_clock(item) if own.players_clock else item for item, (_, own) in zip(videos, found)]
+    return videos, ANNOTATIONS if form is None else form.holds
 
 
 def _not_recognised(source: Source) -> InputError:
     if source.is_table:
-        missing = [name for name in MMA52_COLUMNS if name not in source.table[0]]
-        problem, found = f"no column {', '.join(missing)}", f"found {', '.join(source.table[0])}"
+        missing = [name for name in MMA52_COLUMNS if source.table.column(name) is None]
+        problem, found = f"no column {', '.join(missing)}", f"found {', '.join(source.table.header)}"
         return InputError(f"{source.path}, line 1", problem, found)
     expected = 'expected ActivityNet\'s {"database": ...} or {video_id: {"actions": ...}}'
     return InputError(source.path, "no annotations in this JSON", expected)
 
 
-def _read_folder(folder: Path, options: ReadOptions) -> list[Annotation]:
-    """A file of a format of one file per video gives it the name that it has in the folder, without its suffix."""
+def _read_folder(folder: Path, options: ReadOptions) -> list[tuple[Annotation, Format]]:
+    """A file of a format of one file per video gives it the name that it has in the folder, without its suffix, unless
+    it names a video itself."""
     suffix, paths = files_of_one_kind(folder)
-    videos: dict[str, Annotation] = {}
+    videos: dict[str, tuple[Annotation, Format]] = {}
     for path in paths:
         try:
-            form = format_of(Source(path))
+            source = Source(path)
+            form = format_of(source)
             if form is None or not form.foreign:
                 raise InputError(path, "is of no format that is read from folders", "name this file alone")
-            found = form.read(Source(path), options)
-            if len(found) == 1 and form.suffix:
-                found[0].video_id = path.relative_to(folder).as_posix()[: -len(suffix)]
+            found = join_same_videos(path, form.read(source, replace(options, alone=False)), options.on_problem)
+            name = path.relative_to(folder).as_posix()[: -len(suffix)]
+            if len(found) == 1 and form.suffix and PurePosixPath(found[0].video_id).name == PurePosixPath(name).name:
+                found[0].video_id = check_id(name, str(path))
             for item in found:
                 if item.video_id in videos:
                     raise InputError(path, f"video {item.video_id!r} is in another file too", "delete one of them")
-                videos[item.video_id] = item
+                videos[item.video_id] = item, form
         except InputError as error:
             options.on_problem(error)
+    notes = [note for item, _ in videos.values() for note in item.notes]
+    if notes and not any(len(item.labels) for item, _ in videos.values()):
+        options.on_problem(InputError(folder, f"no action in its files: {notes[0]}", "are they the right files?"))
     return list(videos.values())
 
 
@@ -232,6 +305,8 @@ def write_events(
     file of a video that is there already is never written over: somebody may have corrected it.
     """
     chosen, options = FORMATS[form], WriteOptions(labels, tiers)
+    if chosen.players_clock:
+        videos = [on_players_clock(item) for item in videos]
     if not chosen.suffix:
         chosen.write(out, videos, options)
         return
@@ -239,5 +314,7 @@ def write_events(
     for path in paths:
         if path.exists():
             raise InputError(path, "is there already, perhaps with corrections", "name another folder in --out")
+        if paths.count(path) > 1:
+            raise InputError(path, "would be the file of several videos", "rename one of the videos")
     for path, item in zip(paths, videos):
         chosen.write(path, [item], options)

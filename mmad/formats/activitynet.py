@@ -32,16 +32,19 @@ def read_baseline(source: Source, options: ReadOptions) -> list[Annotation]:
 
 
 def _read_videos(path: Path, videos: dict, key: str, read_item: Callable, options: ReadOptions) -> list[Annotation]:
-    """The videos of a JSON file; `read_item(item, where)` takes one entry of `key` apart."""
+    """The videos of a JSON file; `read_item(item, where)` takes one entry of `key` apart.
+
+    A video without a duration ends with its last action; mAP is the same.
+    """
     annotations = []
     for video_id, video in videos.items():
         where = f"{path}, video {video_id!r}"
         try:
-            check_id(video_id, where)
-            if not isinstance(video, dict) or "duration" not in video:
+            name = check_id(video_id, where)
+            if not isinstance(video, dict) or ("duration" not in video and not video.get(key)):
                 raise InputError(where, "no duration", "add its length in seconds")
-            duration = finite_number(video["duration"], where, "duration")
-            if duration <= 0:
+            duration = finite_number(video["duration"], where, "duration") if "duration" in video else None
+            if duration is not None and duration <= 0:
                 raise InputError(where, f"duration {duration:g} s is not positive")
             actions = video.get(key, [])
             if not isinstance(actions, list):
@@ -64,7 +67,7 @@ def _read_videos(path: Path, videos: dict, key: str, read_item: Callable, option
                 segments.append((start, end))
             except InputError as error:
                 options.on_problem(error)
-        annotations.append(Annotation(str(video_id), duration, segments, ids, str(video.get("subset") or ""), fps))
+        annotations.append(Annotation(name, duration, segments, ids, str(video.get("subset") or ""), fps))
     return annotations
 
 

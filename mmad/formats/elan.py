@@ -8,27 +8,40 @@ Format: Max Planck Institute for Psycholinguistics, "ELAN Annotation Format", sc
 
 import contextlib
 import datetime
+import itertools
 import os
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
 from mmad.errors import InputError
 from mmad.files import atomic_path, check_id
-from mmad.formats.fields import from_rows, if_positive, label_id, milliseconds, score_in_range
-from mmad.formats.source import OnProblem, ReadOptions, Source, WriteOptions
-from mmad.formats.tiers import arrange, check_tiers
+from mmad.formats.fields import (
+    LeftOut,
+    check_order,
+    from_rows,
+    if_positive,
+    label_id,
+    milliseconds,
+    refuse_pooling,
+    score_in_range,
+)
+from mmad.formats.source import EVERYONE, OnProblem, ReadOptions, Source, WriteOptions
+from mmad.formats.tiers import action_of_tier, arrange, check_tiers, tier_is_meant
 from mmad.labels import LabelSet
 from mmad.records import Annotation, Row
+from mmad.video.finding import VIDEO_SUFFIXES
 
 SUFFIX = ".eaf"
 VOCABULARY = "actions"
 LANGUAGE = "eng"
 ACTION_TYPE, SCORE_TYPE = "action", "score"
 PREFIX = "mmad:"  # of our properties in the header
+OURS = object()  # a key that no entry of a vocabulary has
+DEEPEST = 50  # dependent tiers below each other; more is a circle
 MIME_TYPES = {".mp4": "video/mp4", ".mpg": "video/mpeg", ".mpeg": "video/mpeg", ".mov": "video/quicktime"}
 # The four stereotypes that ELAN itself writes into every file.
 CONSTRAINTS = {
@@ -93,6 +106,8 @@ def _add_header(document: ET.Element, item: Annotation, path: Path, num_annotati
     if item.fps is not None:
         properties[f"{PREFIX}fps"] = repr(float(item.fps))
     scored = 0 if item.scores is None else num_annotations
+    if item.clock_start:
+        properties[f"{PREFIX}picture_begins_at"] = f"{item.clock_start:.6f}"
     properties["lastUsedAnnotationId"] = str(num_annotations + scored)
     for name, value in properties.items():
         ET.SubElement(header, "PROPERTY", NAME=name).text = value
@@ -167,44 +182,184 @@ def is_elan(source: Source) -> bool:
 def read_elan(source: Source, options: ReadOptions) -> list[Annotation]:
     """The actions of one file, also after corrections in ELAN: an annotation counts by its value, whatever its tier.
 
-    Without a value it counts as the action that its tier is named after. Annotations that are no action are a problem
-    in a tier with a controlled vocabulary of ours, elsewhere (comments, other codings) they are counted in `notes`.
+    A value is the text, or that of its entry of a controlled vocabulary in any language; without one that is an action,
+    an annotation counts as the action that its tier is named after. Annotations of dependent tiers have the times that
+    ELAN shows them at. What is not an action is a problem in a tier with a controlled vocabulary of ours, elsewhere
+    (comments, other codings) it is counted in `notes`. Times are of the video: ELAN's and the video's time origin.
     The video is the one the header names, if the file is still called so, otherwise the file's name.
     """
-    path, labels = source.path, options.labels
+    path = source.path
     document = _parse(path)
     properties = {item.get("NAME"): item.text or "" for item in document.iterfind("HEADER/PROPERTY")}
-    times = _slot_times(path, document)
-    scores = _score_of_annotation(path, document, options.on_problem)
-    ours = {item.get("LINGUISTIC_TYPE_ID") for item in document.iterfind("LINGUISTIC_TYPE") if _is_ours(item)}
-    rows, passed = [], Counter()
-    for tier in document.iterfind("TIER"):
-        for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION"):
+    ours = f"{PREFIX}video_id" in properties
+    left_out = LeftOut(path, options, "annotations")
+    coded = _coded_tiers(document, options)
+    if not coded and options.coders != EVERYONE:
+        raise _no_tier(path, document, options)
+    times = _Times(path, document, options.on_problem)
+    scores = _score_of_annotation(path, document, options.on_problem) if ours else {}
+    entries = _vocabulary_entries(document)
+    media = _video_descriptor(document)
+    origin = int(media.get("TIME_ORIGIN", "0")) / 1000 if media is not None else 0.0
+    rows, coders, by_tier, said = [], {}, Counter(), {}
+    for tier in coded:
+        if ours and tier.get("LINGUISTIC_TYPE_REF") == SCORE_TYPE:
+            continue
+        for item in tier.iterfind("ANNOTATION/*"):
             where = f"{path}, tier {tier.get('TIER_ID')!r}, annotation {item.get('ANNOTATION_ID')}"
-            value = (item.findtext("ANNOTATION_VALUE") or "").strip() or _action_of_tier(tier, labels)
-            if value not in labels.index and tier.get("LINGUISTIC_TYPE_REF") not in ours:
-                passed[value] += 1
-                continue
             try:
-                if not value:
-                    raise InputError(where, "has no value", "choose its action in ELAN, or delete it")
-                label = label_id(value, labels, where)
-                start, end = (_time(times, item.get(f"TIME_SLOT_REF{side}"), where) for side in (1, 2))
-                if end < start:
-                    raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)")
+                label = _label(item, tier, entries, left_out, by_tier, where)
+                if label is None or label == said.get(item.get("ANNOTATION_REF")):
+                    continue  # a dependent tier that says the same again
+                said[item.get("ANNOTATION_ID")] = label
+                start, end = (round(time + origin, 6) for time in times.of(item, where))
+                check_order(start, end, where)
             except InputError as error:
                 options.on_problem(error)
                 continue
+            coders.setdefault(label, set()).add(_annotator(tier))
             rows.append((start, end, label, scores.get(item.get("ANNOTATION_ID"))))
-    if passed and not rows and not ours:
-        example = passed.most_common(1)[0][0]
-        problem = f"none of its {passed.total()} annotations is an action of {labels.name}, such as {example!r}"
-        options.on_problem(InputError(path, problem, "is it annotated with these actions?"))
-    notes = [f"{path}: {passed.total()} annotations are no action, such as {min(passed)!r}"] if passed else []
-    duration, fps = (if_positive(properties.get(f"{PREFIX}{name}")) for name in ("duration", "fps"))
-    video_id = _video_id(path, properties.get(f"{PREFIX}video_id", ""))
-    known = {"duration": duration, "fps": fps, "media": _media(path, document), "notes": notes}
-    return [from_rows(video_id, rows, **known)]
+    refuse_pooling(path, coders, options)
+    notes = left_out.notes(len(rows), empty=bool(entries[OURS]))
+    if by_tier:
+        others = f"{by_tier.total()} annotations have other values than the action that their tier is named after"
+        notes.append(f"{path}: {others}, such as {min(by_tier)!r}: they count as that action")
+    known = {"duration": if_positive(properties.get(f"{PREFIX}duration")), "notes": notes}
+    known |= {"fps": if_positive(properties.get(f"{PREFIX}fps")), "media": _media(path, media)}
+    known["clock_start"] = if_positive(properties.get(f"{PREFIX}picture_begins_at")) or 0.0
+    known["link"] = "" if media is None else media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
+    return [from_rows(_video_id(path, properties.get(f"{PREFIX}video_id", "")), rows, **known)]
+
+
+def _label(
+    item: ET.Element, tier: ET.Element, entries: dict, left_out: LeftOut, by_tier: Counter, where: str
+) -> int | None:
+    """The action of an annotation; None where it is none, which is counted.
+
+    entries: {entry of a vocabulary: its texts}. by_tier: counts values of annotations that count by their tier's name.
+    """
+    labels = left_out.options.labels
+    text = (item.findtext("ANNOTATION_VALUE") or "").strip()
+    values = [text, *entries.get(item.get("CVE_REF"), ())]
+    found = next((label for value in values if value and (label := labels.find(value)) is not None), None)
+    if found is not None:
+        return found
+    of_tier = action_of_tier(tier.get("TIER_ID") or "", labels)
+    chosen_here = tier.get("LINGUISTIC_TYPE_REF") in entries[OURS]
+    if of_tier is not None and not (text and chosen_here):
+        if text:
+            by_tier[text] += 1
+        return of_tier
+    if chosen_here and not text:
+        raise InputError(where, "has no value", "choose its action in ELAN, or delete it")
+    if chosen_here:
+        return label_id(text, labels, where)
+    left_out.other(text)
+    return None
+
+
+def _coded_tiers(document: ET.Element, options: ReadOptions) -> list[ET.Element]:
+    """The tiers that are meant: of the annotator and of the names that the person says, if any."""
+    tiers, coders = document.findall("TIER"), options.coders
+    if coders.annotator:
+        tiers = [tier for tier in tiers if _annotator(tier).casefold() == coders.annotator.casefold()]
+    return [tier for tier in tiers if tier_is_meant(tier.get("TIER_ID") or "", coders)]
+
+
+def _no_tier(path: Path, document: ET.Element, options: ReadOptions) -> InputError:
+    tiers = document.findall("TIER")
+    if options.coders.annotator:
+        known = sorted({_annotator(tier) for tier in tiers} - {""})
+        return InputError(path, f"no tier of {options.coders.annotator!r}", f"annotators: {', '.join(known) or 'none'}")
+    known = [tier.get("TIER_ID") or "" for tier in tiers]
+    wanted = ", ".join(options.coders.tiers)
+    return InputError(path, f"no tier {wanted}" if wanted else "has no tier", f"tiers: {', '.join(known) or 'none'}")
+
+
+def _annotator(tier: ET.Element) -> str:
+    """Who annotated a tier: as ELAN says, or as its name ends, "coding@anna"; "" where neither says."""
+    return (tier.get("ANNOTATOR") or (tier.get("TIER_ID") or "").partition("@")[2]).strip()
+
+
+def _vocabulary_entries(document: ET.Element) -> dict:
+    """{entry: its text in each language}, and under `OURS` the tier types that have the vocabulary that we wrote."""
+    entries: dict = {OURS: {t.get("LINGUISTIC_TYPE_ID") for t in document.iterfind("LINGUISTIC_TYPE") if _is_ours(t)}}
+    for entry in document.iterfind("CONTROLLED_VOCABULARY/CV_ENTRY_ML"):
+        entries[entry.get("CVE_ID")] = [(value.text or "").strip() for value in entry.iterfind("CVE_VALUE")]
+    return entries
+
+
+class _Times:
+    """When annotations are, as ELAN shows them: in s, without the video's time origin.
+
+    Those of dependent tiers lie in their parents: associated with them they have their times, of a subdivision each has
+    an equal part. Slots without a time lie evenly between the ones that have one.
+    """
+
+    def __init__(self, path: Path, document: ET.Element, on_problem: OnProblem):
+        self.slots = _slot_times(path, document, on_problem)
+        self.items = {item.get("ANNOTATION_ID"): item for item in document.iterfind("TIER/ANNOTATION/*")}
+        self.siblings: dict[str, list[str]] = {}
+        subdivided = {
+            kind.get("LINGUISTIC_TYPE_ID")
+            for kind in document.iterfind("LINGUISTIC_TYPE")
+            if kind.get("CONSTRAINTS") == "Symbolic_Subdivision"
+        }
+        for tier in document.iterfind("TIER"):
+            families: dict[str, list] = {}
+            for item in tier.iterfind("ANNOTATION/REF_ANNOTATION"):
+                families.setdefault(item.get("ANNOTATION_REF"), []).append(item)
+            for family in families.values():
+                names = _in_order(family)
+                for name in names:
+                    self.siblings[name] = names if tier.get("LINGUISTIC_TYPE_REF") in subdivided else [name]
+        self._interpolate(document)
+
+    def of(self, item: ET.Element, where: str, depth: int = 0) -> tuple[float, float]:
+        """(start, end) in s."""
+        if item.tag == "ALIGNABLE_ANNOTATION":
+            return tuple(self._time(item.get(f"TIME_SLOT_REF{side}"), where) for side in (1, 2))
+        parent = self.items.get(item.get("ANNOTATION_REF"))
+        if parent is None or depth > DEEPEST:
+            raise InputError(where, f"depends on annotation {item.get('ANNOTATION_REF')}, which is not there")
+        start, end = self.of(parent, where, depth + 1)
+        family = self.siblings.get(item.get("ANNOTATION_ID"), [item.get("ANNOTATION_ID")])
+        share = (end - start) / len(family)
+        at = family.index(item.get("ANNOTATION_ID"))
+        return start + at * share, end if at == len(family) - 1 else start + (at + 1) * share
+
+    def _time(self, slot: str | None, where: str) -> float:
+        time = self.slots.get(slot)
+        if time is None:
+            raise InputError(where, f"time slot {slot} has no time", "align the annotation in ELAN")
+        return time / 1000
+
+    def _interpolate(self, document: ET.Element) -> None:
+        """Times for the slots without, in the order in which the annotations of their tier follow each other."""
+        place = {slot: i for i, slot in enumerate(self.slots)}
+        for tier in document.iterfind("TIER"):
+            used = {
+                item.get(f"TIME_SLOT_REF{side}")
+                for item in tier.iterfind("ANNOTATION/ALIGNABLE_ANNOTATION")
+                for side in (1, 2)
+            }
+            chain = sorted((slot for slot in used if slot in place), key=place.get)
+            aligned = [i for i, slot in enumerate(chain) if self.slots[slot] is not None]
+            for before, after in itertools.pairwise(aligned):
+                first, last = self.slots[chain[before]], self.slots[chain[after]]
+                for i in range(before + 1, after):
+                    self.slots[chain[i]] = first + (last - first) * (i - before) / (after - before)
+
+
+def _in_order(family: list[ET.Element]) -> list[str]:
+    """The annotations of one parent in one tier, each behind the one that it names as the one before."""
+    names = [item.get("ANNOTATION_ID") for item in family]
+    before = {item.get("PREVIOUS_ANNOTATION"): item.get("ANNOTATION_ID") for item in family}
+    ordered, name = [], before.get(None)
+    while name is not None and name not in ordered:
+        ordered.append(name)
+        name = before.get(name)
+    return ordered if len(ordered) == len(names) else names
 
 
 def _parse(path: Path) -> ET.Element:
@@ -226,28 +381,27 @@ def _parse(path: Path) -> ET.Element:
     if document.tag != "ANNOTATION_DOCUMENT":
         raise InputError(path, f"<{document.tag}> is no ELAN document", "expected <ANNOTATION_DOCUMENT>")
     header = document.find("HEADER")
+    for item in document.iterfind("HEADER/MEDIA_DESCRIPTOR"):
+        origin = item.get("TIME_ORIGIN", "0")
+        if not (re.fullmatch(r"-?\d{1,12}", origin, re.ASCII)):
+            raise InputError(path, f"TIME_ORIGIN {origin!r} is not a number of milliseconds", "save it again in ELAN")
     units = "milliseconds" if header is None else header.get("TIME_UNITS", "milliseconds")
     if units != "milliseconds":
         raise InputError(path, f"its times are in {units}", "save it with milliseconds")
     return document
 
 
-def _slot_times(path: Path, document: ET.Element) -> dict[str, int | None]:
-    """{time slot: ms}, None where ELAN has left the time of a slot open."""
+def _slot_times(path: Path, document: ET.Element, on_problem: OnProblem) -> dict[str, float | None]:
+    """{time slot: ms} in their order, None where ELAN has left the time of a slot open."""
     times = {}
     for item in document.iterfind("TIME_ORDER/TIME_SLOT"):
         name, value = item.get("TIME_SLOT_ID"), item.get("TIME_VALUE")
         if value is not None and not (value.isascii() and value.isdecimal() and len(value) < 16):
-            raise InputError(f"{path}, time slot {name}", f"TIME_VALUE {value!r} is not a number of milliseconds")
+            problem = f"TIME_VALUE {value!r} is not a number of milliseconds"
+            on_problem(InputError(f"{path}, time slot {name}", problem))
+            value = None
         times[name] = None if value is None else int(value)
     return times
-
-
-def _time(times: dict[str, int | None], slot: str | None, where: str) -> float:
-    time = times.get(slot)
-    if time is None:
-        raise InputError(where, f"time slot {slot} has no time", "align the annotation in ELAN")
-    return time / 1000
 
 
 def _score_of_annotation(path: Path, document: ET.Element, on_problem: OnProblem) -> dict[str, float]:
@@ -272,13 +426,6 @@ def _is_ours(linguistic_type: ET.Element) -> bool:
     return linguistic_type.get("CONTROLLED_VOCABULARY_REF") == VOCABULARY
 
 
-def _action_of_tier(tier: ET.Element, labels: LabelSet) -> str:
-    """The action that a tier is named after, "nodding" or "nodding 2"; "" where it is named after none."""
-    name = (tier.get("TIER_ID") or "").strip()
-    shorter = re.sub(r" \d+$", "", name)
-    return name if name in labels.index else shorter if shorter in labels.index else ""
-
-
 def _video_id(path: Path, named: str) -> str:
     name = path.name[: -len(path.suffix)] if path.suffix else path.name
     if named and named.replace("\\", "/").rpartition("/")[2] == name:
@@ -286,10 +433,19 @@ def _video_id(path: Path, named: str) -> str:
     return check_id(name, str(path))
 
 
-def _media(path: Path, document: ET.Element) -> Path | None:
+def _video_descriptor(document: ET.Element) -> ET.Element | None:
+    """What the header says of the video: ELAN also links the sound, in a file of its own, often first."""
+    linked = document.findall("HEADER/MEDIA_DESCRIPTOR")
+    for item in linked:
+        name = item.get("RELATIVE_MEDIA_URL") or item.get("MEDIA_URL") or ""
+        if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES:
+            return item
+    return next((item for item in linked if (item.get("MIME_TYPE") or "").startswith("video")), None)
+
+
+def _media(path: Path, descriptor: ET.Element | None) -> Path | None:
     """The video that the header links, if it is there: beside the file first, as folders get moved."""
-    item = document.find("HEADER/MEDIA_DESCRIPTOR")
-    relative = item.get("RELATIVE_MEDIA_URL") if item is not None else None
+    relative = descriptor.get("RELATIVE_MEDIA_URL") if descriptor is not None else None
     if not relative or not relative.isprintable():
         return None
     with contextlib.suppress(OSError, ValueError):  # a name that is too long

@@ -10,6 +10,8 @@ from mmad.errors import InputError
 from mmad.files import check_id, write_json
 from mmad.formats.fields import (
     ASSUMED_FPS,
+    LeftOut,
+    UnknownLabel,
     are_objects,
     assumption,
     frames,
@@ -73,23 +75,27 @@ def read_fiftyone(source: Source, options: ReadOptions) -> list[Annotation]:
     classes = content.get("classes")
     classes = classes if isinstance(classes, list) else []
     about = content.get("videos")
-    videos, without_rate = [], 0
+    videos, without_rate, left_out = [], 0, LeftOut(path, options, "detections")
     for video_id in content["labels"]:
         where = f"{path}, video {video_id!r}"
         try:
-            check_id(video_id, where)
+            name = check_id(video_id, where)
             mine = about.get(video_id) if isinstance(about, dict) else None
             mine = mine if isinstance(mine, dict) else {}
-            known = {name: if_positive(mine.get(name)) for name in ("duration", "fps")}
+            known = {key: if_positive(mine.get(key)) for key in ("duration", "fps")}
+            known["fps"] = known["fps"] or options.rate(name)
             items = list_of(content["labels"], video_id, where)
         except InputError as error:
             options.on_problem(error)
             continue
-        rows = _read_rows(items, classes, known["fps"], where, options)
+        rows = _read_rows(items, classes, known["fps"], where, left_out)
         without_rate += known["fps"] is None and any("support" in item for item in items)
-        videos.append(from_rows(video_id, rows, **known))
-    if without_rate and options.fps is None:
-        videos[0].notes.append(assumption(f"{path}: {without_rate} of {len(videos)} videos name no fps"))
+        videos.append(from_rows(name, rows, **known))
+    notes = left_out.notes(sum(len(video.labels) for video in videos))
+    if without_rate:
+        notes.append(assumption(f"{path}: {without_rate} of {len(videos)} videos name no fps"))
+    if videos:
+        videos[0].notes.extend(notes)
     return videos
 
 
@@ -110,16 +116,19 @@ def _read_samples(path: Path, samples: list[dict], options: ReadOptions) -> list
     names = _said_first([fields for _, _, fields in found.values()])
     if found and not names:
         raise InputError(path, "no sample has a field of temporal detections", "is it the data set that holds them?")
-    videos, unknown = [], 0
+    videos, unknown, left_out = [], 0, LeftOut(path, options, "detections")
     for video_id, (where, metadata, fields) in found.items():
-        known = {"duration": if_positive(metadata.get("duration")), "fps": if_positive(metadata.get("frame_rate"))}
+        fps = if_positive(metadata.get("frame_rate")) or options.rate(video_id)
+        known = {"duration": if_positive(metadata.get("duration")), "fps": fps}
         items = fields.get(names[0], [])
-        rows = _read_rows(items, [], known["fps"], where, options)
+        rows = _read_rows(items, [], known["fps"], where, left_out)
         unknown += known["fps"] is None and bool(items)
         videos.append(from_rows(video_id, rows, **known))
+    if videos:
+        videos[0].notes.extend(left_out.notes(sum(len(video.labels) for video in videos)))
     if len(names) > 1:
         videos[0].notes.append(f"{path}: its field {names[0]!r} is read, left out: {', '.join(names[1:])}")
-    if unknown and options.fps is None:
+    if unknown:
         problem = f"{unknown} of {len(videos)} videos have no frame_rate in their metadata"
         videos[0].notes.append(assumption(f"{path}: {problem}"))
     return videos
@@ -155,13 +164,14 @@ def _video_of_sample(filepath, where: str) -> str:
     return check_id(name[: len(name) - len(place.suffix)], where)
 
 
-def _read_rows(items: list[dict], classes: list, fps: float | None, where: str, options: ReadOptions) -> list[Row]:
-    """fps: what the file says of the video, None where it says nothing."""
-    fps = fps or options.fps or ASSUMED_FPS
-    rows = []
+def _read_rows(items: list[dict], classes: list, fps: float | None, where: str, left_out: LeftOut) -> list[Row]:
+    """fps: of the video, None where nobody says."""
+    options, rows = left_out.options, []
     for i, item in enumerate(items):
         try:
-            rows.append(_read_row(item, classes, options.labels, fps, f"{where}, detection {i}"))
+            rows.append(_read_row(item, classes, options.labels, fps or ASSUMED_FPS, f"{where}, detection {i}"))
+        except UnknownLabel as error:
+            left_out.unknown(error)
         except InputError as error:
             options.on_problem(error)
     return rows

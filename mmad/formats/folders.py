@@ -5,7 +5,7 @@ from pathlib import Path
 from mmad.errors import InputError
 
 # What a folder of corrected files is made of; the last two only where there is none of the others.
-SUFFIXES = (".eaf", ".vtt", "_events.tsv", ".csv")
+SUFFIXES = (".eaf", ".textgrid", ".vtt", ".srt", ".boris", "_events.tsv", ".csv")
 LESS_TELLING_SUFFIXES = (".json", ".txt")
 
 

@@ -5,20 +5,23 @@ It counts frames from 1, the last one inside.
 
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
-from urllib.parse import parse_qs, unquote, urlparse
+from pathlib import Path
 
 from mmad.errors import InputError
 from mmad.files import check_id, write_json
 from mmad.formats.fields import (
     ASSUMED_FPS,
+    LeftOut,
+    UnknownLabel,
     are_objects,
+    as_number,
     assumption,
     frames,
     from_rows,
     if_positive,
     label_id,
     list_of,
+    names_of_links,
     rate_of,
     score_in_range,
     seconds,
@@ -51,6 +54,7 @@ def write_label_studio(path: str | Path, videos: Sequence[Annotation], options: 
             result.append(item if score is None else {**item, "score": score})
         data = {"video": str(video.media or video.video_id), "video_id": video.video_id, "fps": rate}
         data |= {"duration": video.duration} if video.duration_known else {}
+        data |= {"picture_begins_at": video.clock_start} if video.clock_start else {}
         if video.scores is None:
             tasks.append({"data": data, "annotations": [{"result": result}]})
         else:
@@ -60,8 +64,14 @@ def write_label_studio(path: str | Path, videos: Sequence[Annotation], options: 
 
 def is_label_studio(source: Source) -> bool:
     """Whether these are the tasks of an export as JSON, or the rows of one as JSON-MIN."""
-    content = source.json
+    content = _tasks(source.json)
     return isinstance(content, list) and bool(content) and (_are_rows(content) or are_objects(content, "data"))
+
+
+def _tasks(content):
+    """A single task, as the address of a task in Label Studio gives it, is a list of one."""
+    single = isinstance(content, dict) and isinstance(content.get("data"), dict)
+    return [content] if single and any(isinstance(content.get(key), list) for key in SAID) else content
 
 
 def _are_rows(content: list) -> bool:
@@ -75,22 +85,50 @@ def read_label_studio(source: Source, options: ReadOptions) -> list[Annotation]:
 
     options.fps: where the task's data does not say "fps"; None: nobody said.
     """
-    path, content = source.path, source.json
-    videos, without_rate = [], 0
+    path, content = source.path, _tasks(source.json)
+    videos, without_rate, left_out = [], 0, LeftOut(path, options, "results")
+    coders: dict[str, set[str]] = {}
     tasks = _tasks_of_rows(content) if _are_rows(content) else dict(enumerate(content))
-    for number, task in tasks.items():
-        where = f"{path}, task {number}"
+    named = _names_of_tasks(path, tasks, options)
+    for number, (name, link) in named.items():
         try:
-            video, counted = _read_task(task, options, where)
+            video, counted, who = _read_task(tasks[number], name, link, left_out, f"{path}, task {number}")
         except InputError as error:
             options.on_problem(error)
             continue
         videos.append(video)
         without_rate += counted and video.fps is None
-    if without_rate and options.fps is None:
+        coders.setdefault(name, set()).update(who if len(video.labels) else [])
+    for name, who in coders.items():
+        if len(who) > 1:
+            problem = f"{name} is annotated by {' and by '.join(sorted(who)[:2])} in tasks of their own"
+            options.on_problem(InputError(path, problem, f"choose one: --annotator {min(who)}"))
+    notes = left_out.notes(sum(len(video.labels) for video in videos))
+    if without_rate:
         said = assumption(f"{path}: {without_rate} of {len(tasks)} tasks name no fps")
-        videos[0].notes.append(f"{said}; Label Studio counts 24 where its <Video> has no frameRate")
+        notes.append(f"{said}; Label Studio counts 24 where its <Video> has no frameRate")
+    if videos:
+        videos[0].notes.extend(notes)
     return videos
+
+
+def _names_of_tasks(path: Path, tasks: dict[int, dict], options: ReadOptions) -> dict[int, tuple[str, str]]:
+    """{number of a task: (id of its video, what links it)}; the id is the one that we wrote, or the file's name."""
+    own, links = {}, {}
+    for number, task in tasks.items():
+        where = f"{path}, task {number}"
+        data = task["data"] if isinstance(task["data"], dict) else {}
+        try:
+            if isinstance(data.get("video_id"), str):
+                own[number] = check_id(data["video_id"], where)
+            else:
+                links[number] = _link_of_task(data, where)
+                names_of_links([links[number]], where)  # refused here, with its place, if it is no name
+        except InputError as error:
+            options.on_problem(error)
+            links.pop(number, None)
+    found = dict(zip(links, names_of_links(list(links.values()), str(path))))
+    return {n: (own[n], "") if n in own else (found[n], links[n]) for n in tasks if n in own or n in found}
 
 
 def _tasks_of_rows(rows: list[dict]) -> dict[int, dict]:
@@ -103,38 +141,81 @@ def _tasks_of_rows(rows: list[dict]) -> dict[int, dict]:
     for number, row in enumerate(rows):
         first = number if row.get("id") is None else first_row.setdefault(repr(row["id"]), number)
         values = [item for value in row.values() if isinstance(value, list) for item in value if isinstance(item, dict)]
-        times = {key: row.get(key) for key in ("created_at", "updated_at")}
+        times = {key: row.get(key) for key in ("created_at", "updated_at", "annotator")}
         annotation = {**times, "result": [{"value": value} for value in values]}
         tasks.setdefault(first, {"data": row, "annotations": []})["annotations"].insert(0, annotation)
     return tasks
 
 
-def _read_task(task: dict, options: ReadOptions, where: str) -> tuple[Annotation, bool]:
-    """(what it says, whether in frames)."""
+def _read_task(task: dict, name: str, link: str, left_out: LeftOut, where: str) -> tuple[Annotation, bool, list[str]]:
+    """(what it says, whether in frames, who says so where the file tells)."""
+    options = left_out.options
     data = task["data"] if isinstance(task["data"], dict) else {}
-    known = {"duration": if_positive(data.get("duration")), "fps": if_positive(data.get("fps"))}
+    fps = if_positive(data.get("fps")) or options.rate(name, link)
+    known = {"duration": if_positive(data.get("duration")), "fps": fps}
+    known["clock_start"] = if_positive(data.get("picture_begins_at")) or 0.0
     notes = []
-    standing = [item for item in list_of(task, "annotations", where) if not item.get("was_cancelled")]
-    standing.sort(key=lambda item: str(item.get("updated_at") or item.get("created_at") or ""))
-    if len(standing) > 1:
-        notes.append(f"{where} has {len(standing)} annotations: the newest counts")
-    chosen = standing or _predictions(task, where, notes)
-    rows, passed, counted = [], 0, False
+    standing = _annotations(task, options, where, notes)
+    chosen = standing or ([] if options.coders.annotator else _predictions(task, where, notes))
+    rows, counted = [], False
     for i, item in enumerate(list_of(chosen[-1], "result", where) if chosen else []):
         place = f"{where}, result {i}"
         value = item.get("value") if isinstance(item.get("value"), dict) else {}
         try:
-            segments, names = _read_region(value, known["fps"] or options.fps or ASSUMED_FPS, place)
-            score = None if item.get("score") is None else score_in_range(item["score"], place)
-            rows += [(*segment, label_id(name, options.labels, place), score) for segment in segments for name in names]
+            segments, names = _read_region(value, fps or ASSUMED_FPS, place)
+            score = _score_of_result(item, bool(standing), left_out, place)
         except InputError as error:
             options.on_problem(error)
             continue
-        passed += not names
+        for label in names:
+            try:
+                label = label_id(label, options.labels, place)
+                rows += [(*segment, label, score) for segment in segments]
+            except UnknownLabel as error:
+                left_out.unknown(error)
+            except InputError as error:
+                options.on_problem(error)
+        if not names:
+            left_out.add("results are no labels of a stretch of time and are left out", place=where)
         counted |= "ranges" in value
-    if passed:
-        notes.append(f"{where}: {passed} results are no labels of a stretch of time and are left out")
-    return from_rows(_video_of_task(data, where), rows, **known, notes=notes), counted
+    who = _annotator(standing[-1])[:1] if standing else []
+    return from_rows(name, rows, **known, notes=notes, link=link), counted, who
+
+
+def _score_of_result(item: dict, said_by_people: bool, left_out: LeftOut, where: str) -> float | None:
+    """A model's confidence; what people say in other numbers is a rating of theirs."""
+    score = as_number(item.get("score"))
+    if said_by_people and score is not None and not 0 <= score <= 1:
+        left_out.add("scores of people are ratings, not confidences, and are left out", f"{score:g}")
+        return None
+    return None if item.get("score") is None else score_in_range(item["score"], where)
+
+
+def _annotations(task: dict, options: ReadOptions, where: str, notes: list[str]) -> list[dict]:
+    """What people said of a task, the newest last; of the one annotator that is meant, where one is named.
+
+    Label Studio before 1.0 calls annotations "completions".
+    """
+    key = "annotations" if task.get("annotations") is not None else "completions"
+    found = [item for item in list_of(task, key, where) if not item.get("was_cancelled")]
+    found.sort(key=lambda item: str(item.get("updated_at") or item.get("created_at") or ""))
+    who = [_annotator(item) for item in found]
+    if options.coders.annotator:
+        return [item for item, name in zip(found, who) if options.coders.annotator in name]
+    people = sorted({name[0] for name in who if name})
+    if len(people) > 1:
+        said = f"{where} was annotated by {', '.join(people)}: the newest counts"
+        notes.append(f"{said}; choose by --annotator {people[0]}")
+    elif len(found) > 1:
+        notes.append(f"{where} has {len(found)} annotations: the newest counts")
+    return found
+
+
+def _annotator(annotation: dict) -> list[str]:
+    """The names of who made an annotation: the number, and where it is exported, the address."""
+    who = annotation.get("completed_by", annotation.get("annotator"))
+    who = who if isinstance(who, dict) else {"id": who}
+    return [str(who[key]) for key in ("email", "id", "username") if isinstance(who.get(key), (str, int))]
 
 
 def _predictions(task: dict, where: str, notes: list[str]) -> list[dict]:
@@ -159,13 +240,12 @@ def _read_region(value: dict, fps: float, where: str) -> tuple[list[tuple[float,
     return [], []
 
 
+SAID = ("annotations", "completions", "predictions")  # the lists of a task
 LINK_TO_VIDEO = re.compile(rf".+({'|'.join(map(re.escape, VIDEO_SUFFIXES))})([?#].*)?", re.IGNORECASE)
 
 
-def _video_of_task(data: dict, where: str) -> str:
-    """The id we wrote, or the name of the video file that the task links as "video" or, say, "video_url"."""
-    if isinstance(data.get("video_id"), str):
-        return check_id(data["video_id"], where)
+def _link_of_task(data: dict, where: str) -> str:
+    """What links the video: "video" or, say, "video_url"."""
     link = data.get("video")
     if not isinstance(link, str):
         texts = [text for text in data.values() if isinstance(text, str) and LINK_TO_VIDEO.fullmatch(text)]
@@ -173,11 +253,4 @@ def _video_of_task(data: dict, where: str) -> str:
         link = texts[0] if texts else None
     if link is None:
         raise InputError(where, 'its data names no "video"')
-    try:
-        address = urlparse(link)
-    except ValueError:  # "http://[": an address that is none
-        raise InputError(where, f"video {link!r} is no address") from None
-    name = PurePosixPath(unquote(parse_qs(address.query).get("d", [address.path])[0])).stem
-    if "/upload/" in link:  # Label Studio puts eight digits before what was uploaded
-        name = re.sub(r"^[0-9a-f]{8}-", "", name)
-    return check_id(name, where)
+    return link

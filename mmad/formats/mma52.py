@@ -15,24 +15,24 @@ COLUMNS = ("video_id", "start_frame", "end_frame", "class", "total_frames")
 
 
 def is_mma52(source: Source) -> bool:
-    return source.is_table and "start_frame" in source.table[0]
+    return "start_frame" in source.columns
 
 
 def read_mma52(source: Source, options: ReadOptions) -> list[Annotation]:
     """Frames become seconds by the fps of their row, or by `options.fps` in the file of early 2024, which has none."""
-    path, (header, rows), labels = source.path, source.table, options.labels
-    require_columns(path, header, COLUMNS)
-    column = {name: header.index(name) for name in header}
+    path, table, labels = source.path, source.table, options.labels
+    require_columns(path, table, COLUMNS)
+    column = {name: table.column(name) for name in (*COLUMNS, "fps") if table.column(name) is not None}
     videos: dict[str, dict] = {}
-    for line, row in enumerate(rows, start=2):
+    assumed = []
+    for line, row in table.numbered():
         where = f"{path}, line {line}"
         try:
-            video_id = row[column["video_id"]].strip()
-            check_id(video_id, where)
+            video_id = check_id(row[column["video_id"]].strip(), where)
             counts = ("start_frame", "end_frame", "total_frames")
             start, end, total = (finite_number(row[column[name]], where, name) for name in counts)
-            assumed = options.fps or ASSUMED_FPS
-            rate = finite_number(row[column["fps"]], where, "fps") if "fps" in column else assumed
+            said = finite_number(row[column["fps"]], where, "fps") if "fps" in column else options.rate(video_id)
+            rate = ASSUMED_FPS if said is None else said
             label = label_id(row[column["class"]].strip(), labels, where)
             if rate <= 0 or total <= 0:
                 raise InputError(where, f"fps {rate:g}, total_frames {total:g}", "both must be positive")
@@ -50,14 +50,16 @@ def read_mma52(source: Source, options: ReadOptions) -> list[Annotation]:
         except InputError as error:
             options.on_problem(error)
             continue
+        assumed += [video_id] * (said is None)
         video["segments"].append((start / rate, end / rate))
         video["labels"].append(label)
     annotations = [
         Annotation(video_id, v["total"] / v["fps"], v["segments"], v["labels"], fps=v["fps"])
         for video_id, v in videos.items()
     ]
-    if annotations and "fps" not in column and options.fps is None:
-        annotations[0].notes.append(assumption(f"{path} has no fps column"))
+    if annotations:
+        annotations[0].notes.extend(table.notes)
+        annotations[0].notes.extend([assumption(f"{path} has no fps column")] if assumed else [])
     return annotations
 
 

@@ -102,7 +102,7 @@ def _carried_labels(path: Path, fields) -> LabelSet | None:
 
 
 def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detections:
-    check_id(video_id, f"{path}, video {video_id!r}")
+    video_id = check_id(video_id, f"{path}, video {video_id!r}")
     if not isinstance(items, list):
         raise InputError(f"{path}, video {video_id!r}", "its results are not a list")
     try:  # the plain case in bulk: it is several times faster than item by item

@@ -6,10 +6,14 @@ from functools import cached_property
 from pathlib import Path
 
 from mmad.errors import InputError, refuse
-from mmad.files import read_json, read_lines, read_table
+from mmad.files import read_json
+from mmad.formats.linking import VideoFiles
+from mmad.formats.tables import Table, decode, header_of, plain_name, read_table
 from mmad.labels import MMA52, LabelSet
 
 OnProblem = Callable[[InputError], None]
+TABLES = (".csv", ".zip", ".tsv")
+TEXTS = (".txt", ".eaf", ".vtt", ".srt", ".textgrid")  # that are neither tables nor JSON
 
 
 class Source:
@@ -29,32 +33,61 @@ class Source:
     @property
     def is_table(self) -> bool:
         """Whether its name is that of a table with a header line; a .zip holds one."""
-        return self.suffix in (".csv", ".zip", ".tsv")
+        return self.suffix in TABLES
 
     @property
     def is_json(self) -> bool:
         """Whether it can only be JSON: its name is not that of any other kind of file that is read."""
-        return self.suffix not in (".csv", ".zip", ".tsv", ".eaf", ".vtt", ".txt") and not self.path.is_dir()
+        return self.suffix not in (*TABLES, *TEXTS) and not self.path.is_dir()
 
     @cached_property
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """(header, rows) of a table; row i stands on line i + 2."""
-        return read_table(self.path, "\t" if self.suffix == ".tsv" else ",")
+    def table(self) -> Table:
+        return read_table(self.path, "\t" if self.suffix == ".tsv" else None)
 
     @cached_property
     def columns(self) -> set[str]:
-        """The names in the header of a table, in lower case; empty where it is not a table."""
-        return {name.strip().lower() for name in self.table[0]} if self.is_table else set()
+        """The names in the header of a table, of a .txt as well, as `plain_name` gives them."""
+        if self.suffix == ".zip":
+            return {plain_name(name) for name in self.table.header}
+        return set(map(plain_name, header_of(self.text))) if self.is_table or self.suffix == ".txt" else set()
 
     @cached_property
     def json(self):
-        """What a JSON file holds; None where the file can only be of another kind."""
-        return read_json(self.path) if self.is_json else None
+        """What a JSON file holds; None where the file can only be of another kind. No object has a key twice."""
+        return read_json(self.path, unique=True) if self.is_json else None
+
+    @cached_property
+    def _decoded(self) -> tuple[str, list[str]]:
+        return decode(self.path.read_bytes(), self.path)
+
+    @property
+    def text(self) -> str:
+        return "" if self.path.is_dir() else self._decoded[0]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the encoding of a text file."""
+        return self._decoded[1]
 
     @cached_property
     def lines(self) -> list[str]:
         """The lines of a text file."""
-        return read_lines(self.path)
+        return self.text.splitlines()
+
+
+@dataclass(frozen=True)
+class Coders:
+    """Whose annotations are meant in files that hold those of several people.
+
+    annotator: the name that the program has for who annotated; "" for all. tiers: of programs that have tiers, those
+    that are meant, `*` and `?` in them as in names of files; none for all.
+    """
+
+    annotator: str = ""
+    tiers: tuple[str, ...] = ()
+
+
+EVERYONE = Coders()
 
 
 @dataclass(frozen=True)
@@ -65,11 +98,23 @@ class ReadOptions:
     on_problem: what is done about each thing that is wrong. By default the first is raised as an `InputError` that
     names the row or key; a caller that wants them all passes a function that keeps them, and the rows concerned are
     left out.
+    coders: whose annotations are meant. videos: the files of the videos, None where nobody said where they are.
+    alone: whether this file is all there is, so that one without any action is a problem.
     """
 
     labels: LabelSet = MMA52
     fps: float | None = None
     on_problem: OnProblem = refuse
+    coders: Coders = EVERYONE
+    videos: VideoFiles | None = None
+    alone: bool = True
+
+    def rate(self, video_id: str, link: str = "") -> float | None:
+        """Frames a second of a video of which the file does not say: as the person says, or its video; else None.
+
+        link: what the file calls the video's file, where that is not its id.
+        """
+        return self.fps or (self.videos.fps(video_id, link) if self.videos else None)
 
 
 @dataclass(frozen=True)

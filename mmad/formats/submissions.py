@@ -4,13 +4,13 @@ import csv
 import io
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.files import atomic_path, check_id, read_table, write_text
+from mmad.files import atomic_path, check_id, write_text
 from mmad.formats.fields import label_id, number_column, require_columns, score_in_range, timecode
 from mmad.formats.source import Source
 from mmad.labels import MMA52, LabelSet
@@ -96,27 +96,23 @@ def write_recognition(path: str | Path, predictions: ClipPredictions, form: str 
 
 def is_recognition(path: str | Path) -> bool:
     """Whether a prediction file holds recognised clips (one of the CSV forms above) rather than detections."""
-    if Path(path).suffix.lower() not in (".csv", ".zip"):
-        return False
-    names = {name.strip().lower() for name in read_table(path)[0]}
-    return "action_pred_1" in names or "pred_label_2" in names
+    source = Source(path)
+    return source.suffix in (".csv", ".zip") and bool({"action_pred_1", "pred_label_2"} & source.columns)
 
 
 def read_recognition(path: str | Path, labels: LabelSet = MMA52) -> ClipPredictions:
     """Recognised clips from either CSV form, or from a zip with one. Each clip once; five actions are distinct."""
-    header, rows = read_table(path)
-    names = [name.strip().lower() for name in header]
+    table = Source(path).table
+    names = [name.strip().lower() for name in table.header]
     if "action_pred_1" in names:
         ranks = range(1, 1 + sum(f"action_pred_{rank}" in names for rank in range(1, 6)))
         wanted = ["vid", *(f"action_pred_{rank}" for rank in ranks), *(f"body_pred_{rank}" for rank in ranks)]
     else:
         ranks, wanted = [1], ["id", "pred_label_2", "pred_label_1"]
-    missing = [name for name in wanted if name not in names]
-    if missing:
-        raise InputError(f"{path}, line 1", f"no column {', '.join(missing)}", f"found {', '.join(header)}")
+    require_columns(Path(path), table, tuple(wanted))
     at = [names.index(name) for name in wanted]
     clips: dict[str, tuple[list[int], list[int]]] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in table.numbered():
         where = f"{path}, line {line}"
         clip, *values = (row[i].strip() for i in at)
         if clip in clips:
@@ -166,12 +162,12 @@ PREDICTION_COLUMNS = ("video_id", "t_start", "t_end", "class", "score")
 
 def is_submission(source: Source) -> bool:
     """Whether its columns are those of a submission of any year, or of our plain table of detections."""
-    return source.is_table and set(PREDICTION_COLUMNS) <= set(_prediction_names(source.table[0]))
+    return source.is_table and set(PREDICTION_COLUMNS) <= set(_prediction_names(list(source.columns)))
 
 
 def is_plain(source: Source) -> bool:
     """Whether it is our plain table, which people correct in a spreadsheet."""
-    return is_submission(source) and "body_part" in source.table[0]
+    return is_submission(source) and "body_part" in source.columns
 
 
 def _prediction_names(header: list[str]) -> list[str]:
@@ -181,26 +177,27 @@ def _prediction_names(header: list[str]) -> list[str]:
 
 def read_submission(source: Source, labels: LabelSet = MMA52) -> list[Detections]:
     """2024/25: `,video_id,t_start,t_end,class,score`; 2026: `ID,video-id,t-start,t-end,label,score`."""
-    path, (header, rows) = source.path, source.table
-    names = _prediction_names(header)
-    require_columns(path, names, PREDICTION_COLUMNS)
-    video, start, end, label, score = (names.index(name) for name in PREDICTION_COLUMNS)
-    starts, ends = number_column(path, rows, start, "t_start"), number_column(path, rows, end, "t_end")
-    scores = number_column(path, rows, score, "score")
-    for line in np.flatnonzero(ends < starts)[:1]:
-        raise InputError(f"{path}, line {line + 2}", f"t_end {ends[line]:g} is before t_start {starts[line]:g}")
-    for line in np.flatnonzero(~((scores >= 0) & (scores <= 1)))[:1]:
-        score_in_range(scores[line], f"{path}, line {line + 2}")
+    path, table = source.path, source.table
+    named = replace(table, header=_prediction_names(table.header))
+    require_columns(path, named, PREDICTION_COLUMNS)
+    video, start, end, label, score = (named.column(name) for name in PREDICTION_COLUMNS)
+    starts, ends = number_column(path, table, start, "t_start"), number_column(path, table, end, "t_end")
+    scores = number_column(path, table, score, "score")
+    for i in np.flatnonzero(ends < starts)[:1]:
+        raise InputError(f"{path}, line {table.lines[i]}", f"t_end {ends[i]:g} is before t_start {starts[i]:g}")
+    for i in np.flatnonzero(~((scores >= 0) & (scores <= 1)))[:1]:
+        score_in_range(scores[i], f"{path}, line {table.lines[i]}")
     known: dict[str, int] = {}
-    ids = np.empty(len(rows), dtype=np.int64)
+    names: dict[str, str] = {}
+    ids = np.empty(len(table.rows), dtype=np.int64)
     rows_of: dict[str, list[int]] = {}
-    for i, row in enumerate(rows):
-        text = row[label].strip()
+    for i, (line, row) in enumerate(table.numbered()):
+        text, name = row[label].strip(), row[video].strip()
         if text not in known:
-            known[text] = label_id(text, labels, f"{path}, line {i + 2}")
+            known[text] = label_id(text, labels, f"{path}, line {line}")
+        if name not in names:
+            names[name] = check_id(name, f"{path}, line {line}")
         ids[i] = known[text]
-        rows_of.setdefault(row[video].strip(), []).append(i)
-    for video_id, at in rows_of.items():
-        check_id(video_id, f"{path}, line {at[0] + 2}")
+        rows_of.setdefault(names[name], []).append(i)
     segments = np.stack([starts, ends], axis=1)
     return [Detections(video_id, segments[at], ids[at], scores[at]) for video_id, at in rows_of.items()]

@@ -1,6 +1,10 @@
 """Tiers, of which each holds what does not overlap: of ELAN and Praat. Standard library only."""
 
+import re
+from fnmatch import fnmatchcase
+
 from mmad.errors import InputError
+from mmad.formats.source import Coders
 from mmad.labels import LabelSet
 from mmad.records import Row
 
@@ -11,6 +15,19 @@ def check_tiers(tiers: str) -> str:
     if tiers not in TIERS:
         raise InputError("--tiers", f"{tiers!r}", f"choose one of {', '.join(TIERS)}")
     return tiers
+
+
+def tier_is_meant(name: str, coders: Coders) -> bool:
+    """Whether a tier is one of those that a person named, or none were named."""
+    return not coders.tiers or any(fnmatchcase(name.casefold(), wanted.casefold()) for wanted in coders.tiers)
+
+
+def action_of_tier(name: str, labels: LabelSet) -> int | None:
+    """The action that a tier is named after, "nodding", "nodding 2" or "nodding@anna"; None where after none."""
+    for shorter in (name, name.partition("@")[0], re.sub(r" \d+$", "", name)):
+        if (found := labels.find(shorter)) is not None:
+            return found
+    return None
 
 
 def lanes(spans: list[tuple[int, int]]) -> list[int]:

@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.formats import read_annotations
+from mmad.formats import FORMATS, Source, is_clip_list, read_annotations
 from mmad.formats.fields import ASSUMED_FPS
 from mmad.formats.mma52 import is_placeholder, read_clip_list
+from mmad.formats.source import EVERYONE, Coders
 from mmad.labels import LabelSet
 from mmad.metrics.statistics import as_text as statistics_text
 from mmad.metrics.statistics import describe
@@ -16,23 +17,30 @@ from mmad.video.finding import find_video
 
 
 def check_data(
-    path: str | Path, labels: LabelSet, videos: str | None = None, fps: float | None = None
+    path: str | Path,
+    labels: LabelSet,
+    videos: str | None = None,
+    fps: float | None = None,
+    coders: Coders = EVERYONE,
 ) -> tuple[list[str], list[str]]:
     """(problems, report) of an annotation file or MA-52 list, each a list of lines.
 
     videos: folder of the video files, directly or in subfolders train, val, test. fps: frames per second where the file
-    has no rates; None: not known, 30 are assumed.
+    has no rates; None: not known, those of the videos count, else 30. coders: whose annotations they are.
     """
     path = Path(path)
-    if path.suffix.lower() == ".txt":
+    if is_clip_list(path):
         return _check_list(path, labels, videos)
     found: list[InputError] = []
-    annotations = read_annotations(path, labels, fps, on_problem=found.append)
+    annotations = read_annotations(path, labels, fps, found.append, videos, coders)
     problems = [str(error) for error in found]
     if not annotations and not problems:
         problems.append(f"{path}: no annotated video in the file")
     if is_placeholder(annotations):
         problems.append(f"{path}: placeholder rows (frames 0-20 of every video), as in the official test.csv: no truth")
+    if FORMATS["activitynet"].recognise(Source(path)):  # of data sets, not of what people annotate in a player
+        unknown = [item.video_id for item in annotations if not item.duration_known]
+        problems += [f"{path}, video {name!r}: no duration; add its length in seconds" for name in unknown]
     for item in annotations:
         problems += _instance_problems(item, labels)
     if videos is not None:

@@ -33,7 +33,7 @@ def test_what_was_found_comes_back(tmp_path, form):
 def test_what_people_said_comes_back_as_annotations(tmp_path, form):
     out = out_for(tmp_path, form)
     write_events(out, SAID, form)
-    knows_duration = form in ("elan", "webvtt", "boris", "labelstudio", "activitynet", "fiftyone")
+    knows_duration = form in ("elan", "praat", "webvtt", "boris", "labelstudio", "activitynet", "fiftyone")
     back = read_annotations(out)
     assert [item.duration for item in back] == ([10.04, 5.0] if knows_duration else [4.04, 5.0])
     assert [item.labels.tolist() for item in back] == [[NODDING, NODDING, WAVING], [BOWING]]

@@ -91,7 +91,9 @@ def test_rows_of_json_min_without_a_time_count_as_label_studio_sorts_them(tmp_pa
     [events] = read_events(write(tmp_path, "min.json", json.dumps(rows)), fps=50)
     assert events.rows() == [(0.0, 1.0, NODDING, None)]
     del rows[0]["id"], rows[1]["id"]
-    assert len(read_events(write(tmp_path, "min.json", json.dumps(rows)))) == 2
+    [events] = read_events(write(tmp_path, "min.json", json.dumps(rows)), fps=50)
+    assert events.rows() == [(0.0, 1.0, NODDING, None)]
+    assert "v1 is there 2 times" in events.notes[-1]
 
 
 @pytest.mark.parametrize(

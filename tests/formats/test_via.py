@@ -26,4 +26,7 @@ def test_a_via_project_of_two_videos(tmp_path):
     first, second = read_events(write(tmp_path, "project.json", json.dumps(project)))
     assert (first.video_id, first.rows()) == ("v1", [(0.5, 1.25, NODDING, None), (0.5, 1.25, WAVING, None)])
     assert (second.video_id, second.labels.tolist()) == ("v2", [BOWING])
-    assert first.notes == [f"{tmp_path / 'project.json'}: 2 entries are no action in time and are left out"]
+    assert first.notes == [
+        f"{tmp_path / 'project.json'}: 1 segments are no action, such as 'unsure'",
+        f"{tmp_path / 'project.json'}: 1 entries are no action in time and are left out, such as 'nodding'",
+    ]

@@ -258,7 +258,8 @@ def frames(first, last, fps: float, where: str) -> tuple[float, float]:
     """(start, end) in s of the numbers of two frames, checked."""
     first, last = (finite_number(value, where, "frame") for value in (first, last))
     if not 1 <= first <= last:
-        raise InputError(where, f"frames {first:g} .. {last:g}", "frames count from 1, and the last comes last")
+        remedy = "frames count from 1, and the last comes last" + (": add 1 to each" if first == 0 else "")
+        raise InputError(where, f"frames {first:g} .. {last:g}", remedy)
     return from_frames(first, last, fps)
 
 

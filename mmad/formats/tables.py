@@ -129,15 +129,18 @@ def parse_table(text: str, path: Path, separator: str | None = None, skip: int =
 
 def separator_of(text: str) -> str:
     """The one of `SEPARATORS` that stands most often in the first line that has any content, quotes left out."""
-    line = next((line for line in io.StringIO(text) if line.strip(SEPARATORS + ' \n"')), "")
+    line = next((line for line in io.StringIO(text, newline=None) if line.strip(SEPARATORS + ' \n"')), "")
     line = re.sub(r'"[^"]*"', "", line)
     return max(SEPARATORS, key=line.count)
 
 
 def header_of(text: str) -> list[str]:
     """The fields of the first line of a text, whatever separates them; empty where there is no text."""
-    line = next((line for line in io.StringIO(text) if line.strip() and not line.startswith(("sep=", '"sep='))), "")
-    return next(csv.reader([line], delimiter=separator_of(line)), [])
+    line = next(
+        (line for line in io.StringIO(text, newline=None) if line.strip() and not line.startswith(("sep=", '"sep='))),
+        "",
+    )
+    return next(csv.reader([line.rstrip("\n")], delimiter=separator_of(line)), [])
 
 
 def _decimal_points(rows: list[list[str]]) -> None:

@@ -1,13 +1,9 @@
 """Files that are whole or absent, and names that stay in their folder. Standard library only."""
 
 import contextlib
-import csv
 import gc
-import io
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -100,41 +96,6 @@ def read_lines(path: str | Path) -> list[str]:
         return Path(path).read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
-
-
-def read_table(path: str | Path, delimiter: str = ",") -> tuple[list[str], list[list[str]]]:
-    """(header, rows) of a CSV file, or of the only CSV file inside a zip; row i stands on line i + 2.
-
-    Empty lines are dropped only at the end, so that the line numbers of `InputError`s are right.
-    """
-    path = Path(path)
-    data = _only_csv_in_zip(path) if path.suffix.lower() == ".zip" else path.read_bytes()
-    try:
-        text = data.decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(path, f"not a CSV text file ({error})") from None
-    while rows and not rows[-1]:
-        rows.pop()
-    if not rows:
-        raise InputError(path, "the file is empty", "expected a CSV header line")
-    header, body = rows[0], rows[1:]
-    for number, row in enumerate(body, start=2):
-        if len(row) != len(header):
-            raise InputError(f"{path}, line {number}", f"{len(row)} fields where the header has {len(header)}")
-    return header, body
-
-
-def _only_csv_in_zip(path: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
-            names = [name for name in names if not name.startswith("__MACOSX/")]  # what macOS adds of its own
-            if len(names) != 1:
-                raise InputError(path, f"{len(names)} CSV files in the archive", "expected exactly one")
-            return archive.read(names[0])
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError) as error:
-        raise InputError(path, f"not a zip archive that can be read ({error})", "is the file complete?") from None
 
 
 def check_id(video_id: str, where: str = "") -> str:

@@ -2,20 +2,11 @@ import errno
 import os
 import subprocess
 import sys
-import zipfile
 
 import pytest
 
 from mmad.errors import InputError, run_command, system_error
-from mmad.files import atomic_path, path_for_id, read_json, read_table, write_json, write_text
-
-
-def make_zip(path, members: dict[str, str]):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in members.items():
-            archive.writestr(name, text)
-    return path
-
+from mmad.files import atomic_path, path_for_id, read_json, write_json, write_text
 
 # --- what is said, and the exit code ----------------------------------------------------------------------------
 
@@ -121,77 +112,6 @@ def test_file_that_is_not_json_is_refused(tmp_path, data, said):
     with pytest.raises(InputError) as error:
         read_json(tmp_path / "a.json")
     assert said in str(error.value)
-
-
-# --- tables -----------------------------------------------------------------------------------------------------
-
-
-def test_table_survives_byte_order_mark_windows_lines_quotes_and_empty_lines_at_the_end(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b'\xef\xbb\xbfid,name\r\n1,"a,b"\r\n2,c\r\n\r\n\r\n')
-    assert read_table(tmp_path / "a.csv") == (["id", "name"], [["1", "a,b"], ["2", "c"]])
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (b"", "a.csv: the file is empty"),
-        (b"\n\n", "a.csv: the file is empty"),
-        (b"id,name\n1,a\n2\n", "a.csv, line 3: 1 fields where the header has 2"),
-        (b"id,name\n\n1,a\n", "a.csv, line 2: 0 fields where the header has 2"),
-        (b"id,name\n1,\xff\n", "a.csv: not a CSV text file"),
-    ],
-    ids=["empty", "empty lines", "short row", "empty line inside", "not UTF-8"],
-)
-def test_file_that_is_no_table_is_refused(tmp_path, data, said):
-    (tmp_path / "a.csv").write_bytes(data)
-    with pytest.raises(InputError) as error:
-        read_table(tmp_path / "a.csv")
-    assert said in str(error.value)
-
-
-@pytest.mark.parametrize(
-    "others",
-    [{}, {"readme.txt": "hello"}, {"__MACOSX/._prediction.csv": "\0\5\26\7"}],
-    ids=["alone", "with another kind of file", "zipped on a Mac"],
-)
-def test_zip_reads_like_the_table_in_it(tmp_path, others):
-    path = make_zip(tmp_path / "a.zip", {"prediction.csv": "id,name\n1,a\n", **others})
-    assert read_table(path) == (["id", "name"], [["1", "a"]])
-
-
-@pytest.mark.parametrize(
-    ("names", "said"), [([], "0 CSV files"), (["readme.txt"], "0 CSV files"), (["a.csv", "b.csv"], "2 CSV files")]
-)
-def test_zip_without_exactly_one_table_is_refused(tmp_path, names, said):
-    path = make_zip(tmp_path / "a.zip", dict.fromkeys(names, "id\n1\n"))
-    with pytest.raises(InputError, match=f"a.zip: {said}"):
-        read_table(path)
-
-
-def cut(data: bytearray) -> None:
-    del data[len(data) // 2 :]
-
-
-def flip(data: bytearray) -> None:
-    """Every byte of the packed text; the archive's directory stays readable."""
-    for i in range(60, data.find(b"PK\1\2")):
-        data[i] ^= 0xFF
-
-
-def lock(data: bytearray) -> None:
-    """Set the flag of an encrypted member, in its own header and in the directory."""
-    data[6] |= 1
-    data[data.find(b"PK\1\2") + 8] |= 1
-
-
-@pytest.mark.parametrize("damage", [bytearray.clear, cut, flip, lock], ids=["empty", "cut", "flipped", "encrypted"])
-def test_damaged_zip_is_refused(tmp_path, damage):
-    path = make_zip(tmp_path / "a.zip", {"a.csv": "id,name\n" + "".join(f"{i},{i * i}\n" for i in range(500))})
-    data = bytearray(path.read_bytes())
-    damage(data)
-    path.write_bytes(data)
-    with pytest.raises(InputError, match=r"a\.zip"):
-        read_table(path)
 
 
 # --- names that stay in their folder ----------------------------------------------------------------------------

@@ -253,8 +253,11 @@ def _read(source: Source, options: ReadOptions) -> tuple[list[Annotation], str]:
     videos = [item for item, _ in found]
     if options.videos and videos:
         videos = options.videos.link(videos)
-    videos = [on_pictures_clock(item) if own.players_clock else item for item, (_, own) in zip(videos, found)]
-    return videos, ANNOTATIONS if form is None else form.holds
+    shown = [
+        on_pictures_clock(item, before.duration_known) if own.players_clock else item
+        for item, (before, own) in zip(videos, found)
+    ]
+    return shown, ANNOTATIONS if form is None else form.holds
 
 
 def _not_recognised(source: Source) -> InputError:

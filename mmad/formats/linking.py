@@ -75,10 +75,13 @@ class VideoFiles:
         return linked
 
 
-def on_pictures_clock(item: Annotation) -> Annotation:
-    """Of times that a player shows, those since the first shown frame; what was before it begins with it."""
+def on_pictures_clock(item: Annotation, length_too: bool) -> Annotation:
+    """Of times that a player shows, those since the first shown frame; what was before it begins with it.
+
+    length_too: whether the length is one that a player shows too, rather than that of the picture.
+    """
     moved = np.maximum(np.round(item.segments - item.clock_start, 6), 0)
-    return _moved(item, moved, -item.clock_start) if item.clock_start else item
+    return _moved(item, moved, -item.clock_start if length_too else 0.0) if item.clock_start else item
 
 
 def on_players_clock(item: Annotation) -> Annotation:
@@ -87,6 +90,7 @@ def on_players_clock(item: Annotation) -> Annotation:
 
 
 def _moved(item: Annotation, segments: np.ndarray, by: float) -> Annotation:
+    """by: s by which the length changes."""
     return replace(item, segments=segments, duration=max(item.duration + by, 1e-3) if item.duration_known else None)
 
 

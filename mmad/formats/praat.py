@@ -93,10 +93,7 @@ def read_praat(source: Source, options: ReadOptions) -> list[Annotation]:
         kind, name = tokens.text(), tokens.text()
         names.append(name)
         tokens.number(), tokens.number()
-        intervals = [
-            (tokens.place(), tokens.number(), tokens.number() if kind == "IntervalTier" else None, tokens.text())
-            for _ in range(tokens.count())
-        ]
+        intervals = [_next_interval(tokens, kind) for _ in range(tokens.count())]
         if tier_is_meant(name, options.coders):
             rows += _rows_of_tier(name, intervals, left_out)
     if options.coders.tiers and not any(tier_is_meant(name, options.coders) for name in names):
@@ -104,6 +101,12 @@ def read_praat(source: Source, options: ReadOptions) -> list[Annotation]:
     duration = end if 0 < end < 1e9 and start <= end else None
     notes = source.notes + left_out.notes(len(rows))
     return [from_rows(id_of_file(path, SUFFIX), rows, duration, notes=notes)]
+
+
+def _next_interval(tokens: "_Tokens", kind: str) -> tuple[str, float, float | None, str]:
+    """(where it stands, start, end or None of a point, text)"""
+    start, where = tokens.number(), tokens.place()
+    return where, start, tokens.number() if kind == "IntervalTier" else None, tokens.text()
 
 
 def _rows_of_tier(name: str, intervals: list[tuple], left_out: LeftOut) -> list[Row]:

@@ -7,7 +7,7 @@ import pytest
 
 from mmad.errors import InputError, refuse
 from mmad.formats.elan import read_elan, write_elan
-from mmad.formats.source import ReadOptions, Source, WriteOptions
+from mmad.formats.source import Coders, ReadOptions, Source, WriteOptions
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation
 
@@ -290,3 +290,162 @@ def test_an_unknown_kind_of_tier_is_refused(tmp_path):
     with pytest.raises(InputError, match="choose one of action, part"):
         write_eaf(tmp_path / "v.eaf", FOUND, tiers="finger")
     assert list(tmp_path.iterdir()) == []
+
+
+# --- as labs use it ---------------------------------------------------------------------------------------------
+
+
+def lab_file(path: Path, tiers: str, slots: dict[str, int | None], media: str = "", rest: str = "") -> Path:
+    """An .eaf as ELAN writes it. slots: {time slot: ms, None where ELAN leaves it open}."""
+    times = "".join(
+        f'<TIME_SLOT TIME_SLOT_ID="{name}"' + ("/>" if ms is None else f' TIME_VALUE="{ms}"/>')
+        for name, ms in slots.items()
+    )
+    types = "".join(
+        f'<LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="{name}" TIME_ALIGNABLE="false" CONSTRAINTS="{kind}"/>'
+        for name, kind in (("assoc", "Symbolic_Association"), ("sub", "Symbolic_Subdivision"), ("score", "x"))
+    )
+    header = f'<HEADER MEDIA_FILE="" TIME_UNITS="milliseconds">{media}</HEADER><TIME_ORDER>{times}</TIME_ORDER>'
+    path.write_text(f"<ANNOTATION_DOCUMENT>{header}{tiers}{types}{rest}</ANNOTATION_DOCUMENT>", encoding="utf-8")
+    return path
+
+
+def tier(name: str, *items: str, about: str = 'LINGUISTIC_TYPE_REF="t"') -> str:
+    return f'<TIER TIER_ID="{name}" {about}>' + "".join(f"<ANNOTATION>{i}</ANNOTATION>" for i in items) + "</TIER>"
+
+
+def aligned(name: str, first: str, last: str, value: str, about: str = "") -> str:
+    where = f'ANNOTATION_ID="{name}" TIME_SLOT_REF1="{first}" TIME_SLOT_REF2="{last}" {about}'
+    return f"<ALIGNABLE_ANNOTATION {where}><ANNOTATION_VALUE>{value}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION>"
+
+
+def dependent(name: str, parent: str, value: str, before: str = "") -> str:
+    where = f'ANNOTATION_ID="{name}" ANNOTATION_REF="{parent}"' + (f' PREVIOUS_ANNOTATION="{before}"' if before else "")
+    return f"<REF_ANNOTATION {where}><ANNOTATION_VALUE>{value}</ANNOTATION_VALUE></REF_ANNOTATION>"
+
+
+FOUR = {"t1": 1000, "t2": 2000, "t3": 3000, "t4": 6000}
+
+
+def test_times_are_those_of_the_video_and_not_of_elans_clock(tmp_path):
+    sound = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///x/i.wav" MIME_TYPE="audio/x-wav" TIME_ORIGIN="900"/>'
+    video = '<MEDIA_DESCRIPTOR MEDIA_URL="file:///x/i.mp4" MIME_TYPE="video/mp4" TIME_ORIGIN="5000"/>'
+    for media, start in ((sound + video, 6.0), (video + sound, 6.0), ("", 1.0), (video.replace("5000", "-500"), 0.5)):
+        path = lab_file(tmp_path / "i.eaf", tier("c", aligned("a1", "t1", "t2", "nodding")), FOUR, media)
+        assert read_eaf(path).segments.tolist() == [[start, start + 1.0]]
+    path = lab_file(tmp_path / "i.eaf", tier("c"), FOUR, video.replace("5000", "5 s"))
+    with pytest.raises(InputError, match="TIME_ORIGIN '5 s' is not a number of milliseconds"):
+        read_eaf(path)
+
+
+def test_dependent_tiers_have_the_times_that_elan_shows(tmp_path):
+    """The subdivision of 3 s .. 6 s into three, in the order of their chain; an association has its parent's times."""
+    tiers = tier("units", aligned("a1", "t1", "t2", "unit"), aligned("a2", "t3", "t4", "unit"))
+    tiers += tier("code", dependent("a3", "a1", "nodding"), about='LINGUISTIC_TYPE_REF="assoc" PARENT_REF="units"')
+    parts = [dependent("a5", "a2", "waving", "a4"), dependent("a4", "a2", "nodding"), dependent("a6", "a2", "?", "a5")]
+    tiers += tier("parts", *parts, about='LINGUISTIC_TYPE_REF="sub" PARENT_REF="units"')
+    tiers += tier("deep", dependent("a7", "a5", "bowing head"), about='LINGUISTIC_TYPE_REF="assoc" PARENT_REF="parts"')
+    back = read_eaf(lab_file(tmp_path / "v.eaf", tiers, FOUR))
+    assert back.rows() == [
+        (1.0, 2.0, NODDING, None),
+        (3.0, 4.0, NODDING, None),
+        (4.0, 5.0, BOWING, None),
+        (4.0, 5.0, WAVING, None),
+    ]
+    assert back.notes == [f"{tmp_path / 'v.eaf'}: 3 annotations are no action, such as '?'"]
+
+
+def test_what_a_dependent_tier_says_again_counts_once(tmp_path):
+    tiers = tier("a", aligned("a1", "t1", "t2", "nodding"))
+    tiers += tier("b", dependent("a2", "a1", "Nodding"), about='LINGUISTIC_TYPE_REF="assoc" PARENT_REF="a"')
+    assert len(read_eaf(lab_file(tmp_path / "v.eaf", tiers, FOUR)).labels) == 1
+
+
+def test_a_parent_that_is_not_there_or_its_own_is_one_line(tmp_path):
+    for parent in ("a9", "a1"):
+        path = lab_file(tmp_path / "v.eaf", tier("a", dependent("a1", parent, "nodding")), FOUR)
+        with pytest.raises(InputError, match=f"depends on annotation {parent}, which is not there"):
+            read_eaf(path)
+
+
+def test_open_time_slots_lie_evenly_between_those_with_a_time(tmp_path):
+    slots = {"t1": 1000, "o1": None, "x": 1100, "o2": None, "t2": 4000}
+    ends = ["t1", "o1", "o2", "t2"]
+    chain = [aligned(f"a{i}", *pair, "nodding") for i, pair in enumerate(itertools.pairwise(ends))]
+    tiers = tier("c", *chain) + tier("other", aligned("a4", "x", "t2", "bowing head"))
+    segments = read_eaf(lab_file(tmp_path / "v.eaf", tiers, slots)).segments
+    assert segments[:3].tolist() == [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]]
+
+
+def test_tiers_that_are_the_action(tmp_path):
+    tiers = tier("Nodding", aligned("a1", "t1", "t2", "x"), aligned("a2", "t3", "t4", "waving"))
+    tiers += tier("shaking head 2", aligned("a3", "t1", "t2", "")) + tier(
+        "waving@anna", aligned("a4", "t1", "t2", "slow")
+    )
+    back = read_eaf(lab_file(tmp_path / "v.eaf", tiers, FOUR))
+    assert [row[2] for row in back.rows()] == [NODDING, MMA52.index["shaking head"], WAVING, WAVING]
+    said = "2 annotations have other values than the action that their tier is named after, such as 'slow'"
+    assert back.notes == [f"{tmp_path / 'v.eaf'}: {said}: they count as that action"]
+
+
+def test_names_match_whatever_their_case_and_spaces(tmp_path):
+    values = [aligned(f"a{i}", "t1", "t2", text) for i, text in enumerate(("NODDING ", "shaking  Head", "weaving"))]
+    back = read_eaf(lab_file(tmp_path / "v.eaf", tier("c", *values), FOUR))
+    assert [row[2] for row in back.rows()] == [NODDING, MMA52.index["shaking head"]]
+
+
+def test_a_vocabulary_in_several_languages(tmp_path):
+    values = "".join(
+        f'<CVE_VALUE LANG_REF="{code}">{text}</CVE_VALUE>' for code, text in (("deu", "Nicken"), ("eng", "nodding"))
+    )
+    entries = f'<CV_ENTRY_ML CVE_ID="c1">{values}</CV_ENTRY_ML>'
+    vocabulary = f'<CONTROLLED_VOCABULARY CV_ID="cv">{entries}</CONTROLLED_VOCABULARY>'
+    items = [aligned("a1", "t1", "t2", "Nicken", 'CVE_REF="c1"'), aligned("a2", "t1", "t2", "Nicken")]
+    back = read_eaf(lab_file(tmp_path / "v.eaf", tier("c", *items), FOUR, rest=vocabulary))
+    assert back.labels.tolist() == [NODDING]
+    assert back.notes == [f"{tmp_path / 'v.eaf'}: 1 annotations are no action, such as 'Nicken'"]
+
+
+def test_ratings_of_people_called_score_are_no_scores(tmp_path):
+    tiers = tier("c", aligned("a1", "t1", "t2", "nodding"))
+    tiers += tier("intensity", dependent("a2", "a1", "4"), about='LINGUISTIC_TYPE_REF="score" PARENT_REF="c"')
+    back = read_eaf(lab_file(tmp_path / "v.eaf", tiers, FOUR))
+    assert (back.scores, len(back.labels)) == (None, 1)
+    assert back.notes == [f"{tmp_path / 'v.eaf'}: 1 annotations are no action, such as '4'"]
+
+
+def test_several_annotators_in_one_file(tmp_path):
+    tiers = tier("c1", aligned("a1", "t1", "t2", "nodding"), about='LINGUISTIC_TYPE_REF="t" ANNOTATOR="Anna"')
+    tiers += tier("c2", aligned("a2", "t2", "t3", "nodding"), about='LINGUISTIC_TYPE_REF="t" ANNOTATOR="Ben"')
+    path = lab_file(tmp_path / "v.eaf", tiers + tier("hands@ben", aligned("a3", "t3", "t4", "waving")), FOUR)
+    with pytest.raises(InputError, match="'nodding' is annotated by Anna and by Ben; choose one: --annotator Anna"):
+        read_eaf(path)
+
+    def chosen(**who) -> list:
+        [item] = read_elan(Source(path), ReadOptions(coders=Coders(**who)))
+        return [row[:3] for row in item.rows()]
+
+    assert chosen(annotator="anna") == [(1.0, 2.0, NODDING)]
+    assert chosen(annotator="Ben") == [(2.0, 3.0, NODDING), (3.0, 6.0, WAVING)]
+    assert chosen(tiers=("C1", "hands*")) == [(1.0, 2.0, NODDING), (3.0, 6.0, WAVING)]
+    with pytest.raises(InputError, match="no tier of 'Eve'; annotators: Anna, Ben, ben"):
+        chosen(annotator="Eve")
+    with pytest.raises(InputError, match="no tier d; tiers: c1, c2, hands@ben"):
+        chosen(tiers=("d",))
+
+
+def test_two_annotators_who_share_the_work_are_read_together(tmp_path):
+    tiers = tier("a", aligned("a1", "t1", "t2", "nodding"), about='LINGUISTIC_TYPE_REF="t" ANNOTATOR="Anna"')
+    tiers += tier("b", aligned("a2", "t2", "t3", "waving"), about='LINGUISTIC_TYPE_REF="t" ANNOTATOR="Ben"')
+    assert len(read_eaf(lab_file(tmp_path / "v.eaf", tiers, FOUR)).labels) == 2
+
+
+def test_the_video_is_linked_and_not_the_sound(tmp_path):
+    for name in ("i.wav", "i.MOV"):
+        (tmp_path / name).write_bytes(b"")
+    media = "".join(
+        f'<MEDIA_DESCRIPTOR MEDIA_URL="file:///x/{name}" MIME_TYPE="{kind}" RELATIVE_MEDIA_URL="./{name}"/>'
+        for name, kind in (("i.wav", "audio/x-wav"), ("i.MOV", "unknown"))
+    )
+    path = lab_file(tmp_path / "i.eaf", tier("c", aligned("a1", "t1", "t2", "nodding")), FOUR, media)
+    assert read_eaf(path).media.name == "i.MOV"

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from made_annotations import NODDING, WAVING, write
 
-from mmad.formats import (
-    read_events,
-)
+from mmad.errors import InputError
+from mmad.formats import read_events
+from mmad.formats.source import Coders
 
 
 def test_label_studio_after_people_corrected_it(tmp_path):
@@ -121,3 +121,79 @@ def test_the_annotation_of_label_studio_that_was_changed_last_counts(tmp_path):
     [events] = read_events(write(tmp_path, "all.json", json.dumps([task])))
     assert [row[2] for row in events.rows()] == [NODDING]
     assert "1 results are no labels of a stretch of time" in events.notes[-1]
+
+
+# --- as people have them ----------------------------------------------------------------------------------------
+
+
+def task(link: str, *annotations: tuple, **more) -> dict:
+    """annotations: (first frame, last frame, label, who)."""
+    said = [
+        {
+            "created_at": f"2026-01-0{i}",
+            "result": [{"value": {"ranges": [{"start": first, "end": last}], "timelinelabels": [label]}}],
+            "completed_by": who,
+        }
+        for i, (first, last, label, who) in enumerate(annotations, start=1)
+    ]
+    return {"data": {"video": link, "fps": 25}, "annotations": said, **more}
+
+
+INTERVIEW = "/data/upload/1/0a1b2c3d-interview.mp4"
+
+
+def test_one_video_in_two_tasks(tmp_path):
+    tasks = [task(INTERVIEW, (26, 50, "nodding", 1)), task(INTERVIEW), task(INTERVIEW, (51, 75, "waving", 1))]
+    path = write(tmp_path, "all.json", json.dumps(tasks))
+    [item] = read_events(path)
+    assert (item.video_id, item.rows()) == ("interview", [(1.0, 2.0, NODDING, None), (2.0, 3.0, WAVING, None)])
+    assert item.notes == [f"{path}: interview is there 3 times; what is said of it is taken together"]
+    tasks[2]["annotations"][0]["completed_by"] = 2
+    path = write(tmp_path, "all.json", json.dumps(tasks))
+    with pytest.raises(
+        InputError, match=r"interview is annotated by 1 and by 2 in tasks of their own; .*--annotator 1"
+    ):
+        read_events(path)
+    [item] = read_events(path, coders=Coders("2"))
+    assert item.labels.tolist() == [WAVING]
+
+
+def test_videos_of_one_name_in_two_folders_stay_apart(tmp_path):
+    tasks = [task("s3://b/day1/cam.mp4", (1, 25, "nodding", 1)), task("s3://b/day2/cam.mp4", (1, 25, "waving", 1))]
+    first, second = read_events(write(tmp_path, "all.json", json.dumps(tasks)))
+    assert [first.video_id, second.video_id] == ["day1/cam", "day2/cam"]
+    assert [first.labels.tolist(), second.labels.tolist()] == [[NODDING], [WAVING]]
+
+
+def test_two_people_in_one_task(tmp_path):
+    anna = {"id": 7, "email": "anna@lab.org"}
+    path = write(tmp_path, "all.json", json.dumps([task(INTERVIEW, (1, 25, "nodding", anna), (1, 25, "waving", 2))]))
+    [item] = read_events(path)
+    assert item.labels.tolist() == [WAVING]
+    people = "2, anna@lab.org"
+    assert item.notes == [f"{path}, task 0 was annotated by {people}: the newest counts; choose by --annotator 2"]
+    for name in ("anna@lab.org", "7"):
+        assert read_events(path, coders=Coders(name))[0].labels.tolist() == [NODDING]
+
+
+def test_exports_of_before_1_0_and_a_single_task(tmp_path):
+    old = task(INTERVIEW, (26, 50, "nodding", 1))
+    old["completions"] = old.pop("annotations")
+    for content in ([old], old, task(INTERVIEW, (26, 50, "nodding", 1))):
+        [item] = read_events(write(tmp_path, "all.json", json.dumps(content)))
+        assert item.rows() == [(1.0, 2.0, NODDING, None)]
+
+
+def test_ratings_of_people_are_no_confidences(tmp_path):
+    content = task(INTERVIEW, (1, 25, "nodding", 1))
+    content["annotations"][0]["result"][0]["score"] = 4
+    [item] = read_events(write(tmp_path, "all.json", json.dumps([content])))
+    assert (item.scores, len(item.labels)) == (None, 1)
+    assert "1 scores of people are ratings, not confidences, and are left out, such as '4'" in item.notes[0]
+
+
+def test_frames_that_count_from_0_are_named(tmp_path):
+    with pytest.raises(
+        InputError, match=r"frames 0 \.\. 25; frames count from 1, and the last comes last: add 1 to each"
+    ):
+        read_events(write(tmp_path, "all.json", json.dumps([task(INTERVIEW, (0, 25, "nodding", 1))])))

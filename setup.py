@@ -44,6 +44,7 @@ setup(
         "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
         "test": [
+            "hypothesis>=6.100",
             *("pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"),
             *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2"),
         ],

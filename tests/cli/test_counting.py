@@ -128,3 +128,51 @@ def test_two_raters_in_elan(run, here):
     for rater in ("anna", "ben"):
         run("tools/export.py", "truth.csv", "--format", "elan", "--out", rater)
     assert run("eval/agreement.py", "anna", "ben").out.splitlines()[-2].split()[-4:] == ["1.000"] * 4
+
+
+EAF = """<ANNOTATION_DOCUMENT><HEADER MEDIA_FILE="" TIME_UNITS="milliseconds"/><TIME_ORDER>
+<TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="2000"/></TIME_ORDER>
+{}</ANNOTATION_DOCUMENT>"""
+TIER = """<TIER TIER_ID="{0}" LINGUISTIC_TYPE_REF="t" ANNOTATOR="{0}"><ANNOTATION><ALIGNABLE_ANNOTATION
+ANNOTATION_ID="{0}1" TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2"><ANNOTATION_VALUE>nodding</ANNOTATION_VALUE>
+</ALIGNABLE_ANNOTATION></ANNOTATION></TIER>"""
+
+
+def test_two_files_of_one_video_are_compared_whatever_their_names(run, here):
+    for name in ("anna", "ben"):
+        Path(f"{name}.eaf").write_text(EAF.format(TIER.format("c")))
+    done = run("eval/agreement.py", "anna.eaf", "ben.eaf")
+    assert done.out.splitlines()[-2].split()[-4:] == ["1.000"] * 4
+    assert "warning: anna and ben are compared as one video" in done.err
+
+
+@pytest.mark.parametrize("option", ["--annotator", "--tier"])
+def test_two_people_in_one_file(run, here, option):
+    other = TIER.format("ben").replace("nodding", "waving")
+    Path("v.eaf").write_text(EAF.format(TIER.format("anna") + other))
+    done = run("eval/agreement.py", "v.eaf", option, "anna", option, "ben", "--json", "a.json")
+    assert json.loads(Path("a.json").read_text())["pooled"]["f1"] == 0.0
+    done = run("eval/agreement.py", "v.eaf", "v.eaf", option, "anna")
+    assert done.out.splitlines()[1].split()[0] == "nodding"
+    for command in ("tools/ethogram.py", "tools/export.py"):
+        more = ("--out", "out") if "etho" in command else ("--out", "o.csv", "--format", "csv")
+        assert "nodding" in run(command, "v.eaf", option, "anna", *more).out + Path("v.eaf").read_text()
+    assert len(Path("o.csv").read_text().splitlines()) == 2
+
+
+def test_one_file_and_nobody_to_compare_is_one_line(run, here, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["eval/agreement.py", "truth.csv"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(ROOT / "eval/agreement.py"), run_name="__main__")
+    assert left.value.code == 2
+    assert (
+        "truth.csv: one file, and nobody to compare; give a second file, or name two people" in capsys.readouterr().err
+    )
+
+
+def test_map_needs_no_lengths_and_knows_subsets_by_other_names(run, here):
+    items = {"subset": "Validation", "annotations": [{"segment": ["0", 2.0], "label": "nodding"}]}
+    Path("truth.json").write_text(json.dumps({"database": {"v1": items}}))
+    done = run("eval/map.py", "predictions.json", "--ground-truth", "truth.json")
+    assert "mean over 1 classes with truth" in done.out
+    assert "the length of 1 of 1 videos is not known" in done.err

@@ -5,7 +5,7 @@ import pytest
 from made_annotations import ASSUMED, BORIS_7, BOWING, FOUND, NODDING, SAID, WAVING, out_for, write
 
 from mmad.errors import InputError
-from mmad.formats import EVENT_FORMATS, PER_VIDEO_FORMATS, read_annotations, read_events, write_events
+from mmad.formats import EVENT_FORMATS, FORMATS, PER_VIDEO_FORMATS, read_annotations, read_events, write_events
 from mmad.formats.predictions import write_predictions
 from mmad.formats.submissions import write_detections
 from mmad.labels import LabelSet
@@ -247,3 +247,33 @@ def test_an_id_that_leaves_the_folder_writes_nothing(tmp_path):
 def test_a_video_without_an_action_and_without_a_length(tmp_path):
     write_events(tmp_path, [Annotation("v", None, [], [])], "elan")
     assert read_annotations(tmp_path)[0].duration == 0.001
+
+
+# --- the real annotations ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("form", EVENT_FORMATS)
+def test_all_instances_of_val_go_out_and_come_in_twice(tmp_path, shared, form):
+    """The first time they are rounded to what the format can say, the second time nothing changes."""
+    truth = read_annotations(shared / "data/mma52/val.csv")
+    assert (len(truth), sum(len(item.labels) for item in truth)) == (1475, 4735)
+    seen = [truth]
+    for time in ("first", "second"):
+        write_events(out_for(tmp_path / time, form), seen[-1], form)
+        order = {item.video_id: i for i, item in enumerate(truth)}
+        back = read_events(out_for(tmp_path / time, form))
+        assert not [note for item in back for note in item.notes]
+        seen.append(sorted(back, key=lambda item: order[item.video_id]))
+        rates = {item.video_id: item.fps for item in truth}
+        for item in seen[-1]:  # of formats that cannot say it, for those that need it
+            item.fps = item.fps or rates[item.video_id]
+    _, first, second = seen
+    for item, once, twice in zip(truth, first, second, strict=True):
+        assert item.video_id == once.video_id == twice.video_id
+        assert [row[2] for row in once.rows()] == [row[2] for row in twice.rows()]
+        times, again = (np.array([row[:2] for row in each.rows()]) for each in (once, twice))
+        assert np.abs(times - again).max() < 1e-9
+        wanted = np.array(sorted((k, start, end) for start, end, k, _ in item.rows()))
+        found = np.array(sorted((k, start, end) for start, end, k, _ in once.rows()))
+        assert np.abs(found - wanted).max() <= 1.001 * (FORMATS[form].precision or 0.5 / item.fps)

@@ -61,3 +61,27 @@ def test_videos_are_held_against_the_annotations(tmp_path, row, said):
     write_video(tmp_path / "train" / "v.mp4", 40, fps=25)
     problems = problems_of(tmp_path, row, tmp_path)
     assert (problems == []) if said is None else (len(problems) == 1 and said in problems[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problems"),
+    [
+        ("labels.txt", "1.0\t2.0\tnodding\n", []),
+        ("v.srt", "1\n00:00:01,000 --> 00:00:02,000\nnodding\n", []),
+        ("elan.txt", "head\t\t1.0\t2.0\t1.0\tnodding\n", []),
+        ("table.txt", HEADER.replace(",", "\t") + "0\tv\t0\t30\t9\t300\t30\n", []),
+        ("list.txt", "a.mp4 9\n", []),
+        ("list.txt", "a.mp4 nodings\n", ["unknown label 'nodings'"]),
+        ("v.srt", "1\n00:00:01,000 --> 00:00:02,000\n[music]\n", ["unknown label '[music]'"]),
+        (
+            "a.json",
+            '{"database": {"v": {"annotations": [{"segment": [0, 1], "label": 9}]}}}',
+            ["video 'v': no duration; add its length in seconds"],
+        ),
+    ],
+)
+def test_files_of_every_kind_are_checked(tmp_path, name, text, problems):
+    (tmp_path / name).write_text(text)
+    found, _ = check_data(tmp_path / name, MMA52)
+    assert len(found) == len(problems)
+    assert all(said in problem for said, problem in zip(problems, found))

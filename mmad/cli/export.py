@@ -5,8 +5,8 @@ mmad export prediction.csv --format mac2025-rec --out submission.zip --list test
 mmad export predictions.json --format elan --out to_correct/ --videos videos/ --min-score 0.3
 mmad export val.csv --format boris --out val_boris.csv
 
-A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, via, webvtt, audacity and bids are one
-file a video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for training.
+A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, praat, via, webvtt, audacity and bids are
+one file per video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for training.
 """
 
 import argparse
@@ -44,10 +44,14 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
     parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")
     parser.add_argument(
-        "--videos", metavar="PATH", help="folder of the videos, or one: to link, and for rate and length"
+        "--videos",
+        metavar="PATH",
+        help="folder of the videos, or one: to link, for rates, lengths and when pictures begin",
     )
     parser.add_argument("--fps", type=float, help="frames a second of videos whose rate is not known")
-    parser.add_argument("--tiers", default="action", help="of ELAN: one an action (default) or one a body part: part")
+    parser.add_argument(
+        "--tiers", default="action", help="of ELAN and Praat: one per action (default) or one per body part: part"
+    )
     parser.add_argument("--min-score", type=float, help="leave out what scores less")
     parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
     parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
@@ -73,7 +77,8 @@ def main(words: list[str] | None = None) -> None:
     if args.format in EVENT_FORMATS:
         write_events(args.out, videos, args.format, labels, args.tiers)
     else:
-        write_detections(args.out, [item.detections() for item in videos], args.format, labels)
+        clocks = {item.video_id: item.clock_start for item in videos}
+        write_detections(args.out, [item.detections() for item in videos], args.format, labels, clocks)
     what = "actions" if all(item.scores is None for item in videos) else "detections"
     print(f"{sum(len(item.labels) for item in videos)} {what} in {len(videos)} videos as {args.format} in {args.out}")
 

@@ -3,9 +3,10 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from mmad.formats.source import Source
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Detections
 
+NO_CLOCKS: Mapping[str, float] = MappingProxyType({})
 SUBMITTED_NAME = "prediction.csv"  # what the challenge servers look for inside the zip
 
 
@@ -31,11 +33,11 @@ class ClipPredictions:
 # --- detection --------------------------------------------------------------------------------------------------
 
 
-def _mac2024(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
+def _mac2024(detections: Iterable[Detections], *_) -> list[list]:
     return [["", "video_id", "t_start", "t_end", "class", "score"], *_numbered(detections)]
 
 
-def _mac2026(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
+def _mac2026(detections: Iterable[Detections], *_) -> list[list]:
     return [["ID", "video-id", "t-start", "t-end", "label", "score"], *_numbered(detections)]
 
 
@@ -47,11 +49,13 @@ def _numbered(detections: Iterable[Detections]) -> list[list]:
     return rows
 
 
-def _plain(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
+def _plain(detections: Iterable[Detections], labels: LabelSet, clocks: Mapping[str, float]) -> list[list]:
+    """Times in s since the first shown frame, and as a player shows them."""
     rows = [["video_id", "t_start", "t_end", "class", "score", "body_part", "start_timecode", "end_timecode"]]
     for _, video_id, start, end, label, score in _numbered(detections):
         part = labels.parts[labels.part_of[label]]
-        times = [timecode(round(1000 * max(0.0, time))) for time in (start, end)]
+        begins = clocks.get(video_id, 0.0)
+        times = [timecode(round(1000 * max(0.0, time + begins))) for time in (start, end)]
         rows.append([video_id, start, end, labels.actions[label], score, part, *times])
     return rows
 
@@ -59,11 +63,20 @@ def _plain(detections: Iterable[Detections], labels: LabelSet) -> list[list]:
 DETECTION_FORMATS = {"mac2024": _mac2024, "mac2025": _mac2024, "mac2026": _mac2026, "csv": _plain}
 
 
-def write_detections(path: str | Path, detections: Iterable[Detections], form: str, labels: LabelSet = MMA52) -> None:
-    """A table of detections in one of `DETECTION_FORMATS`; zipped without a folder where `path` ends in .zip."""
+def write_detections(
+    path: str | Path,
+    detections: Iterable[Detections],
+    form: str,
+    labels: LabelSet = MMA52,
+    clocks: Mapping[str, float] = NO_CLOCKS,
+) -> None:
+    """A table of detections in one of `DETECTION_FORMATS`; zipped without a folder where `path` ends in .zip.
+
+    clocks: of videos whose picture begins after the sound, s that a player shows at the first shown frame.
+    """
     if form not in DETECTION_FORMATS:
         raise InputError("--format", f"{form!r}", f"for detections choose one of {', '.join(DETECTION_FORMATS)}")
-    _write_rows(Path(path), DETECTION_FORMATS[form](detections, labels))
+    _write_rows(Path(path), DETECTION_FORMATS[form](detections, labels, clocks))
 
 
 # --- recognition ------------------------------------------------------------------------------------------------

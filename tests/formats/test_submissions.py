@@ -127,3 +127,10 @@ def test_plain_tables_name_actions_and_parts(tmp_path):
     write_detections(tmp_path / "out.csv", FOUND[:1], "csv")
     last = (tmp_path / "out.csv").read_text().splitlines()[-1]
     assert last == f"v1,0.1,2.5,{MMA52.actions[9]},0.123456789,head,00:00:00.100,00:00:02.500"
+
+
+def test_timecodes_are_those_of_a_player(tmp_path):
+    """In a video whose picture begins 0.8 s after the sound."""
+    write_detections(tmp_path / "out.csv", FOUND[:1], "csv", clocks={"v1": 0.8})
+    last = (tmp_path / "out.csv").read_text().splitlines()[-1]
+    assert last == f"v1,0.1,2.5,{MMA52.actions[9]},0.123456789,head,00:00:00.900,00:00:03.300"

@@ -5,8 +5,9 @@ mmad export prediction.csv --format mac2025-rec --out submission.zip --list test
 mmad export predictions.json --format elan --out to_correct/ --videos videos/ --min-score 0.3
 mmad export val.csv --format boris --out val_boris.csv
 
-A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, praat, via, webvtt, audacity and bids are
-one file per video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for training.
+A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, praat, via, webvtt, audacity and bids
+are one file per video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for
+training.
 """
 
 import argparse

@@ -173,7 +173,9 @@ def _parts(event: Event, observation: Observation, lengths: list[float | None]) 
         said = f", {observation.offset:g} s of which are the time offset" if observation.offset else ""
         problem = f"start {event.row[0]:g} s, stop {event.row[1]:g} s{said}"
         raise InputError(event.where, problem, "expected 0 <= start <= stop")
-    at = observation.media.index(event.media) if event.media in observation.media else None
+    # BORIS finds the file of an event without thinking of the offset.
+    named = event.media in observation.media and not observation.offset
+    at = observation.media.index(event.media) if named else None
     parts, begin = [], 0.0
     for i, length in enumerate(lengths):
         last = i == len(lengths) - 1
@@ -183,6 +185,9 @@ def _parts(event: Event, observation: Observation, lengths: list[float | None]) 
         if end is None:
             problem = f"{observation.media[i + 1]} begins where {observation.media[i]} ends, which is not known"
             raise InputError(event.where, problem, "give the folder of the videos: --videos DIR")
+        if i == at and not begin - SEAM <= start <= end + SEAM:
+            problem = f"starts at {start:g} s, and {event.media}, where it is said to start, lasts to {end:g} s"
+            raise InputError(event.where, problem, "is this the right video?")
         first, final = max(start, begin), min(stop, end)
         if final - first > SEAM or (final >= first and not parts and start < end):
             parts.append((i, (round(first - begin, 6), round(final - begin, 6), *rest)))

@@ -71,6 +71,11 @@ def test_media_files_of_unknown_length(tmp_path):
     ):
         read_events(path)
     assert [len(item.labels) for item in read_events(path, on_problem=found.append)] == [1, 0]
+    write_video(tmp_path / "a.mp4", 20)  # 0.8 s
+    with pytest.raises(
+        InputError, match=r"line 2: starts at 1 s, and a\.mp4, where it is said to start, lasts to 0\.8 s"
+    ):
+        read_events(path, videos=tmp_path)
     write_video(tmp_path / "a.mp4", 100)  # 4 s
     first, second = read_events(path, videos=tmp_path)
     assert (first.segments.tolist(), second.segments.tolist()) == ([[1.0, 3.0]], [[1.0, 3.0]])

@@ -25,7 +25,8 @@ from mmad.formats.activitynet import (
 )
 from mmad.formats.audacity import is_audacity, looks_like_audacity, read_audacity, write_audacity
 from mmad.formats.bids import is_bids, read_bids, write_bids
-from mmad.formats.boris import is_boris, is_boris_project, read_boris, read_boris_project, write_boris
+from mmad.formats.boris import is_boris, read_boris, write_boris
+from mmad.formats.boris_project import is_boris_project, read_boris_project
 from mmad.formats.elan import is_elan, read_elan, write_elan
 from mmad.formats.elan_table import is_elan_table, read_elan_table
 from mmad.formats.fiftyone import is_fiftyone, read_fiftyone, write_fiftyone

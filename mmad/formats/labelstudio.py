@@ -198,6 +198,9 @@ def _annotations(task: dict, options: ReadOptions, where: str, notes: list[str])
     """
     key = "annotations" if task.get("annotations") is not None else "completions"
     found = [item for item in list_of(task, key, where) if not item.get("was_cancelled")]
+    drafts = task.get("drafts") if isinstance(task.get("drafts"), list) else []
+    if any(isinstance(item, dict) and item.get("result") for item in drafts):
+        notes.append(f"{where} has drafts that nobody submitted: they are left out")
     found.sort(key=lambda item: str(item.get("updated_at") or item.get("created_at") or ""))
     who = [_annotator(item) for item in found]
     if options.coders.annotator:

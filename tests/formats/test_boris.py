@@ -62,6 +62,13 @@ def test_each_media_file_is_a_video(tmp_path):
     )
 
 
+def test_two_observations_of_the_same_media_files_stay_apart(tmp_path):
+    rows = [row.replace("o,", f"{who},", 1) for who in ("anna", "ben") for row in TWO[:2]]
+    videos = read_events(events(tmp_path / "b.csv", *rows))
+    assert [item.video_id for item in videos] == ["anna/a", "anna/b", "ben/a", "ben/b"]
+    assert [len(item.labels) for item in videos] == [1, 1, 1, 1]
+
+
 def test_media_files_of_unknown_length(tmp_path):
     row = "o,player #1:{0}.mp4,0,120,25,,nodding,STATE,{1},{2},{0}.mp4,"
     rows = [row.format("a", 1, 3), row.format("b", 5, 7)]

@@ -197,3 +197,9 @@ def test_frames_that_count_from_0_are_named(tmp_path):
         InputError, match=r"frames 0 \.\. 25; frames count from 1, and the last comes last: add 1 to each"
     ):
         read_events(write(tmp_path, "all.json", json.dumps([task(INTERVIEW, (0, 25, "nodding", 1))])))
+
+
+def test_drafts_are_said(tmp_path):
+    said = {"drafts": [{"result": [{"value": TIMELINE}]}]}
+    path = write(tmp_path, "all.json", json.dumps([task(INTERVIEW, (1, 25, "nodding", 1), **said)]))
+    assert read_events(path)[0].notes == [f"{path}, task 0 has drafts that nobody submitted: they are left out"]

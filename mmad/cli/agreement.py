@@ -10,6 +10,7 @@ Cohen's kappa, frame by frame; precision, recall and F1 of the second, measured 
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError, warn
@@ -51,7 +52,7 @@ def main(words: list[str] | None = None) -> None:
     first, second = (read_actions(path, labels, minimum, fps, args.videos, who) for path, who in zip(paths, coders))
     for note in dict.fromkeys(note for item in (*first, *second) for note in item.notes):
         warn(note)
-    second = _as_named_in(first, second)
+    second = _as_named_in(first, second, paths)
     shared = {item.video_id for item in first} & {item.video_id for item in second}
     if not shared:
         raise InputError(paths[1], f"no video of {args.first} is in it", "do the names of the videos differ?")
@@ -76,9 +77,13 @@ def _two_coders(args: argparse.Namespace) -> list[Coders]:
     return [Coders(annotators[i % len(annotators)], tuple(filter(None, tiers[i % len(tiers) :][:1]))) for i in (0, 1)]
 
 
-def _as_named_in(first: list[Annotation], second: list[Annotation]) -> list[Annotation]:
-    """Two files of one video each are of the same video: the names are often those of the people."""
-    if len(first) == len(second) == 1 and first[0].video_id != second[0].video_id:
+def _as_named_in(first: list[Annotation], second: list[Annotation], paths: tuple[str, str]) -> list[Annotation]:
+    """Two files of one video each, of which one at least is called as its file is, are of the same video: such names
+    are often those of the people."""
+    called = any(
+        len(videos) == 1 and videos[0].video_id == Path(path).stem for videos, path in zip((first, second), paths)
+    )
+    if called and len(first) == len(second) == 1 and first[0].video_id != second[0].video_id:
         warn(f"{first[0].video_id} and {second[0].video_id} are compared as one video")
         return [replace(second[0], video_id=first[0].video_id)]
     return second

@@ -160,6 +160,15 @@ def test_two_people_in_one_file(run, here, option):
     assert len(Path("o.csv").read_text().splitlines()) == 2
 
 
+def test_two_videos_that_are_named_in_their_files_are_not_compared(run, here, monkeypatch, capsys):
+    Path("other.csv").write_text(HEADER + "0,v9,0,50,9,1500,25\n")
+    monkeypatch.setattr(sys, "argv", ["eval/agreement.py", "truth.csv", "other.csv"])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(ROOT / "eval/agreement.py"), run_name="__main__")
+    assert left.value.code == 2
+    assert "other.csv: no video of truth.csv is in it; do the names of the videos differ?" in capsys.readouterr().err
+
+
 def test_one_file_and_nobody_to_compare_is_one_line(run, here, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["eval/agreement.py", "truth.csv"])
     with pytest.raises(SystemExit) as left:

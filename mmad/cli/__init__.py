@@ -1,50 +1,63 @@
-"""What is typed: one file per command, with a function `main(words)` that parses and runs it.
+"""What people type: one file per command, each with a function `main(words)` that parses its arguments and runs it.
 
-`mmad NAME ...`, once `pip install .` has been typed, and `python tools/NAME.py ...` or `python eval/NAME.py ...` in a
-copy of the repository are the same function.
+`mmad NAME ...`, which `pip install .` brings, and `python tools/NAME.py ...` or `python eval/NAME.py ...` in a copy of
+the repository are the same function. At its top a command imports what loads in a moment; torch, matplotlib, PyAV and
+the estimators of poses are imported inside functions, so that `--help` and `--keys` do not wait for them.
 """
 
-import argparse
+import difflib
 import importlib
 import sys
 
-from mmad.errors import run_command
+from mmad import __version__
+from mmad.errors import InputError, run_command
 
 COMMANDS = {
-    "detections, joints and features of videos": ("detect", "extract-pose", "import-pose", "extract-features"),
-    "training": ("train-det", "train-rec", "train-pose", "recognize"),
-    "evaluation and statistics": ("map", "recognition", "agreement", "thresholds", "ethogram", "figures"),
-    "data sets and files": ("check-data", "make-synthetic", "export", "demo"),
+    "Videos in, detections out": ("detect", "extract-pose", "import-pose", "extract-features", "recognize"),
+    "Training": ("train-det", "train-rec", "train-pose"),
+    "Evaluation and statistics": ("map", "recognition", "agreement", "thresholds", "ethogram", "figures"),
+    "Data sets and files": ("check-data", "make-synthetic", "export", "demo"),
 }
 
 
 def main() -> None:
-    """`mmad NAME ...`: runs the command of that name and leaves with its exit code."""
-    names = [name for group in COMMANDS.values() for name in group]
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="mmad", usage="mmad COMMAND ...", formatter_class=form, add_help=False)
-    parser.add_argument("command", choices=names, metavar="COMMAND")
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+    """What `mmad NAME ...` runs: the command of that name. Leaves with its exit code."""
+    run_command(lambda: _run(sys.argv[1:]))
+
+
+def run(name: str) -> None:
+    """One command with the arguments of this process, for tools/NAME.py and eval/NAME.py. Leaves with its exit code."""
+    run_command(lambda: load_command(name).main())
+
+
+def load_command(name: str):
+    """The module of a command: its docstring says what the command does, `main(words)` does it."""
+    return importlib.import_module(f"mmad.cli.{name.replace('-', '_')}")
+
+
+def command_names() -> list[str]:
+    return [name for names in COMMANDS.values() for name in names]
+
+
+def _run(words: list[str]) -> int | None:
+    if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
-        return
-    run(parser.parse_args(sys.argv[1:2]).command, sys.argv[2:])
-
-
-def run(name: str, words: list[str] | None = None) -> None:
-    """One command, as it is typed. words: what stands behind its name; by default the arguments of this process."""
-    run_command(lambda: importlib.import_module(module_of(name)).main(words))
-
-
-def module_of(name: str) -> str:
-    return f"mmad.cli.{name.replace('-', '_')}"
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"mmad {__version__}")
+        return 0
+    name = words[0].replace("_", "-")
+    if name not in command_names():
+        near = difflib.get_close_matches(name, command_names(), n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise InputError(f"mmad {words[0]}", "there is no such command", f"{hint}mmad --help lists them")
+    return load_command(name).main(words[1:])
 
 
 def overview() -> str:
-    """What `mmad --help` prints: the commands, and the first sentence that each says of itself."""
-    lines = ["usage: mmad COMMAND ...      mmad COMMAND --help has the rest"]
+    """What `mmad --help` prints: every command with the first line of its docstring."""
+    lines = ["usage: mmad COMMAND ...", "       mmad COMMAND --help"]
     for title, names in COMMANDS.items():
         lines += ["", f"{title}:"]
-        for name in names:
-            sentence = importlib.import_module(module_of(name)).__doc__.splitlines()[0]
-            lines.append(f"  {name:<18}{sentence}")
+        lines += [f"  {name:<18}{load_command(name).__doc__.splitlines()[0]}" for name in names]
     return "\n".join(lines)

@@ -1,18 +1,18 @@
-"""How far two codings of the same videos agree: two people, or a person and the detector.
+"""Measures how far two codings of the same videos agree: two people, or a person and the detector.
 
 mmad agreement anna/ ben/ [--tiou 0.5] [--step 0.04] [--json agreement.json]
 mmad agreement anna.eaf ben.eaf                                    two files of one video each, whatever their names
 mmad agreement interview.eaf --annotator anna --annotator ben      two people in one file; also by --tier
 mmad agreement val.csv predictions.json --thresholds thresholds.json
 
-Cohen's kappa, frame by frame; precision, recall and F1 of the second, measured by the first, event by event.
+Cohen's kappa, frame by frame; precision, recall and F1 of the second against the first, event by event.
 """
 
 import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_fps, add_labels, add_score_thresholds, command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_json
 from mmad.formats import read_actions
@@ -26,14 +26,13 @@ from mmad.records import Annotation
 
 def main(words: list[str] | None = None) -> None:
     parser = command_parser("agreement", __doc__)
-    parser.add_argument("first", help="annotations or predictions of any form: a file, or a folder of one a video")
+    parser.add_argument("first", help="annotations or predictions of any form: a file, or a folder with one per video")
     parser.add_argument("second", nargs="?", help="the same; may be left out where two people are named")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
-    parser.add_argument("--tiou", type=float, default=0.5, help="from which on two events match (default: 0.5)")
+    add_labels(parser)
+    add_fps(parser)
+    parser.add_argument("--tiou", type=float, default=0.5, help="at which two events match (default: 0.5)")
     parser.add_argument("--step", type=float, default=0.04, help="seconds between the moments of kappa (default: 0.04)")
-    parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
-    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    add_score_thresholds(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos: for rates, and for when pictures begin")
     both = "once: in both files; twice: the first in the first, the second in the second"
     parser.add_argument("--annotator", metavar="NAME", action="append", default=[], help=f"only of this person; {both}")

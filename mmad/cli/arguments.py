@@ -1,6 +1,11 @@
-"""What the parsers of all commands share."""
+"""Arguments that several commands take: configuration, settings, device and output are typed the same way in all.
+
+A configuration is a YAML file or the name of one that comes with mmad, a setting is `key=value`. Of a value that is
+given more than once, an option (`--device cpu`) overrides a setting (`device=cuda`), which overrides the configuration.
+"""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def command_parser(name: str, description: str) -> argparse.ArgumentParser:
-    """The parser of `mmad NAME`; `description`, the docstring of the command's file, is printed as it is written."""
+    """The parser of `mmad NAME`. description: the docstring of the command's file, whose line breaks are kept."""
     kind = argparse.RawDescriptionHelpFormatter
     return argparse.ArgumentParser(prog=f"mmad {name}", description=description, formatter_class=kind)
 
@@ -24,3 +29,89 @@ def coders_of(args: argparse.Namespace) -> "Coders":
     from mmad.formats.source import Coders  # on demand: --help needs no numpy
 
     return Coders(args.annotator, tuple(args.tier))
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    words = "auto (default: the first accelerator, else the CPU), cpu, cuda, cuda:1, mps; the same as device=NAME"
+    parser.add_argument("--device", metavar="NAME", help=words)
+
+
+def take_device(args: argparse.Namespace, settings: list[str]) -> tuple[str | None, list[str]]:
+    """(device or None, the other settings) of a command with `add_device` whose configuration has no device."""
+    typed = [item.partition("=")[2] for item in settings if item.startswith("device=")]
+    others = [item for item in settings if not item.startswith("device=")]
+    return args.device or (typed[-1] if typed else None), others
+
+
+def add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+
+
+def add_fps(parser: argparse.ArgumentParser) -> None:
+    words = "frames per second of annotations that count frames and do not give their rate"
+    parser.add_argument("--fps", type=float, help=words)
+
+
+def add_score_thresholds(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--min-score", type=float, metavar="X", help="leave out predictions that score less")
+    words = "the same per class: thresholds.json of `mmad thresholds`"
+    parser.add_argument("--thresholds", metavar="FILE", help=words)
+
+
+def add_shard(parser: argparse.ArgumentParser) -> None:
+    words = "I/N: only every N-th video from the I-th on, for N processes or machines side by side"
+    parser.add_argument("--shard", default="1/1", metavar="I/N", help=words)
+
+
+def add_keys(parser: argparse.ArgumentParser, kind: type) -> None:
+    """`--keys`, which prints every setting of a `kind` and ends, like `--help`."""
+    parser.add_argument("--keys", action=_PrintKeys, kind=kind, help="list every setting with its default, and exit")
+
+
+class _PrintKeys(argparse.Action):
+    def __init__(self, option_strings: list[str], dest: str, kind: type, help: str):
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+        self.kind = kind
+
+    def __call__(self, parser: argparse.ArgumentParser, *_) -> None:
+        from mmad.cli.keys import settings_text  # on demand: reads the source of the configuration
+
+        print(settings_text(self.kind))
+        parser.exit()
+
+
+def add_output(parser: argparse.ArgumentParser, settings: str) -> None:
+    """The folder to write into, as `DIR` or `--out DIR`, and key=value settings. settings: what is said of these."""
+    parser.add_argument("words", nargs="*", metavar="DIR or key=value", help=f"the folder to write into; {settings}")
+    parser.add_argument("--out", metavar="DIR", help="the same as DIR")
+
+
+def output_and_settings(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple[str, list[str]]:
+    """(folder, key=value settings) of a command with `add_output`."""
+    folders, settings = split_settings(args.words)
+    folders += [] if args.out is None else [args.out]
+    if len(folders) != 1:
+        parser.error(f"name one folder as DIR or --out DIR, not {len(folders)}")
+    return folders[0], settings
+
+
+def options_as_settings(**options: str | None) -> list[str]:
+    """`key=value` of the options that were typed: those that are not None."""
+    return [f"{key}={value}" for key, value in options.items() if value is not None]
+
+
+def settings_among(words: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
+    """(configuration or None, key=value settings, files) of a command whose option of files takes all that follows it.
+
+    words: what stands before that option, the configuration first.
+    """
+    files, typed_after = split_settings(files)
+    settings = words + typed_after
+    path = settings.pop(0) if settings and "=" not in settings[0] else None
+    return path, settings, files
+
+
+def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
+    """(files, key=value settings) of words that may be either. A file with = in its name must exist to count as one."""
+    settings = [word for word in words if "=" in word and not Path(word).exists()]
+    return [word for word in words if word not in settings], settings

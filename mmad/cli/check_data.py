@@ -1,11 +1,11 @@
-"""What is wrong with a data set, what it looks like, and the stride and boundary ranges that suit it.
+"""Reports what is wrong with a data set, row by row, and its counts, lengths and overlap.
 
 mmad check-data ANNOTATIONS [--videos DIR]      annotations of any form, or an MA-52 list (.txt)
 """
 
 import sys
 
-from mmad.cli.arguments import add_coders, coders_of, command_parser
+from mmad.cli.arguments import add_coders, add_fps, coders_of, command_parser
 from mmad.formats.fields import check_fps
 from mmad.labels import read_label_set
 from mmad.report.check import check_data
@@ -16,7 +16,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("annotations")
     parser.add_argument("--videos", metavar="DIR", help="also look at the video files")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
+    add_fps(parser)
     add_coders(parser)
     args = parser.parse_args(words)
 

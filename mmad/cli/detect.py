@@ -1,61 +1,79 @@
-"""Micro-actions in your own videos, of any length: predictions, timelines and a page in one folder.
+"""Finds micro-actions in videos of any length: predictions, timelines and a page in one folder.
 
-mmad detect VIDEO... --out DIR                                        by joints; nothing to train
-mmad detect VIDEO... --detector FILE [--recognizer FILE] --out DIR    by a detector of your own
+mmad detect VIDEO... --out DIR                                        from people's joints; nothing to train
+mmad detect VIDEO... --detector FILE [--recognizer FILE] --out DIR    with a detector of your own
+
+How joints are found is set by key=value, such as hands=false or fps=10.
 """
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmad.cli.arguments import command_parser
-from mmad.config import PoseConfig
-from mmad.errors import complain
-from mmad.pose.formats import read_landmarks
+from mmad.cli.arguments import (
+    add_device,
+    add_keys,
+    command_parser,
+    options_as_settings,
+    split_settings,
+    take_device,
+)
+from mmad.config import PoseConfig, load_config
+from mmad.errors import InputError, complain
 from mmad.records import Detections
 from mmad.report.content import PageOptions, VideoResult
-from mmad.report.overlay import write_overlays
-from mmad.report.pages import write_report
-from mmad.report.pose_pages import files_of_people, write_pose_report
 from mmad.video.finding import find_videos
 
 if TYPE_CHECKING:
+    from mmad.engine.infer import Pipeline
     from mmad.engine.pose_weights import PosePipeline
 
 
 def main(words: list[str] | None = None) -> int:
-    parser = command_parser("detect", __doc__)
-    parser.add_argument("videos", nargs="+", metavar="VIDEO", help="files or folders; or landmark tracks (.npz)")
-    parser.add_argument(
-        "--detector",
-        metavar="FILE",
-        help="best.pt of tools/train_det.py, or pose.safetensors of tools/train_pose.py (default: the package's own)",
-    )
-    parser.add_argument(
-        "--recognizer", metavar="FILE", help="the recognizer whose features the detector was trained on"
-    )
-    parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument(
-        "--person",
-        default="largest",
-        help="whose joints: largest (default), left, right, all, or a number",
-    )
-    parser.add_argument("--overlay", action="store_true", help="also write the videos with what was found in them")
-    parser.add_argument(
-        "--as-is",
-        action="store_true",
-        help="bring videos into the page as they are, also those that browsers may not play",
-    )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, mps")
-    args = parser.parse_args(words)
+    parser = _parser()
+    args = parser.parse_intermixed_args(words)
+    args.videos, settings = split_settings(args.videos)
+    if not args.videos:
+        parser.error("name a video")
+    device, settings = take_device(args, settings)
+    pose = load_config(PoseConfig, None, settings + options_as_settings(person=args.person))
 
-    from mmad.engine.detect_videos import detect_videos
     from mmad.engine.infer import load_pipeline
     from mmad.engine.pose_weights import PosePipeline
 
-    pipeline = load_pipeline(args.detector, args.recognizer, args.device, PoseConfig(person=args.person))
+    pipeline = load_pipeline(args.detector, args.recognizer, device or "auto", pose)
     if isinstance(pipeline, PosePipeline):
         return by_joints(pipeline, args)
+    if settings:
+        problem = "says how joints are found, and this detector reads no joints"
+        raise InputError(f"argument {settings[0]!r}", problem, "leave it out")
+    return by_features(pipeline, args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = command_parser("detect", __doc__)
+    words = "files or folders, or landmark tracks (.npz); or a key=value setting"
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help=words)
+    words = "best.pt of `mmad train-det`, or pose.safetensors of `mmad train-pose` (default: the package's own)"
+    parser.add_argument("--detector", metavar="FILE", help=words)
+    words = "the recognizer whose features the detector was trained on"
+    parser.add_argument("--recognizer", metavar="FILE", help=words)
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the predictions and the page")
+    parser.add_argument("--person", help="whose joints: largest (default), left, right, all, or a number")
+    parser.add_argument("--overlay", action="store_true", help="also write the videos with the detections in them")
+    words = "bring videos into the page as they are, also those that browsers may not play"
+    parser.add_argument("--as-is", action="store_true", help=words)
+    add_device(parser)
+    add_keys(parser, PoseConfig)
+    return parser
+
+
+def by_features(pipeline: "Pipeline", args: argparse.Namespace) -> int:
+    """Detections from features of the pixels."""
+    from mmad.engine.detect_videos import detect_videos
+    from mmad.report.overlay import write_overlays
+    from mmad.report.pages import write_report
+
     videos = find_videos(args.videos, args.out)
     found, durations, problems = detect_videos(pipeline, videos, args.out)
     files = dict(videos)
@@ -67,8 +85,11 @@ def main(words: list[str] | None = None) -> int:
 
 
 def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
-    """What the joints of the people in the videos tell."""
+    """Detections from the joints of the people in the videos."""
     from mmad.engine.detect_videos import detect_people
+    from mmad.pose.formats import read_landmarks
+    from mmad.report.overlay import write_overlays
+    from mmad.report.pose_pages import files_of_people, write_pose_report
 
     tracks = [track for name in args.videos if name.lower().endswith(".npz") for track in read_landmarks(name)]
     videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)

@@ -1,9 +1,9 @@
-"""Ethogram: count, total and mean duration, share of time and rate of every action and body part, a video and in all.
+"""Makes an ethogram: count, duration, share of time and rate of every action and body part.
 
 mmad ethogram corrected/ --out ethogram/
 mmad ethogram predictions.json --out ethogram/ --thresholds thresholds.json [--videos videos/]
 
-Leaves in --out ethogram.csv and ethogram.png, of all videos as one, and ethogram_videos.csv, a row a video and name.
+Leaves in --out ethogram.csv and ethogram.png, of all videos as one, and ethogram_videos.csv, a row per video and name.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.cli.arguments import add_coders, coders_of, command_parser
+from mmad.cli.arguments import add_coders, add_fps, add_labels, add_score_thresholds, coders_of, command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_text
 from mmad.formats import read_actions
@@ -21,17 +21,15 @@ from mmad.formats.predictions import choose_labels, origin_of
 from mmad.formats.score_thresholds import least_scores
 from mmad.labels import LabelSet
 from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
-from mmad.report.ethogram_figure import EthogramRow, draw_ethogram
 
 
 def main(words: list[str] | None = None) -> None:
     parser = command_parser("ethogram", __doc__)
-    parser.add_argument("input", help="annotations or predictions of any form: a file, or a folder of one a video")
+    parser.add_argument("input", help="annotations or predictions of any form: a file, or a folder with one per video")
     parser.add_argument("--out", required=True, metavar="DIR")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
-    parser.add_argument("--min-score", type=float, help="of predictions: leave out what scores less")
-    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    add_labels(parser)
+    add_fps(parser)
+    add_score_thresholds(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for lengths that are not known")
     add_coders(parser)
     args = parser.parse_args(words)
@@ -53,19 +51,21 @@ def main(words: list[str] | None = None) -> None:
     _write_csv(out / "ethogram_videos.csv", ("video_id", *COLUMNS), [row for table in tables for row in as_rows(table)])
     whole = [row[1:] for table in tables for row in as_rows(table.together())]
     _write_csv(out / "ethogram.csv", COLUMNS, whole)
-    all_actions = tables[0].together()
-    draw_ethogram(out / "ethogram.png", ethogram_rows(all_actions, labels), labels.parts)
+    _draw(out / "ethogram.png", tables[0].together(), labels)
     print("\n\n".join(as_table(table) for table in tables))
     print(f"\n{len(videos)} videos, {tables[0].durations.sum() / 60:.1f} minutes; {out / 'ethogram_videos.csv'}")
 
 
-def ethogram_rows(table: Ethogram, labels: LabelSet) -> list[EthogramRow]:
-    """What the figure shows of the first video: the actions that happen."""
+def _draw(path: Path, table: Ethogram, labels: LabelSet) -> None:
+    """The figure of the first video of `table`: the actions that occur in it."""
+    from mmad.report.ethogram_figure import EthogramRow, draw_ethogram
+
     columns = (table.counts, table.totals, table.mean_s(), table.rate_per_minute())
-    happened = np.flatnonzero(table.counts[0])
-    return [
-        EthogramRow(table.names[k], labels.part_of[k], *(column[0, k].item() for column in columns)) for k in happened
+    rows = [
+        EthogramRow(table.names[k], labels.part_of[k], *(column[0, k].item() for column in columns))
+        for k in np.flatnonzero(table.counts[0])
     ]
+    draw_ethogram(path, rows, labels.parts)
 
 
 def _write_csv(path: Path, header: tuple[str, ...], rows: list[list]) -> None:

@@ -1,4 +1,4 @@
-"""Predictions or annotations as the files that others expect, to hand in, to correct, or to count.
+"""Writes predictions or annotations as the files that other programs and challenges expect.
 
 mmad export predictions.json --format mac2026 --out submission.zip
 mmad export prediction.csv --format mac2025-rec --out submission.zip --list test_list_videos.txt
@@ -6,14 +6,14 @@ mmad export predictions.json --format elan --out to_correct/ --videos videos/ --
 mmad export val.csv --format boris --out val_boris.csv
 
 A name that ends in .zip is zipped as the challenge wants it (mac*, csv). elan, praat, via, webvtt, audacity and bids
-are one file per video in the folder --out. Corrected, all but the submissions are read again by eval/map.py and for
-training.
+are one file per video in the folder --out. All but the submissions, also after correction, are read again by mmad map
+and for training.
 """
 
 import argparse
 from pathlib import Path
 
-from mmad.cli.arguments import add_coders, coders_of, command_parser
+from mmad.cli.arguments import add_coders, add_fps, add_labels, add_score_thresholds, coders_of, command_parser
 from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file
 from mmad.formats import EVENT_FORMATS, read_annotations, read_events, write_events
@@ -38,23 +38,21 @@ def main(words: list[str] | None = None) -> None:
     formats = [*DETECTION_FORMATS, *EVENT_FORMATS, *RECOGNITION_FORMATS]
     parser = command_parser("export", __doc__)
     parser.add_argument(
-        "predictions", help="predictions or annotations of any form: a file, or a folder of one a video"
+        "predictions", help="predictions or annotations of any form: a file, or a folder with one per video"
     )
     parser.add_argument("--format", required=True, help=", ".join(formats))
-    parser.add_argument("--out", required=True, metavar="FILE", help="or a folder, for formats of one file a video")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+    parser.add_argument("--out", required=True, metavar="FILE", help="or a folder, for formats of one file per video")
+    add_labels(parser)
+    add_fps(parser)
     parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")
     parser.add_argument(
         "--videos",
         metavar="PATH",
         help="folder of the videos, or one: to link, for rates, lengths and when pictures begin",
     )
-    parser.add_argument("--fps", type=float, help="frames a second of videos whose rate is not known")
-    parser.add_argument(
-        "--tiers", default="action", help="of ELAN and Praat: one per action (default) or one per body part: part"
-    )
-    parser.add_argument("--min-score", type=float, help="leave out what scores less")
-    parser.add_argument("--thresholds", metavar="FILE", help="the same a class, from eval/thresholds.py")
+    words = "of ELAN and Praat: one per action (default) or, with part, one per body part"
+    parser.add_argument("--tiers", default="action", help=words)
+    add_score_thresholds(parser)
     parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
     add_coders(parser)
     args = parser.parse_args(words)
@@ -106,4 +104,4 @@ def _check_list(videos: list[Annotation], path: str, predictions: str, labels: L
         raise InputError(predictions, f"{len(unknown)} videos are not in {path}", f"such as {unknown[0]}")
     missing = len(known) - sum(len(item.labels) > 0 for item in videos)
     if missing:
-        print(f"warning: {missing} of {len(known)} videos have no detection")
+        warn(f"{missing} of {len(known)} videos have no detection")

@@ -1,32 +1,33 @@
-"""Joints of the people in videos, one landmark file per video; the same command again goes on where it was.
+"""Extracts the joints of the people in videos, one landmark file per video.
 
 mmad extract-pose --videos PATH... --out DIR [--person largest|left|right|N|all] [key=value ...]
 
 For example hands=false (faster), fps=30, models=DIR (other .task files of MediaPipe), max_people=8. Of several people,
-0 is the largest, 1 the next; with --person all the files are ID.npz, ID_person1.npz, ...
+0 is the largest, 1 the next; with --person all the files are ID.npz, ID_person1.npz, ... The same command again
+continues where it stopped.
 """
 
-from mmad.cli.arguments import command_parser
-from mmad.config import PoseConfig, load_config, settings_among
-from mmad.engine.extract_pose import extract_pose_folder
+from mmad.cli.arguments import add_keys, add_shard, command_parser, options_as_settings, settings_among
+from mmad.config import PoseConfig, load_config
 from mmad.errors import complain
 from mmad.video.finding import find_videos, take_shard
 
 
 def main(words: list[str] | None = None) -> int:
     parser = command_parser("extract-pose", __doc__)
-    parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a YAML file, then settings")
-    parser.add_argument("--videos", nargs="+", required=True, help="files or folders")
-    parser.add_argument("--out", required=True, help="folder for the landmarks")
+    parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a configuration, then settings")
+    parser.add_argument("--videos", nargs="+", required=True, metavar="PATH", help="files or folders")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder for the landmarks")
     parser.add_argument("--person", help="of several people: largest (default), left, right, a number, or all")
-    parser.add_argument("--shard", default="1/1", help="I/N: only every N-th video from the I-th on")
+    add_shard(parser)
+    add_keys(parser, PoseConfig)
     args = parser.parse_intermixed_args(words)
     path, settings, files = settings_among(args.settings, args.videos)
     settings = [item.removeprefix("pose.") for item in settings]
-    if args.person is not None:
-        settings.append(f"person={args.person}")
-
-    config = load_config(PoseConfig, path, settings)
+    config = load_config(PoseConfig, path, settings + options_as_settings(person=args.person))
     videos = take_shard(find_videos(files), args.shard)
+
+    from mmad.engine.extract_pose import extract_pose_folder
+
     _, problems = extract_pose_folder(config, videos, args.out)
     return complain(problems)

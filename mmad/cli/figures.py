@@ -1,4 +1,4 @@
-"""Figures for a paper, as PNG, SVG or PDF.
+"""Draws figures for a paper, as PNG, SVG or PDF.
 
 mmad figures timeline PREDICTIONS --video ID --out FILE [--ground-truth FILE] [--most N] [--min-score X]
 mmad figures statistics ANNOTATIONS --out DIR [--subset S]
@@ -10,20 +10,18 @@ import argparse
 from argparse import Namespace
 from pathlib import Path
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_fps, add_labels, command_parser
 from mmad.errors import InputError
 from mmad.files import refuse_same_file
 from mmad.formats import read_annotations, read_predictions, read_truth, select_subset
 from mmad.formats.fields import check_fps
 from mmad.labels import MMA52, named_labels
 from mmad.report.content import VideoResult
-from mmad.report.data_set_figures import write_statistics
-from mmad.report.detection_figures import write_precision
-from mmad.report.timeline import TimelineOptions, draw_timeline
-from mmad.report.training_figure import draw_training, read_history
 
 
 def timeline(args: Namespace) -> list[Path]:
+    from mmad.report.timeline import TimelineOptions, draw_timeline
+
     fps, predictions = check_fps(args.fps), read_predictions(args.predictions, named_labels(args.labels))
     labels, fps = predictions.labels, fps or predictions.origin.fps
     found = {item.video_id: item for item in predictions.detections}
@@ -44,6 +42,8 @@ def timeline(args: Namespace) -> list[Path]:
 
 
 def statistics(args: Namespace) -> list[Path]:
+    from mmad.report.data_set_figures import write_statistics
+
     labels = named_labels(args.labels) or MMA52
     annotations = read_annotations(args.annotations, labels, check_fps(args.fps))
     if args.subset:
@@ -52,12 +52,16 @@ def statistics(args: Namespace) -> list[Path]:
 
 
 def training(args: Namespace) -> list[Path]:
+    from mmad.report.training_figure import draw_training, read_history
+
     refuse_same_file(args.out, Path(args.run) / "metrics.jsonl")
     draw_training(args.out, read_history(args.run))
     return [Path(args.out)]
 
 
 def precision(args: Namespace) -> list[Path]:
+    from mmad.report.detection_figures import write_precision
+
     fps, predictions = check_fps(args.fps), read_predictions(args.predictions, named_labels(args.labels))
     annotations = read_truth(args.ground_truth, predictions, args.subset, fps)
     found, labels = predictions.detections, predictions.labels
@@ -74,10 +78,9 @@ def main(words: list[str] | None = None) -> None:
         one.set_defaults(draw=draw)
         one.add_argument(given, metavar=given.upper())
         one.add_argument("--out", required=True, metavar="DIR" if folder else "FILE")
-        one.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+        add_labels(one)
         if draw is not training:
-            words = "frames a second of annotations that count frames and do not say"
-            one.add_argument("--fps", type=float, help=words)
+            add_fps(one)
         if folder:
             one.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
         return one

@@ -1,4 +1,4 @@
-"""Joints that other tools found, to landmark tracks, one file a video; tools/detect.py takes these as it takes videos.
+"""Imports joints that other tools found as landmark tracks, one file per video, for mmad detect.
 
 mmad import-pose PATH... --out DIR [--fps X] [--size WxH] [--videos PATH] [--format NAME] [--person N]
 
@@ -13,19 +13,20 @@ from mmad.cli.arguments import command_parser
 from mmad.errors import InputError, complain
 from mmad.files import output_folder
 from mmad.pose.formats import FORMATS
-from mmad.pose.importing import import_tracks
 
 
 def main(words: list[str] | None = None) -> int:
     parser = command_parser("import-pose", __doc__)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files of joints, folders of OpenPose, or of such")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the tracks")
-    parser.add_argument("--fps", type=float, help="frames a second")
+    parser.add_argument("--fps", type=float, help="frames per second")
     parser.add_argument("--size", metavar="WxH", help="width and height of the picture in pixels, as 1920x1080")
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for rate, size and length")
-    parser.add_argument("--format", metavar="NAME", help=f"where the content does not tell: {', '.join(FORMATS)}")
+    parser.add_argument("--format", metavar="NAME", help=f"where the content does not show it: {', '.join(FORMATS)}")
     parser.add_argument("--person", default="largest", metavar="N", help="of several: 0, the default, is the largest")
     args = parser.parse_args(words)
+
+    from mmad.pose.importing import import_tracks
 
     size, person = _size(args.size), _person(args.person)
     told = {"fps": args.fps, "size": size, "format": args.format, "person": person, "videos": args.videos}

@@ -1,14 +1,14 @@
-"""Detection mAP of a predictions file, as the official challenge computes it.
+"""Computes the detection mAP of a predictions file, as the official challenge does.
 
 mmad map predictions.json [--ground-truth val.csv] [--json report.json] [--diagnose]
 
-Predictions of tools/train_det.py carry the rest: ground truth, subset, labels and frames a second of the training.
+Predictions of mmad train-det carry the rest: ground truth, subset, labels and frames per second of the training.
 """
 
 from pathlib import Path
 
-from mmad.cli.arguments import command_parser
-from mmad.errors import InputError
+from mmad.cli.arguments import add_fps, add_labels, command_parser
+from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_json
 from mmad.formats import read_predictions, read_truth
 from mmad.formats.fields import check_fps
@@ -26,15 +26,15 @@ def main(words: list[str] | None = None) -> None:
         "--ground-truth", help="annotations of any form, or a folder; default: what the predictions name"
     )
     parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
+    add_labels(parser)
+    add_fps(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos: for rates, and for when pictures begin")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
     parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
     parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
     args = parser.parse_args(words)
     if not 0 < args.tiou < 1:
-        raise InputError("--tiou", f"{args.tiou:g} is no tIoU", "give one between 0 and 1, such as 0.5")
+        raise InputError("--tiou", f"{args.tiou:g} is not a tIoU", "give one between 0 and 1, such as 0.5")
     fps = check_fps(args.fps)
 
     predictions = read_predictions(args.predictions, named_labels(args.labels))
@@ -43,7 +43,7 @@ def main(words: list[str] | None = None) -> None:
         refuse_same_file(args.json, args.predictions, truth)
     annotations = read_truth(truth, predictions, args.subset, fps, args.videos)
     if is_placeholder(annotations):
-        print(f"warning: {truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
+        warn(f"{truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
 
     actions = evaluate(annotations, predictions.detections, labels)
     parts = evaluate_parts(annotations, predictions.detections, labels)

@@ -1,4 +1,4 @@
-"""Recognition figures of MA-52: top-1, top-5, macro and micro F1 at both levels, F1_mean.
+"""Computes the recognition figures of MA-52: top-1, top-5, macro and micro F1 at both levels, F1_mean.
 
 mmad recognition prediction.csv --ground-truth val_list_videos.txt [--json OUT] [--confusion OUT.png]
 """
@@ -19,16 +19,16 @@ from mmad.metrics.recognition import as_table, confusion_matrix, recognition_fig
 def main(words: list[str] | None = None) -> None:
     parser = command_parser("recognition", __doc__)
     parser.add_argument("predictions", help="a submission CSV of any year, or a zip with one")
-    parser.add_argument("--ground-truth", required=True, metavar="LIST", help="`name.mp4 label` a line")
+    parser.add_argument("--ground-truth", required=True, metavar="LIST", help="`name.mp4 label` per line")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
-    parser.add_argument("--confusion", metavar="OUT", help="also draw what is taken for what: a .png, .svg or .pdf")
+    parser.add_argument("--confusion", metavar="OUT", help="also draw the confusion matrix: a .png, .svg or .pdf")
     args = parser.parse_args(words)
 
     for out in filter(None, (args.json, args.confusion)):
         refuse_same_file(out, args.predictions, args.ground_truth)
     if args.confusion and Path(args.confusion).suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError("--confusion", f"{args.confusion!r} is no picture", "name a .png, .svg or .pdf file")
+        raise InputError("--confusion", f"{args.confusion!r} is not a picture", "name a .png, .svg or .pdf file")
     labels = read_label_set(args.labels)
     clips, truth = zip(*read_clip_list(args.ground_truth, labels))
     predictions = align(read_recognition(args.predictions, labels), list(clips), args.predictions)

@@ -1,15 +1,14 @@
-"""What is done in listed trimmed clips, by one recognizer or by the mean of several: the file that the challenge wants.
+"""Names the action of each listed clip, by one recognizer or by the mean of several, for a submission.
 
-mmad recognize best.pt --list test_list_videos.txt --videos DIR --out submission.zip
-    how it looks at a clip as key=value: samplings=3 crops=3 mirrored=true are 18 views; also frames and reader
+mmad recognize best.pt --list test_list_videos.txt --videos DIR --out submission.zip [key=value ...]
+
+How it looks at a clip is set by key=value: samplings=3 crops=3 mirrored=true are 18 views.
 """
 
 from pathlib import Path
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_device, add_keys, command_parser, split_settings, take_device
 from mmad.config import ViewConfig, load_config
-from mmad.engine.devices import choose_device
-from mmad.engine.train_recognizer import load_recognizers, recognise_list
 from mmad.errors import InputError
 from mmad.files import refuse_same_file
 from mmad.formats.mma52 import read_clip_list
@@ -18,18 +17,19 @@ from mmad.formats.submissions import RECOGNITION_FORMATS, write_recognition
 
 def main(words: list[str] | None = None) -> None:
     parser = command_parser("recognize", __doc__)
-    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="recognizers; a word with = is a setting")
-    parser.add_argument("--list", required=True, help="`name.mp4 label` a line, the label 0 where it is not known")
+    parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="recognizers; or a key=value setting")
+    parser.add_argument("--list", required=True, help="`name.mp4 label` per line, with label 0 where it is not known")
     parser.add_argument("--videos", required=True, metavar="DIR", help="the folder of the clips")
     parser.add_argument("--out", required=True, metavar="FILE", help="a .csv, or a .zip as the challenge wants it")
     parser.add_argument("--format", default="mac2025-rec", help=", ".join(RECOGNITION_FORMATS))
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch", type=int, default=8, help="clips a forward pass")
+    parser.add_argument("--batch", type=int, default=8, help="clips per forward pass")
     parser.add_argument("--workers", type=int, default=0, help="processes that read clips beside this one")
+    add_device(parser)
+    add_keys(parser, ViewConfig)
     args = parser.parse_intermixed_args(words)
 
-    settings = [word for word in args.checkpoints if "=" in word]
-    checkpoints = [word for word in args.checkpoints if "=" not in word]
+    checkpoints, settings = split_settings(args.checkpoints)
+    device, settings = take_device(args, settings)
     if not checkpoints:
         parser.error("name a checkpoint")
     if args.format not in RECOGNITION_FORMATS:
@@ -40,7 +40,11 @@ def main(words: list[str] | None = None) -> None:
     if Path(args.out).is_dir():
         raise InputError(args.out, "is a folder", "name a .csv or a .zip")
     views = load_config(ViewConfig, None, settings)
-    device = choose_device(args.device)
+
+    from mmad.engine.devices import choose_device
+    from mmad.engine.train_recognizer import load_recognizers, recognise_list
+
+    device = choose_device(device or "auto")
     models = load_recognizers(checkpoints)
     labels = models[0].labels
     if len(labels) < 5 and args.format != "mac2024-rec":

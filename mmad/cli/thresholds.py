@@ -1,11 +1,11 @@
-"""For each class the score from which on a detection is best believed, found on validation videos.
+"""Fits the score threshold of each class that gives the highest event F1 on validation videos.
 
 mmad thresholds predictions.json --ground-truth val.csv --out thresholds.json [--tiou 0.5]
 
-For --thresholds of tools/export.py, tools/ethogram.py and eval/agreement.py. Measure what they bring on other videos.
+For --thresholds of mmad export, ethogram and agreement. Measure their effect on other videos than these.
 """
 
-from mmad.cli.arguments import command_parser
+from mmad.cli.arguments import add_fps, add_labels, command_parser
 from mmad.errors import InputError
 from mmad.files import refuse_same_file, write_json
 from mmad.formats import read_predictions, read_truth
@@ -19,9 +19,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
     parser.add_argument("--ground-truth", required=True, metavar="FILE", help="annotations of any form, or a folder")
     parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
-    parser.add_argument("--fps", type=float, help="frames a second of annotations that count frames and do not say")
-    parser.add_argument("--tiou", type=float, default=0.5, help="from which on a detection is right (default: 0.5)")
+    add_labels(parser)
+    add_fps(parser)
+    parser.add_argument("--tiou", type=float, default=0.5, help="at which a detection is right (default: 0.5)")
     parser.add_argument("--out", required=True, metavar="FILE", help="thresholds.json")
     args = parser.parse_args(words)
 

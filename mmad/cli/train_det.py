@@ -1,16 +1,18 @@
-"""Train the detector on features; the same command again goes on where it was.
+"""Trains the detector on features.
 
-mmad train-det CONFIG [key=value ...]      e.g. configs/bench.yaml data.root=bench output=runs/bench
+mmad train-det CONFIG [key=value ...]      e.g. mmad train-det bench data.root=bench --out runs/bench
+
+Leaves config.yaml, metrics.jsonl, TensorBoard files, last.pt, best.pt, predictions.json and report.json in --out.
+The same command again continues where it stopped.
 """
 
-from mmad.cli.arguments import command_parser
-from mmad.config import DetectionConfig, load_config
-from mmad.engine.train_detector import train_detector
+from mmad.cli.training import training_config
+from mmad.config import DetectionConfig
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = command_parser("train-det", __doc__)
-    parser.add_argument("config", metavar="CONFIG", help="a YAML file")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that differ from it")
-    args = parser.parse_args(words)
-    train_detector(load_config(DetectionConfig, args.config, args.settings))
+    config = training_config("train-det", __doc__, DetectionConfig, words)
+
+    from mmad.engine.train_detector import train_detector
+
+    train_detector(config)

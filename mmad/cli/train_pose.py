@@ -1,20 +1,20 @@
-"""Train the pose network and its detector on rendered people; no picture is drawn.
+"""Trains the pose network and its detector on rendered people; no picture is drawn.
 
-mmad train-pose CONFIG [key=value ...]      e.g. configs/pose.yaml output=runs/pose; goes on where it was
+mmad train-pose CONFIG [key=value ...]      e.g. mmad train-pose pose --out runs/pose
 
-Leaves `pose.safetensors` in the output folder, for `tools/detect.py --detector`. Needs `pip install -e ".[render]"`.
+Leaves pose.safetensors in --out, for `mmad detect --detector`. The same command again continues where it stopped.
+Needs the extra render: pip install ".[render]" in a copy of the repository.
 """
 
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmad.cli.arguments import command_parser
-from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig, load_config
+from mmad.cli.training import training_config
+from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig
 from mmad.files import write_text
 from mmad.formats import read_annotations, read_predictions
 from mmad.labels import MMA52
-from mmad.metrics.calibration import fit_calibration
 
 if TYPE_CHECKING:
     from mmad.engine.pose_weights import PoseWeights
@@ -24,11 +24,7 @@ LEAST = 0.15  # probability from which on a detection is shown at first
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = command_parser("train-pose", __doc__)
-    parser.add_argument("config", metavar="CONFIG", help="a YAML file")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that differ from it")
-    args = parser.parse_args(words)
-    train_pose(load_config(PoseTrainConfig, args.config, args.settings))
+    train_pose(training_config("train-pose", __doc__, PoseTrainConfig, words))
 
 
 def train_pose(config: PoseTrainConfig) -> None:
@@ -57,13 +53,14 @@ def train_pose(config: PoseTrainConfig) -> None:
     train_detector(run)
     weights = calibrated(output / "detector", network, config, run)
     save_weights(output / "pose.safetensors", weights)
-    print(f"weights for tools/detect.py in {output / 'pose.safetensors'}")
+    print(f"weights for `mmad detect --detector` in {output / 'pose.safetensors'}")
 
 
 def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseWeights":
     """The weights with scores that are probabilities on the people that the detector was judged by."""
     from mmad.engine.infer import load_detector
     from mmad.engine.pose_weights import PoseWeights
+    from mmad.metrics.calibration import fit_calibration  # with scipy, which takes long to load
 
     detector, labels, _, _ = load_detector(folder / "best.pt")
     truth = read_annotations(Path(run.data.root) / run.data.val, labels)

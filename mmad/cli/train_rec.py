@@ -1,18 +1,18 @@
-"""Train a recognizer on trimmed clips, or with clips.window on windows of long videos.
+"""Trains a recognizer on trimmed clips, or with clips.window on windows of long videos.
 
-The same command again goes on where it was.
+mmad train-rec CONFIG [key=value ...]      e.g. mmad train-rec manet_ma52 data.root=ma52 --out runs/manet
 
-mmad train-rec CONFIG [key=value ...]      e.g. configs/manet_ma52.yaml data.root=ma52 output=runs/manet
+Leaves config.yaml, metrics.jsonl, TensorBoard files, last.pt, best.pt, prediction.csv and report.json in --out.
+The same command again continues where it stopped.
 """
 
-from mmad.cli.arguments import command_parser
-from mmad.config import RecognitionConfig, load_config
-from mmad.engine.train_recognizer import train_recognizer
+from mmad.cli.training import training_config
+from mmad.config import RecognitionConfig
 
 
 def main(words: list[str] | None = None) -> None:
-    parser = command_parser("train-rec", __doc__)
-    parser.add_argument("config", metavar="CONFIG", help="a YAML file")
-    parser.add_argument("settings", nargs="*", metavar="key=value", help="settings that differ from it")
-    args = parser.parse_args(words)
-    train_recognizer(load_config(RecognitionConfig, args.config, args.settings))
+    config = training_config("train-rec", __doc__, RecognitionConfig, words)
+
+    from mmad.engine.train_recognizer import train_recognizer
+
+    train_recognizer(config)

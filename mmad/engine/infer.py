@@ -83,7 +83,7 @@ def load_pipeline(
     device: str = "auto",
     pose: PoseConfig | None = None,
 ) -> Pipeline | PosePipeline:
-    """What detects in videos: by joints, without a detector or with one of tools/train_pose.py; or a `Pipeline` from a
+    """What detects in videos: by joints, without a detector or with one of `mmad train-pose`; or a `Pipeline` from a
     detector checkpoint, and the recognizer whose features it was trained on where it needs one.
 
     The features are made with the settings that the detector's own were made with; other weights are refused. pose: how
@@ -96,7 +96,7 @@ def load_pipeline(
         return PosePipeline(load_weights(detector or PACKAGED), device, pose)
     model, labels, config, features = load_detector(detector)
     if not features["settings"]:
-        remedy = "retrain it on features from tools/extract_features.py to detect in videos"
+        remedy = "retrain it on features of `mmad extract-features` to detect in videos"
         raise InputError(detector, f"was trained on features of unknown origin ({features['source']})", remedy)
     try:
         extractor = Extractor(_extract_config(features["settings"], device), str(recognizer) if recognizer else None)

@@ -76,7 +76,7 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
     """The content of a weights file, as 32-bit floats."""
     path = Path(path)
     if not path.is_file():
-        raise InputError(path, "no such file", "give a pose.safetensors of tools/train_pose.py")
+        raise InputError(path, "no such file", "give a pose.safetensors of `mmad train-pose`")
     try:
         with safe_open(path, "pt") as file:
             content = json.loads((file.metadata() or {})["mmad"])

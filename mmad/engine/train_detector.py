@@ -64,7 +64,7 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     truth = Path(config.data.root) / config.data.val
     origin = Origin(truth, config.data.val_subset, config.data.fps or None)
     write_predictions(output / "predictions.json", detections, labels, origin)
-    detections = read_predictions(output / "predictions.json", labels).detections  # as eval/map.py sees them: rounded
+    detections = read_predictions(output / "predictions.json", labels).detections  # as `mmad map` sees them: rounded
     actions = evaluate(val_set.annotations, detections, labels)
     parts = evaluate_parts(val_set.annotations, detections, labels)
     checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} videos")

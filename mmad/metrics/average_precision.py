@@ -217,7 +217,7 @@ def precision_at(correct: np.ndarray, num_truth: int, recalls: np.ndarray) -> np
 
 
 def as_json(actions: ApReport, parts: ApReport) -> dict:
-    """What `eval/map.py --json` and `report.json` hold: fractions of 1. Classes without truth are left out."""
+    """What `mmad map --json` and `report.json` hold: fractions of 1. Classes without truth are left out."""
 
     def summary(report: ApReport) -> dict:
         keys = [f"{threshold:.1f}" for threshold in report.thresholds]

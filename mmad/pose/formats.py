@@ -18,7 +18,6 @@ from mmad.pose.recording import LazySequence, Recording, Told, as_track
 from mmad.pose.skeletons import LAYOUT, joints_of, to_layout
 from mmad.records import LandmarkTrack
 from mmad.video.finding import VIDEO_SUFFIXES, find_video
-from mmad.video.reader import probe, video_identity
 
 # Name -> what reads it. Each takes a path and gives the recordings in it.
 FORMATS: dict[str, Callable[[Path], Sequence[Recording]]] = {
@@ -138,6 +137,8 @@ def _checked(fps: float | None, size: tuple[int, int] | None, person: str | int)
 def _track(
     recording: Recording, told: Told, layout: str, format: str, find: Callable[[str], Path | None]
 ) -> LandmarkTrack:
+    from mmad.video.reader import probe, video_identity  # on demand: PyAV is not needed to name the formats
+
     check_id(recording.video_id, f"{recording.path}, {recording.video_id[:80]!r}")
     video = find(recording.video_id)
     track = as_track(recording, told, layout, probe(video) if video else None)

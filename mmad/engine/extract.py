@@ -78,7 +78,7 @@ class Extractor:
                 torch.manual_seed(0)  # what stays untrained is the same in every run, and so are its features
                 self.network = load_backbone(config.backbone)
             if config.backbone.weights == "random" or has_untrained(config.backbone):
-                print("note: this backbone is untrained in whole or in part; give a trained one with --checkpoint")
+                warn("this backbone is untrained in whole or in part; give a trained one with --checkpoint")
         kind = backbone_named(config.backbone)
         if config.mode == "dense" and not kind.streams:
             raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")

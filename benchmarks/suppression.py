@@ -14,8 +14,9 @@ import torch
 from measuring import turn_by_turn
 from torch.utils.cpp_extension import load_inline
 
+from mmad.config import InferConfig
 from mmad.errors import run_command
-from mmad.ops.segments import suppress
+from mmad.ops.segments import batched_nms
 
 COMPILED = r"""
 #include <torch/extension.h>
@@ -91,7 +92,7 @@ def compare(kind: str, videos: list, module, runs: int) -> None:
     """Both ways keep as many segments, or it is no comparison."""
 
     def ours() -> list[int]:
-        return [len(suppress(*video, kind, sigma=0.5, iou=0.5, min_score=0.001, most=200)[0]) for video in videos]
+        return [len(batched_nms(*video, InferConfig(nms=kind, min_score=0.001))[0]) for video in videos]
 
     def compiled() -> list[int]:
         return [module.compiled_suppress(*video, kind == "soft", 0.5, 0.001, 200) for video in videos]

@@ -19,8 +19,6 @@ from mmad.files import write_text
 from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML raises for text that is not YAML
-PROBE_VIEWS = ("plain", "centred", "random")  # of the features, that the detector's linear probe can have
-EDGE_REACH = 24  # steps: the detector is told of the start and end of a video up to this far
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
@@ -194,18 +192,12 @@ class DetectorConfig:
         require_between(self, 0, 1e6, "ridge")
         require_between(self, 1, 1024, "folds", "width", "centring")
         require_between(self, 1, 65536, "random")
-        if not self.views or len(set(self.views)) < len(self.views) or not set(self.views) <= set(PROBE_VIEWS):
-            raise InputError("views", f"{self.views}", f"choose some of {', '.join(PROBE_VIEWS)}, each once")
         if not 0 < len(self.dilations) <= 32 or not all(0 < dilation <= 4096 for dilation in self.dilations):
             raise InputError("dilations", f"{self.dilations}", "give one or more numbers of steps, such as [1,2,4,8]")
         try:
             re.compile(self.groups)
         except re.error as error:
             raise InputError("groups", f"{self.groups!r} is not a regular expression ({error})") from None
-
-    def context(self) -> int:
-        """How many steps to either side influence the output at a step."""
-        return max(self.centring, EDGE_REACH) + 1 + sum(self.dilations)
 
 
 @dataclass
@@ -287,9 +279,6 @@ class DetectionConfig:
 
     def __post_init__(self):
         require_run(self)
-        if self.infer.window < 4 * self.detector.context():
-            remedy = f"its middle half needs its context: {4 * self.detector.context()} steps, or a smaller centring"
-            raise InputError("infer.window", f"{self.infer.window}", remedy)
 
 
 @dataclass
@@ -584,7 +573,7 @@ def _build(kind, values: dict, prefix: str, sources: dict[str, str]):
         if is_dataclass(types_of[key]):
             if not isinstance(value, dict):
                 raise InputError(source, f"{name} is a section", f"give {name}.{fields(types_of[key])[0].name}=...")
-            merged = _merge(to_dict(getattr(default, key)), value)
+            merged = {**to_dict(getattr(default, key)), **value}
             settings[key] = _build(types_of[key], merged, f"{name}.", sources)
         else:
             settings[key] = _convert(value, types_of[key], name, source)
@@ -595,10 +584,6 @@ def _build(kind, values: dict, prefix: str, sources: dict[str, str]):
     except InputError as error:  # from __post_init__: say where the value stands
         name = f"{prefix}{error.place}"
         raise InputError(sources.get(name, name), f"{name} {error.problem}", error.remedy) from None
-
-
-def _merge(defaults: dict, values: dict) -> dict:
-    return {**defaults, **values}
 
 
 def _convert(value, wanted, name: str, source: str):

@@ -10,7 +10,17 @@ import pytest
 import mmad
 
 PACKAGE = Path(mmad.__file__).parent
-BASE = {"mmad", "errors", "files", "arrays", "pickles", "records", "labels", "config"}  # "mmad": its own __init__
+BASE = {
+    "mmad",
+    "errors",
+    "files",
+    "arrays",
+    "pickles",
+    "records",
+    "labels",
+    "config",
+    "sidecars",
+}  # "mmad": its own __init__
 LOW = BASE | {"metrics", "formats", "video", "ops"}  # none of which knows another, but for the reading of video
 BELOW = {
     **dict.fromkeys(BASE, BASE),
@@ -26,7 +36,7 @@ BELOW = {
     "cli": LOW | {"pose", "data", "models", "engine", "report", "render"},
 }
 TORCH_FREE = ["errors", "files", "arrays", "pickles", "records", "labels", "config", "video.reader", "video.finding"]
-TORCH_FREE += ["video.sampling", "engine.extract_pose"]
+TORCH_FREE += ["video.sampling", "engine.pose_extractor"]
 TORCH_FREE += [
     f"{room}.{path.stem}" for room in ("formats", "metrics", "pose") for path in PACKAGE.glob(f"{room}/[!_]*.py")
 ]

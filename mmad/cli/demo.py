@@ -51,15 +51,17 @@ def main(words: list[str] | None = None) -> None:
 
 def run_demo(out: Path, config: DemoConfig) -> None:
     """All of STEPS, in the folder `out`."""
-    from mmad.engine.detect_videos import detect_videos
-    from mmad.engine.extract import Extractor, extract_folder
+    from mmad.cli.detect_videos import detect_videos
+    from mmad.engine.feature_extractor import FeatureExtractor, extract_features
     from mmad.engine.infer import load_pipeline
     from mmad.engine.train_detector import train_detector
     from mmad.engine.train_recognizer import train_recognizer
+    from mmad.models import check_detection
     from mmad.render.dataset import write_data_set
     from mmad.report.pages import write_report
 
     began = time.perf_counter()
+    check_detection(config.detection)  # used later: better refused at once
     data, recognizer = out / "data", out / "recognizer" / "best.pt"
     config.recognition.data.root, config.recognition.output = str(data), str(recognizer.parent)
     config.detection.data.root, config.detection.output = str(data), str(out / "detector")
@@ -77,7 +79,7 @@ def run_demo(out: Path, config: DemoConfig) -> None:
     train_recognizer(config.recognition)
     say(3)
     videos = find_videos([str(data / "train"), str(data / "val")])
-    extract_folder(Extractor(config.extraction, str(recognizer)), videos, data / "features")
+    extract_features(FeatureExtractor(config.extraction, str(recognizer)), videos, data / "features")
     say(4)
     train_detector(config.detection)
     say(5)
@@ -114,8 +116,9 @@ def real_clip() -> list[tuple[str, Path]]:
 
 def detect_by_joints(videos: list[tuple[str, Path]], out: Path, device: str) -> Path:
     """The page of what the packaged weights find in `videos`."""
-    from mmad.engine.detect_videos import detect_people
-    from mmad.engine.pose_weights import PosePipeline, load_weights
+    from mmad.cli.detect_videos import detect_people
+    from mmad.engine.infer import PosePipeline
+    from mmad.engine.pose_weights import load_weights
     from mmad.report.pose_pages import write_pose_report
 
     pipeline = PosePipeline(load_weights(), device)

@@ -25,8 +25,7 @@ from mmad.report.content import PageOptions, VideoResult
 from mmad.video.finding import find_videos
 
 if TYPE_CHECKING:
-    from mmad.engine.infer import Pipeline
-    from mmad.engine.pose_weights import PosePipeline
+    from mmad.engine.infer import Pipeline, PosePipeline
 
 
 def main(words: list[str] | None = None) -> int:
@@ -38,8 +37,7 @@ def main(words: list[str] | None = None) -> int:
     device, settings = take_device(args, settings)
     pose = load_config(PoseConfig, None, settings + options_as_settings(person=args.person))
 
-    from mmad.engine.infer import load_pipeline
-    from mmad.engine.pose_weights import PosePipeline
+    from mmad.engine.infer import PosePipeline, load_pipeline
 
     pipeline = load_pipeline(args.detector, args.recognizer, device or "auto", pose)
     if isinstance(pipeline, PosePipeline):
@@ -70,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def by_features(pipeline: "Pipeline", args: argparse.Namespace) -> int:
     """Detections from features of the pixels."""
-    from mmad.engine.detect_videos import detect_videos
+    from mmad.cli.detect_videos import detect_videos
     from mmad.report.overlay import write_overlays
     from mmad.report.pages import write_report
 
@@ -86,7 +84,7 @@ def by_features(pipeline: "Pipeline", args: argparse.Namespace) -> int:
 
 def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     """Detections from the joints of the people in the videos."""
-    from mmad.engine.detect_videos import detect_people
+    from mmad.cli.detect_videos import detect_people
     from mmad.pose.formats import read_landmarks
     from mmad.report.overlay import write_overlays
     from mmad.report.pose_pages import files_of_people, write_pose_report
@@ -97,10 +95,10 @@ def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     weights = pipeline.weights
     options = PageOptions(weights.reliability, min_score=weights.least, as_is=args.as_is)
     page = write_pose_report(args.out, found, people, dict(videos), pipeline.labels, options)
-    told = [pipeline.told(item) for item in found]
+    shown = [pipeline.shown(item) for item in found]
     if args.overlay:
-        write_overlays(Path(args.out) / "overlays", told, files_of_people(people, dict(videos)), pipeline.labels)
-    return say(page, told, problems)
+        write_overlays(Path(args.out) / "overlays", shown, files_of_people(people, dict(videos)), pipeline.labels)
+    return say(page, shown, problems)
 
 
 def say(page: Path, found: list[Detections], problems: list[str]) -> int:

@@ -32,7 +32,7 @@ def main(words: list[str] | None = None) -> int:
     config = load_config(ExtractConfig, path, settings + options_as_settings(device=args.device))
     videos = take_shard(find_videos(files), args.shard)
 
-    from mmad.engine.extract import Extractor, extract_folder
+    from mmad.engine.feature_extractor import FeatureExtractor, extract_features
 
-    _, problems = extract_folder(Extractor(config, args.checkpoint), videos, args.out)
+    _, problems = extract_features(FeatureExtractor(config, args.checkpoint), videos, args.out)
     return complain(problems)

@@ -27,7 +27,7 @@ def main(words: list[str] | None = None) -> int:
     config = load_config(PoseConfig, path, settings + options_as_settings(person=args.person))
     videos = take_shard(find_videos(files), args.shard)
 
-    from mmad.engine.extract_pose import extract_pose_folder
+    from mmad.engine.pose_extractor import extract_landmarks
 
-    _, problems = extract_pose_folder(config, videos, args.out)
+    _, problems = extract_landmarks(config, videos, args.out)
     return complain(problems)

@@ -41,8 +41,9 @@ def main(words: list[str] | None = None) -> None:
         raise InputError(args.out, "is a folder", "name a .csv or a .zip")
     views = load_config(ViewConfig, None, settings)
 
+    from mmad.data.clip_dataset import Loading
     from mmad.engine.devices import choose_device
-    from mmad.engine.train_recognizer import load_recognizers, recognise_list
+    from mmad.engine.predict_clips import load_recognizers, recognize_clips
 
     device = choose_device(device or "auto")
     models = load_recognizers(checkpoints)
@@ -50,6 +51,6 @@ def main(words: list[str] | None = None) -> None:
     if len(labels) < 5 and args.format != "mac2024-rec":
         raise InputError("--format", f"{args.format} wants five actions, there are {len(labels)}", "use mac2024-rec")
     clips = read_clip_list(args.list, labels)
-    found = recognise_list(models, clips, args.videos, views, device, args.batch, args.workers)
+    found = recognize_clips(models, clips, args.videos, views, device, Loading(args.batch, args.workers))
     write_recognition(args.out, found, args.format)
     print(f"{len(clips)} clips as {args.format} in {args.out}")

@@ -33,10 +33,12 @@ def train_pose(config: PoseTrainConfig) -> None:
     from mmad.engine.pose_features import PoseFeatures
     from mmad.engine.pose_weights import save_weights
     from mmad.engine.train_detector import train_detector
-    from mmad.engine.train_pose import train_pose_network, write_features
+    from mmad.engine.train_pose_network import train_pose_network, write_features
+    from mmad.models import check_detection
     from mmad.render.dataset import as_csv
     from mmad.render.performances import render_performances
 
+    check_detection(config.detection)  # used later: better refused before hours of training
     output = Path(config.output)
     people = RenderConfig(videos=config.videos, clips=config.clips, seed=config.seed, tail=0.0, workers=config.workers)
     train, val = (render_performances(output / "performances", people, part) for part in ("train", "val"))

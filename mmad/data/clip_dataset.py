@@ -1,4 +1,4 @@
-"""Short clips as samples, trimmed or cut from long videos; what is seen is a matter of (seed, epoch, index) alone."""
+"""Short clips as samples, trimmed or cut from long videos; a training sample is determined by (seed, epoch, index)."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,11 +20,30 @@ from mmad.video.reader import Probes, VideoInfo, read_frames
 from mmad.video.sampling import segment_frames
 
 
+@dataclass(frozen=True)
+class Loading:
+    """How clips are read. batch: clips per forward pass. workers: processes that read clips; 0: this process does."""
+
+    batch: int = 8
+    workers: int = 0
+
+
+@dataclass(frozen=True)
+class VideoFolder:
+    """Where the videos of annotations are: in `folder`, or in its subfolder `subset`."""
+
+    folder: str | Path
+    subset: str = ""
+
+    def path_of(self, video_id: str) -> Path:
+        return find_video(Path(self.folder), video_id, self.subset)
+
+
 @dataclass
 class ClipBatch:
-    """pixels: (N, V, T, 3, S, S) uint8, V views of each of N clips, 1 in training.
+    """pixels: (N, V, T, 3, S, S) uint8, V views of each of N clips; 1 in training.
 
-    labels: (N,) ids, or (N, K) of 0 and 1 where several actions may hold.
+    labels: (N,) class ids, or (N, K) of 0 and 1 where a clip may contain several actions.
     """
 
     pixels: Tensor
@@ -35,19 +54,25 @@ class ClipBatch:
 
 
 class ClipSource(Dataset):
-    """Samples ((V, T, 3, S, S) uint8, labels) by (epoch, index), or an `InputError` in a sample's place.
+    """Samples ((V, T, 3, S, S) uint8, labels) by (epoch, index), or an `InputError` instead of a sample.
 
-    A `ClipLoader` raises it: raised here, in another process, it would come out as a defect of ours.
+    `ClipLoader` raises the error: raised here, in a worker process, it would reach the user as a traceback. seed: of
+    the random views of training; None: the fixed views of testing.
     """
 
-    def __init__(self):
+    def __init__(self, config: ClipConfig, preprocess: Preprocess, seed: int | None):
+        self.config, self.preprocess, self.seed = config, preprocess, seed
         self.probes = Probes()
+
+    def generator(self, index: int, epoch: int) -> np.random.Generator | None:
+        """The random generator of a training sample; None in testing."""
+        return None if self.seed is None else np.random.default_rng([self.seed, epoch, index])
 
     def read(self, index: int, epoch: int = 0) -> tuple[Tensor, int | Tensor]:
         raise NotImplementedError
 
     def digests(self) -> dict[str, str]:
-        """{what: digest} of what a training learns from; of the videos only their names."""
+        """{what: digest} of the training data; of the videos only their names."""
         raise NotImplementedError
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int | Tensor] | InputError:
@@ -58,7 +83,7 @@ class ClipSource(Dataset):
             return error
 
     def probe(self, path: Path, epoch: int) -> VideoInfo:
-        """What a video holds; one that is cut off is used, and in the first epoch said to be."""
+        """Frames and times of a video; one that is cut off is used, with a warning in the first epoch."""
         info, new = self.probes(path)
         if new and not info.whole and epoch == 0:
             warn(f"{path}: cut off, {info.num_frames} of {info.expected_frames} frames are there and used")
@@ -66,9 +91,10 @@ class ClipSource(Dataset):
 
 
 class ClipDataset(ClipSource):
-    """Listed clips of one folder. Training: a random frame of each part, multi-scale crop, flip; testing: the middle.
+    """Listed clips (file name, label) of one folder; `InputError` at once where one is missing.
 
-    A listed clip that is not there is refused at once.
+    Each clip is divided into `config.frames` parts. Training: a random frame of each part, multi-scale crop, flip.
+    Testing: the middle frame of each part, `config.crops` crops.
     """
 
     def __init__(
@@ -77,12 +103,10 @@ class ClipDataset(ClipSource):
         folder: str | Path,
         config: ClipConfig,
         preprocess: Preprocess,
-        training: bool = False,
-        seed: int = 0,
+        seed: int | None = None,
     ):
-        super().__init__()
-        self.clips, self.config, self.preprocess = clips, config, preprocess
-        self.training, self.seed = training, seed
+        super().__init__(config, preprocess, seed)
+        self.clips = clips
         self.paths = [path_for_id(Path(folder), name, "") for name, _ in clips]
         missing = [path for path in self.paths if not path.exists()]
         if missing:
@@ -97,46 +121,45 @@ class ClipDataset(ClipSource):
 
     @property
     def classes(self) -> np.ndarray:
-        """(N,) what balanced sampling balances."""
+        """(N,) class ids, for balanced sampling."""
         return np.array([label for _, label in self.clips])
 
     def read(self, index: int, epoch: int = 0) -> tuple[Tensor, int]:
         """((V, T, 3, S, S) uint8, label)"""
         info = self.probe(self.paths[index], epoch)
-        generator = np.random.default_rng([self.seed, epoch, index]) if self.training else None
-        views = read_views(info, 0, info.num_frames, self.config, self.preprocess, generator)
+        stretch = Stretch(info, 0, info.num_frames)
+        views = read_views(stretch, self.config, self.preprocess, self.generator(index, epoch))
         return views, self.clips[index][1]
 
 
 class WindowDataset(ClipSource):
-    """Windows of `config.window` seconds of long videos, each with the actions that fill half of it or lie half in it.
+    """Windows of `config.window` seconds of long videos; the targets of a window are given by `labels_within`.
 
-    Training: one window around each annotated action, another one each epoch; testing: windows end to end.
-    What a video is annotated to hold beyond its last frame is not used.
+    Training: one random window around each annotated action, drawn anew in every epoch. Testing: consecutive windows.
+    Annotations beyond the last frame of a video are not used.
     """
 
     def __init__(
         self,
         annotations: Sequence[Annotation],
-        folder: str | Path,
-        subset: str,
+        videos: VideoFolder,
         config: ClipConfig,
         preprocess: Preprocess,
         num_classes: int,
-        training: bool = False,
-        seed: int = 0,
+        seed: int | None = None,
     ):
-        super().__init__()
-        self.config, self.preprocess, self.num_classes = config, preprocess, num_classes
-        self.training, self.seed, self.annotations = training, seed, list(annotations)
-        self.items: list[tuple[Annotation, int]] = []  # a video and which of its actions, or of its windows
-        self.paths = {item.video_id: find_video(Path(folder), item.video_id, subset) for item in annotations}
+        super().__init__(config, preprocess, seed)
+        self.num_classes, self.annotations = num_classes, list(annotations)
+        self.items: list[tuple[Annotation, int]] = []  # a video, and the index of one of its actions or windows
+        self.paths = {item.video_id: videos.path_of(item.video_id) for item in annotations}
         for item in annotations:
-            ends = math.ceil(item.duration / config.window - 0.01)  # the last begins earlier, to end with the video
-            count = len(item.labels) if training else max(ends, 1)
+            num_windows = max(math.ceil(item.duration / config.window - 0.01), 1)  # the last one overlaps
+            count = num_windows if seed is None else len(item.labels)
             self.items += [(item, i) for i in range(count)]
         if not any(len(item.labels) for item in annotations):
-            raise InputError(f"the {subset} annotations", "hold no action", "check data.train, data.val, their subsets")
+            raise InputError(
+                f"the {videos.subset} annotations", "hold no action", "check data.train, data.val, their subsets"
+            )
 
     def __len__(self) -> int:
         return len(self.items)
@@ -146,13 +169,13 @@ class WindowDataset(ClipSource):
 
     @property
     def classes(self) -> np.ndarray:
-        """(N,) what balanced sampling balances; of training windows."""
+        """(N,) class ids of the training windows, for balanced sampling."""
         return np.array([item.labels[i] for item, i in self.items])
 
     def read(self, index: int, epoch: int = 0) -> tuple[Tensor, Tensor]:
         """((V, T, 3, S, S) uint8, (K,) of 0 and 1)"""
         item, i = self.items[index]
-        generator = np.random.default_rng([self.seed, epoch, index]) if self.training else None
+        generator = self.generator(index, epoch)
         info = self.probe(self.paths[item.video_id], epoch)
         duration = min(item.duration, info.duration)
         length = min(self.config.window, duration)
@@ -166,25 +189,29 @@ class WindowDataset(ClipSource):
         count = max(int(end) - first, 1)
         target = torch.zeros(self.num_classes)
         target[torch.from_numpy(labels_within(item, start, start + length))] = 1
-        return read_views(info, first, count, self.config, self.preprocess, generator), target
+        stretch = Stretch(info, first, count)
+        return read_views(stretch, self.config, self.preprocess, generator), target
 
 
 def labels_within(item: Annotation, start: float, end: float) -> np.ndarray:
-    """Ids of the actions that fill at least half of start..end (s), or of which at least half lies in it."""
-    inside = np.minimum(item.segments[:, 1], end) - np.maximum(item.segments[:, 0], start)
+    """Class ids of the actions that cover at least half of start..end (s), or of which at least half is in it."""
+    overlap = np.minimum(item.segments[:, 1], end) - np.maximum(item.segments[:, 0], start)
     enough = 0.5 * np.minimum(item.segments[:, 1] - item.segments[:, 0], end - start)
-    return item.labels[(inside > 0) & (inside >= enough)]
+    return item.labels[(overlap > 0) & (overlap >= enough)]
 
 
-def read_views(
-    info: VideoInfo,
-    first: int,
-    count: int,
-    config: ViewConfig,
-    how: Preprocess,
-    generator: np.random.Generator | None,
-) -> Tensor:
-    """(V, T, 3, S, S) uint8 of `count` frames from `first` on: one augmented view with a generator, else to test by."""
+@dataclass(frozen=True)
+class Stretch:
+    """`count` frames of a video from frame `first` on."""
+
+    info: VideoInfo
+    first: int
+    count: int
+
+
+def read_views(stretch: Stretch, config: ViewConfig, how: Preprocess, generator: np.random.Generator | None) -> Tensor:
+    """The views of a stretch of frames: (V, T, 3, S, S) uint8. With a generator one augmented view, for training."""
+    info, first, count = stretch.info, stretch.first, stretch.count
     if generator is not None:
         chosen = first + segment_frames(count, config.frames, generator.random(config.frames))
         frames = read_frames(info, chosen, config.reader)
@@ -192,7 +219,7 @@ def read_views(
         return augment(pixels, config, how, generator)[None]
     within = (np.arange(config.samplings) + 0.5) / config.samplings
     chosen = first + np.stack([segment_frames(count, config.frames, share) for share in within])
-    frames = read_frames(info, chosen.ravel(), config.reader)  # of all samplings: the file is opened once
+    frames = read_frames(info, chosen.ravel(), config.reader)  # for all samplings, so that the file is opened once
     pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
     views = []
     for sampling in pixels.split(config.frames):
@@ -203,17 +230,18 @@ def read_views(
 
 
 def augment(pixels: Tensor, config: ClipConfig, how: Preprocess, generator: np.random.Generator) -> Tensor:
-    """(T, 3, H, W) uint8 -> (T, 3, crop, crop): one of five places, scales of its sides alike or next, maybe mirrored.
+    """Multi-scale crop and flip: (T, 3, H, W) uint8 -> (T, 3, crop, crop).
 
-    Source: multi-scale crop of temporal segment networks (Wang et al., ECCV 2016), as MANet trains.
+    The crop is at one of five positions; the scales of its sides are equal or neighbours in `config.scales`. Source:
+    temporal segment networks (Wang et al., ECCV 2016), as for MANet.
     """
     short = min(pixels.shape[-2:])
     sides = [max(int(short * scale), 1) for scale in config.scales]
     pairs = [(a, b) for i, a in enumerate(sides) for j, b in enumerate(sides) if abs(i - j) <= 1]
     height, width = pairs[int(generator.integers(len(pairs)))]
     room = pixels.shape[-2] - height, pixels.shape[-1] - width
-    place = [(0, 0), (0, room[1]), (room[0], 0), (room[0], room[1]), (room[0] // 2, room[1] // 2)]
-    top, left = place[int(generator.integers(5))]
+    positions = [(0, 0), (0, room[1]), (room[0], 0), (room[0], room[1]), (room[0] // 2, room[1] // 2)]
+    top, left = positions[int(generator.integers(5))]
     cut = pixels[..., top : top + height, left : left + width].permute(0, 2, 3, 1)
     cut = resize_frames(cut, (how.crop, how.crop), how.antialias)
     return cut.flip(-1) if generator.random() < config.flip else cut
@@ -222,7 +250,8 @@ def augment(pixels: Tensor, config: ClipConfig, how: Preprocess, generator: np.r
 def training_order(classes: np.ndarray, balance: float, seed: int, epoch: int) -> list[int]:
     """Indices in the order of an epoch. classes: (N,) ids.
 
-    Each clip once; with `balance`, as many draws as there are clips, each with chance (clips of its class)^-balance.
+    Each clip once. With `balance`, N draws in which the probability of a clip is proportional to
+    (number of clips of its class)^-balance.
     """
     generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
     if not balance:
@@ -232,7 +261,7 @@ def training_order(classes: np.ndarray, balance: float, seed: int, epoch: int) -
 
 
 def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> ClipBatch | InputError:
-    """A batch, or the first thing that is wrong with its samples."""
+    """A batch, or the first error among its samples."""
     for sample in samples:
         if isinstance(sample, InputError):
             return sample
@@ -241,7 +270,7 @@ def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> Cl
 
 
 class EpochBatches(Sampler):
-    """Batches of (epoch, index): an index says to a worker that stays for the whole run which epoch it is of."""
+    """Batches of (epoch, index): workers that live for the whole run learn the epoch from the index."""
 
     def __init__(self, count: int, batch: int, order: Callable[[int], Iterable[int]]):
         self.count, self.batch, self.order, self.epoch = count, batch, order, 0
@@ -255,17 +284,21 @@ class EpochBatches(Sampler):
 
 
 class ClipLoader(DataLoader):
-    """Batches of a `ClipSource`; what is wrong with a sample is raised here, whichever process came upon it.
+    """Batches of a `ClipSource`; errors of samples are raised here, whichever process met them.
 
-    workers: processes that read, and stay for as long as the loader: they and what they remember of the videos serve
-    every epoch. They are started afresh, not forked: decord's readers hang in forked processes.
-    order: epoch -> as many indices as there are samples; default: all, one after the other.
+    Workers live as long as the loader, so that what they know of the videos serves every epoch. They are spawned, not
+    forked: decord's readers hang in forked processes. order: epoch -> as many indices as there are samples; default:
+    all in order.
     """
 
     def __init__(
-        self, source: ClipSource, batch: int, workers: int = 0, order: Callable[[int], Iterable[int]] | None = None
+        self,
+        source: ClipSource,
+        loading: Loading,
+        order: Callable[[int], Iterable[int]] | None = None,
     ):
-        batches = EpochBatches(len(source), batch, order or (lambda epoch: range(len(source))))
+        workers = loading.workers
+        batches = EpochBatches(len(source), loading.batch, order or (lambda epoch: range(len(source))))
         super().__init__(
             source,
             batch_sampler=batches,
@@ -273,11 +306,11 @@ class ClipLoader(DataLoader):
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             persistent_workers=workers > 0,
-            generator=torch.Generator(),  # it draws when workers start: from torch's own, dropout would be another
+            generator=torch.Generator(),  # used when workers start: with torch's global one, dropout would differ
         )
 
     def of_epoch(self, epoch: int) -> "ClipLoader":
-        """The loader itself, whose next pass is that of an epoch."""
+        """The loader itself; its next pass is that of the epoch."""
         self.batch_sampler.epoch = epoch
         return self
 

@@ -1,12 +1,8 @@
-"""Feature files: ID.npy, (T, C) float32, and ID.json beside it, written last: where the values came from, and when.
+"""Feature files: ID.npy, (T, C) float32, and its sidecar ID.json, written last: what made the values, and their times.
 
-While a long video is under way its rows stand in ID.begun, so that a run that was stopped goes on behind them.
-
-Files of other tools without the sidecar are read too (`bare_features.py`), and several folders' channels are joined.
+Files of other tools without a sidecar are read too (`bare_features.py`), and channels of several folders are joined.
 """
 
-import contextlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +15,13 @@ from mmad.data.bare_features import UNLIKE, check_times, find_bare
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, read_json, write_json
 from mmad.records import Annotation, FeatureTrack, Rows, TimeGrid
+from mmad.sidecars import read_finished
 
 _FIELDS = ("video_id", "source", "start", "step", "duration", "shape")  # of the sidecar; the rest are details
 
 
 def save_track(folder: str | Path, track: FeatureTrack) -> None:
-    """Write a track, whole or not at all: without its sidecar an array does not count as done."""
+    """Write a track, complete or not at all: an array without its sidecar does not count as finished."""
     path = path_for_id(folder, track.video_id, ".npy")
     sidecar = path_for_id(folder, track.video_id, ".json")
     sidecar.unlink(missing_ok=True)
@@ -43,49 +40,9 @@ def save_track(folder: str | Path, track: FeatureTrack) -> None:
     path_for_id(folder, track.video_id, ".begun").unlink(missing_ok=True)
 
 
-class GrowingTrack:
-    """The rows of a video that are computed so far: ID.begun, a line of JSON and float32 values behind it.
-
-    identity: of what they are the features, as JSON has it. steps: how many there will be. count: whole rows that an
-    earlier run left of just that.
-    """
-
-    def __init__(self, folder: str | Path, video_id: str, identity: dict, steps: int):
-        self.path, self.identity = path_for_id(folder, video_id, ".begun"), identity
-        self.count = min(self._count(), steps) if self.path.exists() else 0
-
-    def _head(self, channels: int) -> bytes:
-        return json.dumps({**self.identity, "channels": channels}).encode() + b"\n"
-
-    def _count(self) -> int:
-        with open(self.path, "rb") as handle:
-            head = handle.readline()
-        try:
-            channels = int(json.loads(head)["channels"])
-        except (ValueError, KeyError, TypeError):
-            return 0
-        ours = channels > 0 and head == self._head(channels)
-        return (self.path.stat().st_size - len(head)) // (4 * channels) if ours else 0
-
-    def begin(self, channels: int) -> np.ndarray:
-        """The (count, C) rows that are there."""
-        head = self._head(channels)
-        if not self.count:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.write_bytes(head)
-        values = np.fromfile(self.path, np.float32, self.count * channels, offset=len(head))
-        return values.reshape(self.count, channels)
-
-    def write(self, first: int, rows: np.ndarray) -> None:
-        """Write (N, C) rows from row `first` on: two runs that make the same features write the same file."""
-        with contextlib.suppress(FileNotFoundError), open(self.path, "rb+") as handle:  # the other may be through
-            handle.seek(len(self._head(rows.shape[1])) + 4 * first * rows.shape[1])
-            handle.write(np.ascontiguousarray(rows, dtype=np.float32))
-
-
 def load_track(folder: str | Path, video_id: str) -> FeatureTrack:
     """A track whose values are read when they are sliced. `InputError` where its two files are incomplete or do not
-    fit."""
+    match."""
     sidecar = path_for_id(folder, video_id, ".json")
     path, content = sidecar.with_suffix(".npy"), read_json(sidecar)
     if not path.exists():
@@ -97,7 +54,7 @@ def load_track(folder: str | Path, video_id: str) -> FeatureTrack:
         duration, source, shape = float(content["duration"]), str(content["source"]), list(content["shape"])
     except (KeyError, TypeError, ValueError) as error:
         remedy = "move it away and extract them again"
-        raise InputError(sidecar, f"is no sidecar of features ({error!r})", remedy) from None
+        raise InputError(sidecar, f"is not a sidecar of features ({error!r})", remedy) from None
     if list(values.shape) != shape:
         problem = f"shape {list(values.shape)}, its sidecar says {shape}"
         raise InputError(path, problem, "move both away and extract them again")
@@ -105,24 +62,17 @@ def load_track(folder: str | Path, video_id: str) -> FeatureTrack:
     return FeatureTrack(video_id, values, grid, duration, source, details)
 
 
-def is_done(folder: str | Path, video_id: str, source: str) -> dict | None:
-    """The sidecar of features that are there and were made by `source`; None if they are not there or incomplete.
-
-    Features of another source are refused: mixing them would go unnoticed until the figures are bad.
-    """
-    sidecar = path_for_id(folder, video_id, ".json")
-    if not sidecar.exists():
+def finished_track(folder: str | Path, video_id: str, source: str) -> dict | None:
+    """The sidecar of finished features that `source` made; None where there are none. `InputError` where another source
+    made them, or where its two files are incomplete or do not match."""
+    if not path_for_id(folder, video_id, ".json").exists():
         return None
-    track = load_track(folder, video_id)
-    if track.source != source:
-        raise InputError(
-            sidecar, f"was made with other weights or settings ({track.source}, now {source})", "choose another --out"
-        )
-    return json.loads(sidecar.read_text(encoding="utf-8"))
+    load_track(folder, video_id)
+    return read_finished(folder, video_id, source)
 
 
 def find_track(folder: str | Path, video_id: str, duration: float, config: FeaturesConfig) -> FeatureTrack:
-    """The track of a video, with a sidecar or bare. duration: of the video in s, from its annotation."""
+    """The track of a video, with a sidecar or without. duration: of the video in s, from its annotation."""
     if path_for_id(folder, video_id, ".json").exists():
         return load_track(folder, video_id)
     return find_bare(folder, video_id, duration, config)
@@ -131,8 +81,10 @@ def find_track(folder: str | Path, video_id: str, duration: float, config: Featu
 def find_tracks(
     folders: Sequence[str | Path], annotations: Sequence[Annotation], config: FeaturesConfig
 ) -> list[FeatureTrack]:
-    """The tracks of a data set's videos, in order; of several folders, joined. `InputError` where a folder lacks a
-    video, or where the rows of files without sidecar cannot lie as is said of them."""
+    """The tracks of the annotated videos, in order; the channels of several folders are joined.
+
+    `InputError` where a folder lacks a video, or where the configured times of files without a sidecar cannot be right.
+    """
     parts = [_tracks_in(folder, annotations, config) for folder in folders]
     if len(parts) == 1 or not annotations:
         return parts[0]
@@ -148,7 +100,7 @@ def _tracks_in(folder: str | Path, annotations: Sequence[Annotation], config: Fe
 
 
 def _share(track: FeatureTrack, shared: dict) -> FeatureTrack:
-    """The same track; its source and settings are one object for all tracks that have the same."""
+    """The same track; equal sources and settings become one object for all tracks, which saves memory."""
     track.source = shared.setdefault(track.source, track.source)
     if "settings" in track.details:
         settings = track.details["settings"]
@@ -163,7 +115,7 @@ def _share(track: FeatureTrack, shared: dict) -> FeatureTrack:
 class JoinedRows(LazyRows):
     """The values of several tracks of one video, their channels side by side at the times of `grid`.
 
-    Between a track's rows its values are linear in time; before its first and behind its last row they stay.
+    Values are interpolated linearly between the rows of a track, and constant before its first and after its last row.
     """
 
     parts: tuple[tuple[Rows, TimeGrid], ...]
@@ -180,7 +132,7 @@ class JoinedRows(LazyRows):
 
 
 def join_tracks(tracks: Sequence[FeatureTrack], finest: int) -> FeatureTrack:
-    """One track with the channels of several of the same video, at the times of the rows of `tracks[finest]`."""
+    """One track with the channels of several of the same video, at the times of `tracks[finest]`."""
     chosen = tracks[finest]
     shape = (len(chosen.values), sum(track.values.shape[1] for track in tracks))
     values = JoinedRows(tuple((track.values, track.grid) for track in tracks), chosen.grid, shape)
@@ -190,20 +142,20 @@ def join_tracks(tracks: Sequence[FeatureTrack], finest: int) -> FeatureTrack:
 
 
 def rows_at(values: Rows, at: np.ndarray) -> np.ndarray:
-    """(N, C) values at fractional rows (N,), ascending; linear between rows, the outermost rows outside them."""
+    """Values (N, C) at fractional, ascending row indices (N,): linear between rows, the outermost rows outside them."""
     if not len(at):
         return values[:0]
-    at = np.round(np.clip(at, 0, len(values) - 1), 6)  # so that times that are rows but for rounding are rows
+    at = np.round(np.clip(at, 0, len(values) - 1), 6)  # rounding errors must not turn rows into mixtures
     low = np.floor(at).astype(int)
-    part = (at - low).astype(np.float32)[:, None]
+    share = (at - low).astype(np.float32)[:, None]
     first = low[0]
     block = values[first : low[-1] + 2]
     high = np.minimum(low + 1 - first, len(block) - 1)
-    return block[low - first] * (1 - part) + block[high] * part
+    return block[low - first] * (1 - share) + block[high] * share
 
 
 def _finest(folders: Sequence[Sequence[FeatureTrack]]) -> int:
-    """The folder whose rows are the densest in time; of those alike to 5 %, the one with the most."""
+    """Index of the folder whose rows are densest in time; within 5 %, the one with the most rows."""
     steps = [np.median([track.grid.step for track in tracks]) for tracks in folders]
     rows = [sum(len(track.values) for track in tracks) for tracks in folders]
     return max((i for i, step in enumerate(steps) if step <= (1 + UNLIKE) * min(steps)), key=lambda i: rows[i])

@@ -1,4 +1,4 @@
-"""Work in a thread beside the one that uses it: decoding, while a network computes."""
+"""Work in a background thread: decoding while a network computes."""
 
 import queue
 import threading
@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 
 def in_background(make: Callable[[], Iterator], ahead: int) -> Iterator:
-    """The items of an iterator that runs in a thread, at most `ahead` of them ahead; its errors come out here."""
+    """The items of an iterator that runs in a background thread, at most `ahead` items ahead; its errors are raised
+    here."""
     items: queue.Queue = queue.Queue(maxsize=ahead)
     stop = threading.Event()
 

@@ -1,7 +1,7 @@
-"""Weights, config and step in one file; the only reader of weight files, always with `weights_only=True`.
+"""Checkpoints: weights, configuration and labels in one file. All weight files are read here, with `weights_only=True`.
 
-A checkpoint is {"format", "kind": "recognizer" or "detector", "config": nested dict, "labels", "model": tensors, ...}
-and can rebuild its model without help.
+A checkpoint is {"format", "kind": "recognizer" or "detector", "config": nested dict, "labels", "model": tensors, ...};
+its model can be rebuilt from it alone.
 """
 
 import hashlib
@@ -16,23 +16,23 @@ from mmad.errors import InputError, system_error
 from mmad.files import atomic_path
 from mmad.labels import MMA52, LabelSet, label_set_from
 from mmad.models import build_backbone
-from mmad.models.clipnets import ClipNet
-from mmad.models.lite import from_package, pretrained_file
+from mmad.models.clip_backbones import ClipBackbone
+from mmad.models.efficientnet_lite import from_package, pretrained_file
 from mmad.models.manet import Recognizer, from_released, is_released
 
 FORMAT = "mmad-1"
-LARGEST_BRANCH = 4096  # outputs of a recognizer's head; a damaged file could ask for more than there is memory
+LARGEST_BRANCH = 4096  # outputs of a recognizer's branch; the number in a damaged file could exceed memory
 
 
-def save_checkpoint(path: str | Path, kind: str, config: dict, labels: LabelSet, model: nn.Module, **more) -> None:
-    """Write a checkpoint, whole or not at all. `more`: tensors, numbers, strings, lists and dicts of them."""
+def save_checkpoint(path: str | Path, kind: str, config: dict, labels: LabelSet, model: nn.Module, **extra) -> None:
+    """Write a checkpoint, complete or not at all. extra: tensors, numbers, strings, lists and dicts of them."""
     content = {
         "format": FORMAT,
         "kind": kind,
         "config": config,
         "labels": labels.as_dict(),
         "model": model.state_dict(),
-        **more,
+        **extra,
     }
     with atomic_path(path) as temporary:
         torch.save(content, temporary)
@@ -62,7 +62,7 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
 
 def _require_kind(content: dict, kind: str, path: str | Path) -> None:
     if (content.get("format"), content.get("kind")) != (FORMAT, kind):
-        found = f"a {content.get('kind')}" if content.get("format") == FORMAT else "no checkpoint of ours"
+        found = f"a {content.get('kind')}" if content.get("format") == FORMAT else "not a checkpoint of ours"
         raise InputError(path, f"this is {found}", f"expected a {kind}")
     missing = [key for key in ("config", "labels", "model") if not isinstance(content.get(key), dict)]
     if missing:
@@ -78,9 +78,12 @@ def labels_of(checkpoint: dict, path: str | Path) -> LabelSet:
 
 
 def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may_miss: str = "") -> None:
-    """Fill a module; missing, surplus and misshapen tensors are named. may_miss: part of names that may be absent."""
+    """Load weights into a module. `InputError` names missing, unknown and misshapen tensors.
+
+    may_miss: tensors whose name contains this may be missing.
+    """
     if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
-        raise InputError(path, "its model is no dict of named tensors", "is it another tool's?")
+        raise InputError(path, "its model is not a dict of named tensors", "is it another tool's?")
     wanted = module.state_dict()
     missing = [n for n in wanted if n not in state and not (may_miss and may_miss in n)]
     surplus = [n for n in state if n not in wanted]
@@ -102,7 +105,7 @@ def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may
 def load_recognizer(path: str | Path) -> Recognizer:
     """A `Recognizer` in eval mode from our checkpoint or from the authors' released one.
 
-    `module(clips)` takes (N, T, 3, H, W) normalised frames. It carries `labels`, `backbone_config` and `clip_config`.
+    `module(clips)` takes (N, T, 3, H, W) normalised frames. It has `labels`, `backbone_config` and `clip_config`.
     """
     content = read_checkpoint(path)
     if content.get("format") == FORMAT:
@@ -127,7 +130,7 @@ def load_recognizer(path: str | Path) -> Recognizer:
 
 
 def load_backbone(config: BackboneConfig) -> nn.Module:
-    """The backbone in eval mode with the weights that `config.weights` names: "pretrained", "random" or a file."""
+    """The backbone in eval mode with the weights of `config.weights`: "pretrained", "random" or a checkpoint file."""
     if config.weights not in ("pretrained", "random"):
         recognizer = load_recognizer(config.weights)
         if recognizer.backbone_config.name != config.name:
@@ -142,12 +145,12 @@ def load_backbone(config: BackboneConfig) -> nn.Module:
 
 
 def has_untrained(config: BackboneConfig) -> bool:
-    """Whether pretrained weights leave something of a backbone fresh: ImageNet knows no SE + shift."""
+    """Whether part of a pretrained backbone has random weights: ImageNet weights have no SE layers."""
     return config.weights == "pretrained" and (config.shift or config.name.startswith("manet"))
 
 
 def _fill_pretrained(backbone: nn.Module, config: BackboneConfig) -> None:
-    """Weights that a package carries, or that torchvision downloads. MANet's SE layers have none: they stay fresh."""
+    """Weights from a package, or downloaded by torchvision. MANet's SE layers are not among them and stay random."""
     if config.name == "efficientnet_lite0":
         file = pretrained_file()
         load_into(backbone, from_package(read_checkpoint(file)), file, may_miss="excite")
@@ -163,7 +166,7 @@ def _fill_pretrained(backbone: nn.Module, config: BackboneConfig) -> None:
             f"its pretrained weights could not be downloaded ({error})",
             "use backbone.weights=FILE or =random, or backbone.name=efficientnet_lite0, which brings its own",
         ) from None
-    if isinstance(backbone, ClipNet):
+    if isinstance(backbone, ClipBackbone):
         load_into(backbone, backbone.without_classifier(state), chosen.url)
     else:
         state = {key: value for key, value in state.items() if not key.startswith("fc.")}
@@ -171,7 +174,7 @@ def _fill_pretrained(backbone: nn.Module, config: BackboneConfig) -> None:
 
 
 def weight_digest(module: nn.Module) -> str:
-    """Twelve characters that change when any weight does."""
+    """Twelve hexadecimal digits that change when any weight does."""
     digest = hashlib.sha256()
     for name, value in sorted(module.state_dict().items()):
         digest.update(name.encode())

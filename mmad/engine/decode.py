@@ -1,11 +1,12 @@
-"""From the detector's output to detections in seconds, for videos of any length.
+"""From the detector's dense predictions to detections in seconds, for videos of any length.
 
-A long video goes through the detector in overlapping windows. Each step belongs to one window, the one in whose middle
-it lies, and what is said of the steps is put together again before boundaries are read from it: a window holds all
-that bears on its middle, so the detections do not depend on where the video was cut.
+A long video goes through the detector in overlapping windows. Each step belongs to the window whose middle half
+contains it, and the predictions of all windows are joined before boundaries are read from them. A window contains
+everything that influences its middle half, so the detections do not depend on where the video was cut.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,45 +14,46 @@ from torch import Tensor
 
 from mmad.config import InferConfig
 from mmad.models.detector import Detector
-from mmad.ops.curves import Curves, side_by_side
-from mmad.ops.segments import clip, suppress, vote
+from mmad.ops.dense_predictions import DensePredictions, concatenate
+from mmad.ops.segments import batched_nms, clip, vote_segments
 from mmad.records import Detections, FeatureTrack
 
-PAIRS = 8192  # candidates whose boundaries are refined at once: bounds memory, some 100 MB
+REFINED_AT_ONCE = 8192  # candidates; bounds memory to some 100 MB
 
 
 @torch.inference_mode()
 def detect_track(model: Detector, track: FeatureTrack, config: InferConfig) -> Detections:
     """The detections in one video from its features. The model is in eval mode; its device is used."""
-    curves = whole_curves(model, track, config.window)
-    stretches = -(-len(track.values) // config.window)
-    segments, labels, scores = pick_candidates(curves, stretches * config.candidates, config.min_score)
+    predictions = predict_track(model, track, config.window)
+    num_windows = -(-len(track.values) // config.window)  # the limits are per window's length of video
+    segments, labels, scores = pick_candidates(predictions, num_windows * config.candidates, config.min_score)
     segments = clip(track.grid.to_seconds(segments), 0.0, track.duration)
     groups = labels if config.per_class else torch.zeros_like(labels)
-    most = stretches * config.max_detections
-    kept, values = suppress(segments, scores, groups, config.nms, config.sigma, config.iou, config.min_score, most)
-    found = segments[kept]
+    limits = replace(config, max_detections=num_windows * config.max_detections)
+    kept, kept_scores = batched_nms(segments, scores, groups, limits)
+    kept_segments = segments[kept]
     if config.vote:
         for group in groups[kept].unique():
-            voters = groups == group
-            mine = groups[kept] == group
-            found[mine] = vote(found[mine], segments[voters], scores[voters].double(), config.vote)
-    return Detections(track.video_id, found.numpy(), labels[kept].numpy(), values.clamp(0, 1).numpy())
+            candidates, found = groups == group, groups[kept] == group
+            kept_segments[found] = vote_segments(
+                kept_segments[found], segments[candidates], scores[candidates].double(), config.vote
+            )
+    return Detections(track.video_id, kept_segments.numpy(), labels[kept].numpy(), kept_scores.clamp(0, 1).numpy())
 
 
-def whole_curves(model: Detector, track: FeatureTrack, window: int) -> Curves:
-    """What the model says of each class (K rows) along the whole video, seen `window` steps at a time."""
+def predict_track(model: Detector, track: FeatureTrack, window: int) -> DensePredictions:
+    """Predictions for every class (K pairs) along the whole video, `window` steps at a time."""
     device = next(model.parameters()).device
     parts = []
     for first, own_from, own_to in windows(len(track.values), window):
         features = torch.from_numpy(np.array(track.values[first : first + window], dtype=np.float32)).to(device)[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=device)
-        parts.append(model(features, mask).curves.stretch(own_from - first, own_to - first))
-    return side_by_side(parts)
+        parts.append(model(features, mask).predictions.crop(own_from - first, own_to - first))
+    return concatenate(parts)
 
 
 def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:
-    """(first step, own from, own to) of overlapping windows, each the owner of its middle half."""
+    """(first step, own from, own to) of overlapping windows of `window` steps, each owning its middle half."""
     if steps <= window:
         yield 0, 0, steps
         return
@@ -67,14 +69,17 @@ def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:
         first, own_from = first + hop, own_to
 
 
-def pick_candidates(curves: Curves, most: int, min_score: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The best-scored (class, step) pairs of one video: segments (M, 2) float64 steps, labels (M,), scores (M,); on the
-    CPU."""
-    scores = torch.sigmoid(curves.logits.float())  # (K, T)
+def pick_candidates(predictions: DensePredictions, most: int, min_score: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The `most` best-scored (class, step) pairs of one video with a score above `min_score`, on the CPU.
+
+    predictions: one pair per class. Returns segments (M, 2) float64 in steps, labels (M,), scores (M,) in 0..1.
+    """
+    scores = torch.sigmoid(predictions.logits.float())  # (K, T)
     best = torch.topk(scores.flatten(), min(most, scores.numel()))
-    real = best.values > min_score
-    chosen, scores = best.indices[real], best.values[real]
-    labels, steps = chosen // curves.logits.shape[1], chosen % curves.logits.shape[1]
-    pairs = [curves.boundaries(*some).cpu() for some in zip(labels.split(PAIRS), steps.split(PAIRS))]
+    above = best.values > min_score
+    chosen, scores = best.indices[above], best.values[above]
+    labels, steps = chosen // predictions.logits.shape[1], chosen % predictions.logits.shape[1]
+    blocks = zip(labels.split(REFINED_AT_ONCE), steps.split(REFINED_AT_ONCE))
+    boundaries = torch.cat([predictions.boundaries(*block).cpu() for block in blocks])
     steps = steps.cpu().double()[:, None]
-    return (steps + torch.cat(pairs)).sort(dim=1).values, labels.cpu(), scores.cpu()
+    return (steps + boundaries).sort(dim=1).values, labels.cpu(), scores.cpu()

@@ -1,4 +1,4 @@
-"""Where a network runs, and how precisely."""
+"""The device that a network runs on, and its precision."""
 
 from contextlib import nullcontext
 
@@ -8,12 +8,12 @@ from mmad.errors import InputError
 
 
 def in_precision(name: str, device: torch.device):
-    """A context in which a network computes in float32 or, mixed, in a shorter type."""
+    """Context in which a network computes in float32, or in mixed precision with the type of this name."""
     return nullcontext() if name == "float32" else torch.autocast(device.type, getattr(torch, name))
 
 
 def choose_device(name: str) -> torch.device:
-    """ "auto" is the first accelerator there is, else the CPU."""
+    """The device of this name; "auto": the first accelerator found, else the CPU. `InputError` if it cannot be used."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

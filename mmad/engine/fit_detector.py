@@ -16,6 +16,7 @@ from mmad.engine.trainer import fit_in_memory
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.metrics.average_precision import evaluate
+from mmad.models import check_detection
 from mmad.models.detector import Detector
 from mmad.records import Annotation, ApReport, Detections, FeatureTrack
 
@@ -69,6 +70,7 @@ def fit_detector(
     annotation has a label that is not in `labels`. `mmad.errors.Diverged` where the loss becomes NaN or infinite.
     """
     config = config or DetectionConfig()
+    check_detection(config)
     train, val = (
         FeatureDataset(each.annotations, each.tracks, config.infer.window, config.seed) for each in (train, val)
     )
@@ -79,7 +81,7 @@ def fit_detector(
     task = detector_task(config, labels, train, val)
     train.probe_scores = fit_probe(task.model, train, config.detector, None, config.seed)
     model, history = fit_in_memory(task, config.train, config.seed, choose_device(config.device))
-    return FittedDetector(model, labels, config, task.more["features"], history)
+    return FittedDetector(model, labels, config, task.extra["features"], history)
 
 
 def require_labels(annotations: Sequence[Annotation], labels: LabelSet) -> None:

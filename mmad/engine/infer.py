@@ -8,27 +8,33 @@ from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, PoseConf
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.decode import detect_track
 from mmad.engine.devices import choose_device
-from mmad.engine.extract import Extractor
-from mmad.engine.pose_weights import PACKAGED, PosePipeline, load_weights
+from mmad.engine.feature_extractor import FeatureExtractor
+from mmad.engine.pose_extractor import estimate_video
+from mmad.engine.pose_features import PoseFeatures
+from mmad.engine.pose_weights import PACKAGED, PoseWeights, load_weights
 from mmad.errors import InputError, warn
 from mmad.labels import LabelSet
-from mmad.models import build_detector
+from mmad.metrics.reliability import drop_below, drop_unreliable
+from mmad.models import build_detector, check_detection
 from mmad.models.detector import Detector
-from mmad.records import Detections, FeatureTrack
+from mmad.pose.joint_inputs import on_grid
+from mmad.pose.visibility import needed_joints_seen
+from mmad.records import Detections, FeatureTrack, LandmarkTrack, TimeGrid
 
-WEIGHTS = ".safetensors"  # how files of weights by joints are called
+POSE_WEIGHTS = ".safetensors"  # suffix of weights that detect by joints
+NEEDS_RECOGNIZER = "give the recognizer that the detector was trained with as --recognizer"
 
 
 class Pipeline:
-    """A trained detector and the extractor whose features it knows: video in, detections out."""
+    """A trained detector and the extractor of the features it was trained on: video in, detections out."""
 
-    def __init__(self, detector: Detector, labels: LabelSet, config: DetectionConfig, extractor: Extractor):
+    def __init__(self, detector: Detector, labels: LabelSet, config: DetectionConfig, extractor: FeatureExtractor):
         self.detector, self.labels, self.config, self.extractor = detector, labels, config, extractor
 
     def detect(self, video_path: str | Path) -> Detections:
         """The detections in one video of any length, best first.
 
-        Those in what could be read of a broken video come with a warning; `InputError` where nothing could be read.
+        A broken video gives those up to where it breaks, and a warning; `InputError` where nothing can be read.
         """
         (item,) = self.extractor.extract([(Path(video_path).stem, Path(video_path))])
         if item.track is None:
@@ -38,15 +44,103 @@ class Pipeline:
         return self.detect_track(item.track)
 
     def detect_track(self, track: FeatureTrack) -> Detections:
-        """The detections in one video whose features are there already."""
+        """The detections in one video from its features."""
         return detect_track(self.detector, track, self.config.infer)
 
 
+class PosePipeline:
+    """Detection by joints: landmark tracks in, detections out; or videos, whose joints are estimated first."""
+
+    def __init__(self, weights: PoseWeights, device: str = "auto", pose: PoseConfig | None = None):
+        """pose: how joints are estimated, and whose."""
+        self.weights, self.labels, self.pose = weights, weights.labels, pose or PoseConfig()
+        device = choose_device(device)
+        self.features = PoseFeatures(weights.network, device)
+        self.detector = weights.detector.to(device)
+
+    def detect(self, video_path: str | Path) -> Detections:
+        """The detections for the person in a video, best first; `InputError` where nobody is found."""
+        return self.detect_landmarks(estimate_video(video_path, self.pose)[0])
+
+    def features_of(self, track: LandmarkTrack) -> FeatureTrack:
+        """The features of one person that the detector reads, for instance to fit another detector on them."""
+        points, grid = on_grid(track)
+        return self.features.of_person(track.video_id, points, grid, track.duration)
+
+    def detect_landmarks(self, track: LandmarkTrack) -> Detections:
+        """The detections for one person. Scores are probabilities, calibrated on rendered people.
+
+        Actions whose joints are mostly not seen while they last are left out.
+        """
+        points, grid = on_grid(track)
+        features = self.features.of_person(track.video_id, points, grid, track.duration)
+        found = detect_track(self.detector, features, self.weights.detection.infer)
+        return self.weights.calibration.apply(only_visible(found, points, grid, self.labels))
+
+    def shown(self, found: Detections) -> Detections:
+        """Those that are shown by default: of reliable actions, with scores from `weights.least` on."""
+        return drop_below(drop_unreliable(found, self.labels, self.weights.reliability), self.weights.least)
+
+
+def only_visible(found: Detections, points: np.ndarray, grid: TimeGrid, labels: LabelSet) -> Detections:
+    """Detections whose action's joints are seen for at least half of their time. points: (T, 75, 3) on `grid`."""
+    if not len(found):
+        return found
+    seen = needed_joints_seen(points, labels)
+    count = np.concatenate([np.zeros((1, len(labels))), np.cumsum(seen, axis=0)])  # (T + 1, K)
+    first, last = np.clip(np.round(grid.to_index(found.segments)), 0, len(points) - 1).astype(int).T
+    share = (count[last + 1, found.labels] - count[first, found.labels]) / (last + 1 - first)
+    kept = share >= 0.5
+    return Detections(found.video_id, found.segments[kept], found.labels[kept], found.scores[kept])
+
+
+# --- loading ----------------------------------------------------------------------------------------------------
+
+
+def load_pipeline(
+    detector: str | Path | None = None,
+    recognizer: str | Path | None = None,
+    device: str = "auto",
+    pose: PoseConfig | None = None,
+) -> Pipeline | PosePipeline:
+    """A pipeline that detects in videos.
+
+    Without a detector, or with a .safetensors file of `train-pose`: by joints (`PosePipeline`); pose: how joints are
+    estimated, and whose. With a detector checkpoint: a `Pipeline`; where its features came from a recognizer, give that
+    too. Features are computed with the settings that the detector was trained with; other weights are refused.
+    """
+    if detector is None or str(detector).endswith(POSE_WEIGHTS):
+        if recognizer is not None:
+            remedy = "give a detector that was trained on its features, or no recognizer"
+            raise InputError(recognizer, "is not needed by joints", remedy)
+        return PosePipeline(load_weights(detector or PACKAGED), device, pose)
+    model, labels, config, features = load_detector(detector)
+    if not features["settings"]:
+        remedy = "retrain it on features of `mmad extract-features` to detect in videos"
+        raise InputError(detector, f"was trained on features of unknown origin ({features['source']})", remedy)
+    try:
+        checkpoint = str(recognizer) if recognizer else None
+        extractor = FeatureExtractor(_extract_config(features["settings"], device), checkpoint)
+    except InputError as error:
+        if recognizer:
+            raise
+        raise InputError(error.place, error.problem, f"{NEEDS_RECOGNIZER}, or else: {error.remedy}") from None
+    if extractor.source != features["source"]:
+        problem = f"makes features {extractor.source}, {detector} knows {features['source']}"
+        raise InputError(recognizer or detector, problem, "is it another one?" if recognizer else NEEDS_RECOGNIZER)
+    extractor.usual_fps = features["settings"]["stride"] / features["step"]
+    return Pipeline(model.to(choose_device(device)), labels, config, extractor)
+
+
 def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig, dict]:
-    """(detector in eval mode, its labels, its configuration, the checkpoint's "features": where they came from)."""
+    """(detector in eval mode, its labels, its configuration, the checkpoint's "features": where they came from).
+
+    `InputError` where the file is not a detector, is damaged, or is of another version.
+    """
     content = read_checkpoint(path, "detector")
     try:
         config = from_dict(DetectionConfig, content["config"], str(path))
+        check_detection(config)
     except InputError as error:
         raise InputError(path, f"was made by another version of mmad ({error.problem})", "train it again") from None
     if "probe.mean" not in content["model"]:
@@ -59,9 +153,9 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
             raise ValueError(f"{channels} channels")
         detector = build_detector(config.detector, channels, labels)
         if features["settings"]:
-            _extract_config(features["settings"], "cpu")  # what is wrong with them is said here, with the file's name
+            _extract_config(features["settings"], "cpu")  # errors in them are reported here, with the file's name
         if not (isinstance(features["source"], str) and 0 < features["step"] < np.inf):
-            raise TypeError("source is no text, or step is not positive")
+            raise TypeError("source is not text, or step is not positive")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
     load_into(detector, content["model"], path)
@@ -70,52 +164,15 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
 
 
 def _require_sane(detector: Detector, path: str | Path) -> None:
-    """Numbers that no training leaves behind would only show as videos in which nothing is found."""
+    """`InputError` for values that no training produces: they would only show as videos without detections."""
     finite = all(value.isfinite().all() for value in detector.state_dict().values())
     positive = (detector.length, detector.probe.deviation)
     if not (finite and all((value > 0).all() for value in positive) and (detector.count >= 0).all()):
-        raise InputError(path, "holds weights that are no numbers, or lengths that are not positive", "is it damaged?")
-
-
-def load_pipeline(
-    detector: str | Path | None = None,
-    recognizer: str | Path | None = None,
-    device: str = "auto",
-    pose: PoseConfig | None = None,
-) -> Pipeline | PosePipeline:
-    """What detects in videos: by joints, without a detector or with one of `mmad train-pose`; or a `Pipeline` from a
-    detector checkpoint, and the recognizer whose features it was trained on where it needs one.
-
-    The features are made with the settings that the detector's own were made with; other weights are refused. pose: how
-    joints are found, and whose.
-    """
-    if detector is None or str(detector).endswith(WEIGHTS):
-        if recognizer is not None:
-            remedy = "give a detector that was trained on its features, or no recognizer"
-            raise InputError(recognizer, "is not needed by joints", remedy)
-        return PosePipeline(load_weights(detector or PACKAGED), device, pose)
-    model, labels, config, features = load_detector(detector)
-    if not features["settings"]:
-        remedy = "retrain it on features of `mmad extract-features` to detect in videos"
-        raise InputError(detector, f"was trained on features of unknown origin ({features['source']})", remedy)
-    try:
-        extractor = Extractor(_extract_config(features["settings"], device), str(recognizer) if recognizer else None)
-    except InputError as error:
-        if recognizer:
-            raise
-        raise InputError(error.place, error.problem, f"{NEEDS_RECOGNIZER}, or else: {error.remedy}") from None
-    if extractor.source != features["source"]:
-        problem = f"makes features {extractor.source}, {detector} knows {features['source']}"
-        raise InputError(recognizer or detector, problem, "is it another one?" if recognizer else NEEDS_RECOGNIZER)
-    extractor.usual_fps = features["settings"]["stride"] / features["step"]
-    return Pipeline(model.to(choose_device(device)), labels, config, extractor)
-
-
-NEEDS_RECOGNIZER = "give the recognizer that the detector was trained with as --recognizer"
+        raise InputError(path, "holds weights that are not finite, or lengths that are not positive", "is it damaged?")
 
 
 def _extract_config(settings: dict, device: str) -> ExtractConfig:
-    """The configuration that made features with these settings; the weights are the package's or a recognizer's."""
+    """The configuration for features with these settings; weights come from the package or from a recognizer."""
     how = settings["preprocess"]
     return ExtractConfig(
         backbone=BackboneConfig(settings["backbone"], "pretrained", settings["shift"], how["resize"], how["crop"]),

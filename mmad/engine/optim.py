@@ -1,4 +1,4 @@
-"""What moves the weights: parameter groups, schedules, averaged weights."""
+"""Optimizers with their parameter groups, learning-rate schedules, averaged weights."""
 
 import copy
 import math
@@ -10,7 +10,7 @@ from mmad.config import TrainConfig
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD; weight decay on matrices and kernels only, none on norms, biases and other vectors."""
+    """AdamW or SGD with weight decay on matrices and kernels only, not on norms, biases and other vectors."""
     decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
     plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
@@ -20,7 +20,7 @@ def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
 
 
 def learning_rate(config: TrainConfig, epoch: float) -> float:
-    """The rate at a moment of training, in epochs with fractions: cosine with linear warm-up, or steps of a tenth."""
+    """The learning rate at a fractional epoch: cosine with linear warm-up, or divided by 10 at `step_epochs`."""
     if config.schedule == "step":
         return config.lr * 0.1 ** sum(epoch >= step for step in config.step_epochs)
     if epoch < config.warmup_epochs:
@@ -32,7 +32,7 @@ def learning_rate(config: TrainConfig, epoch: float) -> float:
 class AveragedWeights:
     """An exponential moving average of a model's weights, kept as a second model (`model`) that is evaluated.
 
-    The decay grows with the number of updates, so that the start of training is soon forgotten.
+    The decay grows with the number of updates, so that the first weights are soon forgotten.
     """
 
     def __init__(self, model: nn.Module, decay: float):

@@ -1,4 +1,4 @@
-"""Training a detector on features, and judging it."""
+"""Training a detector on features, and evaluating it."""
 
 from functools import partial
 from pathlib import Path
@@ -21,23 +21,46 @@ from mmad.formats import read_annotations, read_predictions, select_subset
 from mmad.formats.predictions import Origin, write_predictions
 from mmad.labels import LabelSet, read_label_set
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
-from mmad.models import build_detector
+from mmad.models import build_detector, check_detection
 from mmad.models.detector import Detector
+from mmad.ops.assign import Positives, assign
 from mmad.ops.losses import detection_losses
-from mmad.ops.probe import ROLES
+from mmad.ops.probe_targets import SCORES
 from mmad.records import Annotation, Detections, content_digest
 
-PROBE_FILE, SCORES_FILE = "probe.pt", "probe_scores.f16"  # what a stopped training need not solve again
+PROBE_FILE, SCORES_FILE = "probe.pt", "probe_scores.f16"  # kept during training, so that a rerun need not fit again
 
 
 def train_detector(config: DetectionConfig) -> dict[str, float]:
     """Train into `config.output`; leaves predictions.json and report.json of the best checkpoint on the val subset."""
+    check_detection(config)
     output, device = Path(config.output), choose_device(config.device)
     labels = read_label_set(config.data.labels)
-    window = config.infer.window
+    train_set, val_set = read_data_sets(config, labels)
+    print(f"{len(train_set)} videos to train on, {len(val_set)} to evaluate on, features by {train_set.source}")
+    task = detector_task(config, labels, train_set, val_set)
+    model = task.model
+    if epochs_done(task, output) < config.train.epochs:
+        val_set.read_through()  # the train set is read when the probe is fitted
+        train_set.probe_scores = fitted_probe_scores(model, train_set, config, task.data, output)
+    closed_form = sum(len(weight.flatten()) for weight, _ in map(model.probe.weight_and_bias, model.probe.views)) / 1e6
+    trained = sum(p.numel() for p in model.parameters()) / 1e6
+    print(
+        f"a detector of {closed_form:.2f} M parameters found in closed form and {trained:.2f} M to train, on {device}"
+    )
+    best = fit(task, config.train, output, config.seed, device)
+    for name in (PROBE_FILE, SCORES_FILE):  # large, and not needed after training
+        (output / name).unlink(missing_ok=True)
+    report_best(model, val_set, labels, config, best["epoch"])
+    return best
+
+
+def read_data_sets(config: DetectionConfig, labels: LabelSet) -> tuple[FeatureDataset, FeatureDataset]:
+    """Training and validation set. `InputError` where their features differ in source, or nothing can be evaluated."""
+    folders, window = config.features.paths(config.data.root), config.infer.window
     train_set, val_set = (
         FeatureDataset.from_folder(
-            _annotations(config.data, part, labels), _folder(config), config.features, window, config.seed
+            _annotations(config.data, part, labels), folders, config.features, window, config.seed
         )
         for part in ("train", "val")
     )
@@ -45,36 +68,11 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     if not any(len(item.labels) for item in val_set.annotations):
         place = Path(config.data.root) / config.data.val
         raise InputError(place, "there is no action in it to find", "check data.val and data.val_subset")
-    print(f"{len(train_set)} videos to train on, {len(val_set)} to judge by, features by {train_set.source}")
-    task = detector_task(config, labels, train_set, val_set)
-    model = task.model
-    if epochs_done(task, output) < config.train.epochs:
-        val_set.read_through()  # the train set is when its probe is fitted
-        train_set.probe_scores = probe_scores(model, train_set, config, task.data, output)
-    solved = sum(len(weight.flatten()) for weight, _ in map(model.probe.map_of, model.probe.views)) / 1e6
-    learned = sum(p.numel() for p in model.parameters()) / 1e6
-    print(f"a detector of {solved:.2f} M parameters found in closed form and {learned:.2f} M to train, on {device}")
-    best = fit(task, config.train, output, config.seed, device)
-    for name in (PROBE_FILE, SCORES_FILE):  # only training needs them, and they are large
-        (output / name).unlink(missing_ok=True)
-
-    content = read_checkpoint(output / "best.pt", "detector")
-    load_into(model, content["model"], output / "best.pt")
-    detections = detect_all(model.eval(), val_set, config)
-    truth = Path(config.data.root) / config.data.val
-    origin = Origin(truth, config.data.val_subset, config.data.fps or None)
-    write_predictions(output / "predictions.json", detections, labels, origin)
-    detections = read_predictions(output / "predictions.json", labels).detections  # as `mmad map` sees them: rounded
-    actions = evaluate(val_set.annotations, detections, labels)
-    parts = evaluate_parts(val_set.annotations, detections, labels)
-    checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} videos")
-    write_json(output / "report.json", {"checkpoint": checkpoint, **as_json(actions, parts)}, indent=1)
-    print(f"epoch {best['epoch']}, {checkpoint['chosen']}:\n{as_table(actions, parts)}\nall of it in {output}")
-    return best
+    return train_set, val_set
 
 
 def require_same_features(train_set: FeatureDataset, val_set: FeatureDataset) -> None:
-    """Refuse two data sets whose features were made by different weights or settings."""
+    """`InputError` where the features of two data sets were made by different weights or settings."""
     if (train_set.channels, train_set.source) != (val_set.channels, val_set.source):
         first, other = train_set.annotations[0].video_id, val_set.annotations[0].video_id
         theirs = f"{first} has {train_set.channels} by {train_set.source}"
@@ -82,10 +80,16 @@ def require_same_features(train_set: FeatureDataset, val_set: FeatureDataset) ->
         raise InputError(f"features of {other}", problem, "extract all with the same settings")
 
 
+def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotation]:
+    """part: "train" or "val"."""
+    path = Path(data.root) / getattr(data, part)
+    return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{part}_subset"), path)
+
+
 def detector_task(
     config: DetectionConfig, labels: LabelSet, train_set: FeatureDataset, val_set: FeatureDataset
 ) -> Task:
-    """A detector of random weights, and how it is trained on one data set and evaluated on the other."""
+    """A detector with random weights, and how it is trained and evaluated; "score" is the mAP over tIoU 0.1 to 0.9."""
     torch.manual_seed(config.seed)
     model = build_detector(config.detector, train_set.channels, labels)
     order = EpochBatches([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
@@ -96,14 +100,14 @@ def detector_task(
         multiprocessing_context="spawn" if config.train.workers else None,
         persistent_workers=config.train.workers > 0,
         collate_fn=collate,
-        generator=torch.Generator(),  # it draws when workers start: from torch's own, training would be another
+        generator=torch.Generator(),  # used when workers start: with torch's global one, training would differ
     )
 
     def batches(epoch: int) -> DataLoader:
         order.epoch = epoch
         return loader
 
-    def judge(model: nn.Module) -> dict[str, float]:
+    def evaluate_model(model: nn.Module) -> dict[str, float]:
         report = evaluate(val_set.annotations, detect_all(model, val_set, config), labels)
         return {"score": report.average(), "mAP@0.5": float(report.mean_ap()[4])}
 
@@ -113,8 +117,17 @@ def detector_task(
         "settings": train_set.tracks[0].details.get("settings", {}),
         "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
     }
-    losses, data = partial(detector_losses, config=config), data_digests(train_set, val_set, labels)
-    return Task("detector", model, labels, config, {"features": features}, data, batches, losses, judge)
+    return Task(
+        kind="detector",
+        model=model,
+        labels=labels,
+        config=config,
+        extra={"features": features},
+        data=data_digests(train_set, val_set, labels),
+        batches=batches,
+        losses=partial(detector_losses, config=config),
+        evaluate=evaluate_model,
+    )
 
 
 def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfig) -> list[Detections]:
@@ -122,60 +135,82 @@ def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfi
     return [detect_track(model, track, config.infer) for track in dataset.tracks]
 
 
-def probe_scores(
+def fitted_probe_scores(
     model: Detector, train_set: FeatureDataset, config: DetectionConfig, data: dict[str, str], output: Path
 ) -> ProbeScores:
-    """The training videos' scores, and the probe filled; as an earlier run left them in `output` if that is of the same
-    settings and data."""
-    made_of = content_digest([*data.values(), repr(config.detector), config.seed])
-    kept, shape = output / PROBE_FILE, (model.probe.entities, len(ROLES) * len(model.probe.views))
-    found = ProbeScores(output / SCORES_FILE, [len(track.values) for track in train_set.tracks], shape)
-    if kept.exists() and found.is_whole():
+    """Fit the probe and return the scores of the training videos, or load both where an earlier run left them in
+    `output` for the same settings and data. data: digests of the training data."""
+    digest = content_digest([*data.values(), repr(config.detector), config.seed])
+    kept, shape = output / PROBE_FILE, (model.probe.entities, len(SCORES) * len(model.probe.views))
+    scores = ProbeScores(output / SCORES_FILE, [len(track.values) for track in train_set.tracks], shape)
+    if kept.exists() and scores.is_complete():
         content = read_checkpoint(kept)
-        if content.get("made_of") == made_of:
+        if content.get("made_of") == digest:
             load_into(model, {**model.state_dict(), **content["model"]}, kept)
-            return found
+            return scores
     kept.unlink(missing_ok=True)
-    found = fit_probe(model, train_set, config.detector, found.path, config.seed)
+    scores = fit_probe(model, train_set, config.detector, scores.path, config.seed)
     trained = dict(model.named_parameters())
-    solved = {name: value for name, value in model.state_dict().items() if name not in trained}
+    fitted = {name: value for name, value in model.state_dict().items() if name not in trained}
     with atomic_path(kept) as temporary:
-        torch.save({"made_of": made_of, "model": solved}, temporary)
-    return found
+        torch.save({"made_of": digest, "model": fitted}, temporary)
+    return scores
+
+
+def report_best(
+    model: Detector, val_set: FeatureDataset, labels: LabelSet, config: DetectionConfig, epoch: int
+) -> None:
+    """Write predictions.json and report.json of best.pt, and print the table. epoch: that of best.pt."""
+    output = Path(config.output)
+    load_into(model, read_checkpoint(output / "best.pt", "detector")["model"], output / "best.pt")
+    detections = detect_all(model.eval(), val_set, config)
+    truth = Path(config.data.root) / config.data.val
+    origin = Origin(truth, config.data.val_subset, config.data.fps or None)
+    write_predictions(output / "predictions.json", detections, labels, origin)
+    detections = read_predictions(output / "predictions.json", labels).detections  # rounded, as `mmad map` reads them
+    actions = evaluate(val_set.annotations, detections, labels)
+    parts = evaluate_parts(val_set.annotations, detections, labels)
+    checkpoint = how_chosen(config.train, epoch, f"{len(val_set)} videos")
+    write_json(output / "report.json", {"checkpoint": checkpoint, **as_json(actions, parts)}, indent=1)
+    print(f"epoch {epoch}, {checkpoint['chosen']}:\n{as_table(actions, parts)}\nall of it in {output}")
+
+
+# --- losses -----------------------------------------------------------------------------------------------------
 
 
 def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> dict[str, torch.Tensor]:
-    """{name: scalar} of a batch with features, or with probe scores in their place."""
+    """{name: scalar} for a batch with features, or with probe scores instead of them."""
     chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.others)
     video, label = chosen.nonzero(as_tuple=True)
-    output = model(batch.features, batch.mask, batch.probe_scores, (video, label))
-    row_of = torch.full(chosen.shape, -1, device=video.device)
-    row_of[video, label] = torch.arange(len(video), device=video.device)
-    rows = torch.cat([row_of[index, labels] for index, labels in enumerate(batch.labels)])
-    return detection_losses(output.curves, torch.cat(batch.segments), rows, weights[video, label], config.loss)
+    predictions = model(batch.features, batch.mask, batch.probe_scores, (video, label)).predictions
+    index_of = torch.full(chosen.shape, -1, device=video.device)  # (B, K) index of each chosen pair
+    index_of[video, label] = torch.arange(len(video), device=video.device)
+    pair = torch.cat([index_of[index, labels] for index, labels in enumerate(batch.labels)])
+    segments = torch.cat(batch.segments)
+    positives = assign(segments, pair, predictions.mask, config.loss.centre)
+    regressed = sample_positives(positives, config.loss.pairs)
+    return detection_losses(predictions, segments, weights[video, label], positives, regressed, config.loss)
 
 
-def choose_pairs(labels: list[torch.Tensor], seen: torch.Tensor, others: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which classes of which videos a training step looks at, and for how many each stands: two (B, K).
+def choose_pairs(labels: list[torch.Tensor], seen: torch.Tensor, negatives: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The (video, class) pairs of a training step and their weights: two (B, K).
 
-    seen: (K,) True for classes with training actions. All classes that a video holds are chosen, each for itself, and
-    `others` of the seen ones that it does not hold, drawn at random, for all of those.
+    labels: of the actions of each video. seen: (K,) True for classes with training actions. Chosen are all classes that
+    a video contains, with weight 1, and `negatives` randomly drawn ones that it does not contain, weighted to represent
+    all absent classes.
     """
-    held = torch.zeros(len(labels), len(seen), dtype=torch.bool, device=seen.device)
-    for index, mine in enumerate(labels):
-        held[index, mine] = True
-    absent = seen & ~held
-    place = torch.rand(held.shape, device=seen.device).masked_fill(~absent, 2).argsort(dim=1).argsort(dim=1)
+    present = torch.zeros(len(labels), len(seen), dtype=torch.bool, device=seen.device)
+    for index, of_video in enumerate(labels):
+        present[index, of_video] = True
+    absent = seen & ~present
+    rank = torch.rand(present.shape, device=seen.device).masked_fill(~absent, 2).argsort(dim=1).argsort(dim=1)
     count = absent.sum(dim=1, keepdim=True)
-    drawn = count.clamp(max=others)
-    chosen = held | (place < drawn)
-    return chosen, torch.where(held, 1.0, count / drawn.clamp(min=1)) * chosen
+    drawn = count.clamp(max=negatives)
+    chosen = present | (rank < drawn)
+    return chosen, torch.where(present, 1.0, count / drawn.clamp(min=1)) * chosen
 
 
-def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotation]:
-    path = Path(data.root) / getattr(data, part)
-    return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{part}_subset"), path)
-
-
-def _folder(config: DetectionConfig) -> list[Path]:
-    return config.features.paths(config.data.root)
+def sample_positives(positives: Positives, count: int) -> Positives:
+    """A random sample of about `count` positives of each action that has more, for the boundary losses."""
+    kept = torch.rand(len(positives.action), device=positives.action.device) < count / positives.per_action()
+    return Positives(positives.action[kept], positives.pair[kept], positives.step[kept], positives.ignore)

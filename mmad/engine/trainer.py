@@ -1,7 +1,7 @@
-"""One training loop for recognition and detection: train an epoch, evaluate, save, in plain sight.
+"""One training loop for recognition, detection and the pose network: train an epoch, evaluate, save, in plain sight.
 
-Whatever is random depends on (seed, epoch) alone, so training that is stopped at any moment and started again goes on
-from its last finished epoch and ends with the weights of training without a stop.
+All randomness is determined by (seed, epoch), so a training that was interrupted continues after its last finished
+epoch and ends with the same weights as one without interruption.
 """
 
 import copy
@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -25,68 +25,70 @@ from mmad.files import write_text
 from mmad.labels import LabelSet
 from mmad.records import content_digest
 
-CHECKED_EVERY = 50  # steps: whether the loss is still a number; a look waits for the device
+CHECKED_EVERY = 50  # steps between checks that the loss is finite; a check waits for the device
+NOT_COMPARED = ("output", "device", "train.workers", "data.fps")  # settings that may differ when training continues
+NEW_OUTPUT = "choose another output=DIR"
 
 
 @dataclass
 class Task:
-    """What is trained: everything in which recognition and detection differ.
+    """What is trained: everything in which recognition, detection and the pose network differ.
 
-    kind: "recognizer" or "detector". config: of the whole run. more: what else its checkpoints hold.
-    data: digests of what it learns from and is judged by, as `data_digests` makes them.
-    batches: epoch -> the epoch's batches, the same ones at every call. losses: (model, batch) -> {name: scalar}, whose
-    sum is minimised. evaluate: model -> {name: number} with "score", higher is better.
+    kind: of the checkpoints: "recognizer", "detector" or "pose network". config: of the whole run. extra: further
+    content of the checkpoints. data: digests of the training and validation data, see `data_digests`. batches: epoch ->
+    the batches of that epoch, the same at every call. losses: (model, batch) -> {name: scalar}, whose sum is minimised.
+    evaluate: model -> {name: number} with "score", higher is better.
     """
 
     kind: str
     model: nn.Module
     labels: LabelSet
     config: object
-    more: dict
+    extra: dict
     data: dict[str, str]
     batches: Callable[[int], Iterable]
     losses: Callable[[nn.Module, object], dict[str, Tensor]]
     evaluate: Callable[[nn.Module], dict[str, float]]
 
 
+@dataclass
+class TrainingState:
+    """What changes during training, and is kept in last.pt. history: one row per finished epoch."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    average: AveragedWeights | None
+    history: list[dict] = field(default_factory=list)
+
+    def evaluated_model(self) -> nn.Module:
+        """The model that is evaluated and saved as best.pt: the averaged weights where there are any; in eval mode."""
+        return (self.average.model if self.average else self.model).eval()
+
+    def best_row(self) -> dict:
+        """The row of the best evaluation so far, the first of equal ones; empty where there is none."""
+        return max((row for row in self.history if "score" in row), key=lambda row: row["score"], default={})
+
+
 def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: torch.device) -> dict[str, float]:
     """Train into the folder `output`: config.yaml, last.pt, best.pt, metrics.jsonl, tensorboard/. Returns the best row.
 
-    If `output` holds a last.pt of the same settings and data, goes on from there.
+    Continues where `output` holds a last.pt of the same settings and data.
     """
     output = Path(output)
     output.mkdir(parents=True, exist_ok=True)
-    model = task.model.to(device)
-    optimizer = make_optimizer(model, config)
-    average = AveragedWeights(model, config.ema) if config.ema else None
-    history = _resume(task, model, optimizer, average, output)
+    state = _fresh_state(task, config, device)
+    _resume(task, state, output)
     save_config(task.config, output / "config.yaml")
-    best = max((row for row in history if "score" in row), key=lambda row: row["score"], default=None)
-    with SummaryWriter(output / "tensorboard", purge_step=len(history)) as board:
-        for epoch in range(len(history), config.epochs):
-            # Dropout, samples of classes and steps; the data's own randomness comes with the batches.
-            torch.manual_seed(seed * 1_000_003 + epoch)
-            row = {"epoch": epoch + 1, **train_one_epoch(task, model, optimizer, average, config, epoch, device)}
-            judged = average.model if average else model
-            if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
-                row |= task.evaluate(judged.eval())
-            history.append(row)
+    with SummaryWriter(output / "tensorboard", purge_step=len(state.history)) as board:
+        while len(state.history) < config.epochs:
+            row = _train_and_evaluate(task, state, config, seed, device)
             for name, value in row.items():
-                board.add_scalar(name, value, epoch + 1)
+                board.add_scalar(name, value, row["epoch"])
             print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
-            if "score" in row and (best is None or row["score"] > best["score"]):
-                best = row
-                save_checkpoint(
-                    output / "best.pt",
-                    task.kind,
-                    to_dict(task.config),
-                    task.labels,
-                    judged,
-                    epoch=epoch + 1,
-                    **task.more,
-                )
-            _save_last(task, model, optimizer, average, history, output)
-    return best or {}
+            if row is state.best_row():
+                _save_best(task, state, output)
+            _save_last(task, state, output)
+    return state.best_row()
 
 
 def fit_in_memory(
@@ -94,46 +96,51 @@ def fit_in_memory(
 ) -> tuple[nn.Module, list[dict[str, float]]]:
     """As `fit`, with the same result, but nothing is written or printed. Returns the model of the epoch with the best
     score, in eval mode, and the rows of all epochs."""
+    state, weights = _fresh_state(task, config, device), {}
+    while len(state.history) < config.epochs:
+        row = _train_and_evaluate(task, state, config, seed, device)
+        if row is state.best_row():
+            weights = copy.deepcopy(state.evaluated_model().state_dict())
+    load_into(state.model, weights, "the weights of the best epoch")
+    return state.model.eval(), state.history
+
+
+def _fresh_state(task: Task, config: TrainConfig, device: torch.device) -> TrainingState:
     model = task.model.to(device)
-    optimizer = make_optimizer(model, config)
     average = AveragedWeights(model, config.ema) if config.ema else None
-    history, best, weights = [], -1.0, {}
-    for epoch in range(config.epochs):
-        torch.manual_seed(seed * 1_000_003 + epoch)
-        row = {"epoch": epoch + 1, **train_one_epoch(task, model, optimizer, average, config, epoch, device)}
-        evaluated = average.model if average else model
-        if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
-            row |= task.evaluate(evaluated.eval())
-        history.append(row)
-        if row.get("score", -1.0) > best:
-            best, weights = row["score"], copy.deepcopy(evaluated.state_dict())
-    load_into(model, weights, "the weights of the best epoch")
-    return model.eval(), history
+    return TrainingState(model, make_optimizer(model, config), average)
 
 
-def how_chosen(config: TrainConfig, epoch: int, judged_on: str) -> dict[str, int | str]:
-    """What a report says of its checkpoint: the epoch it is of, out of how many evaluations, and that in words.
+def _train_and_evaluate(
+    task: Task, state: TrainingState, config: TrainConfig, seed: int, device: torch.device
+) -> dict[str, float]:
+    """Train the next epoch and evaluate where that is due; returns the new row of the history."""
+    epoch = len(state.history)
+    torch.manual_seed(seed * 1_000_003 + epoch)  # dropout, sampling of classes and steps
+    row = {"epoch": epoch + 1, **train_one_epoch(task, state, config, epoch, device)}
+    if (epoch + 1) % config.evaluate_every == 0 or epoch + 1 == config.epochs:
+        row |= task.evaluate(state.evaluated_model())
+    state.history.append(row)
+    return row
 
-    judged_on: "200 videos". Figures of the best of several evaluations flatter: they are of what chose the checkpoint.
+
+def how_chosen(config: TrainConfig, epoch: int, evaluated_on: str) -> dict[str, int | str]:
+    """What a report says of its checkpoint: its epoch, the number of evaluations, and how it was chosen, in words.
+
+    evaluated_on: such as "200 videos". The best of several evaluations is optimistic: it is on the data that chose it.
     """
     evaluations = math.ceil(config.epochs / config.evaluate_every)  # the last epoch is always evaluated
-    chosen = f"best of {evaluations} evaluations on these same {judged_on}"
+    chosen = f"best of {evaluations} evaluations on these same {evaluated_on}"
     if evaluations == 1:
-        chosen = f"the last, evaluated once on {judged_on} (nothing was chosen)"
+        chosen = f"the last, evaluated once on {evaluated_on} (nothing was chosen)"
     return {"epoch": epoch, "evaluations": evaluations, "chosen": chosen}
 
 
 def train_one_epoch(
-    task: Task,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    average: AveragedWeights | None,
-    config: TrainConfig,
-    epoch: int,
-    device: torch.device,
+    task: Task, state: TrainingState, config: TrainConfig, epoch: int, device: torch.device
 ) -> dict[str, float]:
-    """One pass over the batches. Returns the mean of each loss, the rate and the seconds it took."""
-    model.train()
+    """One pass over the batches. Returns the mean of each loss, the learning rate and the seconds it took."""
+    model, optimizer = state.model.train(), state.optimizer
     batches = task.batches(epoch)
     totals: dict[str, Tensor] = {}
     began, steps = time.perf_counter(), len(batches)
@@ -147,8 +154,8 @@ def train_one_epoch(
         if config.clip_grad:
             nn.utils.clip_grad_norm_(model.parameters(), config.clip_grad)
         optimizer.step()
-        if average is not None:
-            average.update(model)
+        if state.average is not None:
+            state.average.update(model)
         for name, value in {**losses, "loss": total}.items():
             totals[name] = totals.get(name, 0) + value.detach()
         if (step + 1) % CHECKED_EVERY == 0 or step + 1 == steps:
@@ -158,76 +165,83 @@ def train_one_epoch(
 
 
 def require_finite(model: nn.Module, loss: Tensor, when: str) -> None:
-    """Stop before weights that became NaN or infinite are saved over good ones."""
+    """Raise `Diverged` before weights that became NaN or infinite are saved over good ones."""
     if not (loss.isfinite().all() and all(value.isfinite().all() for value in model.parameters())):
         remedy = "epochs finished before are kept; lower train.lr and train into another output=DIR"
         raise Diverged(f"training: loss or weights became NaN or infinite by {when}; {remedy}")
 
 
+# --- saving and continuing --------------------------------------------------------------------------------------
+
+
 def epochs_done(task: Task, output: Path) -> int:
-    """How many epochs of this training the folder holds. `InputError` where it holds another one."""
+    """How many epochs of this training the folder holds. `InputError` where it holds another training."""
     content = _read_last(task, output)
     return len(_history(content, output)) if content else 0
 
 
-def _save_last(task: Task, model, optimizer, average, history: list[dict], output: Path) -> None:
-    """metrics.jsonl and last.pt; the history travels in last.pt, so that the two cannot disagree after a stop."""
-    state = {"optimizer": optimizer.state_dict(), "history": json.dumps(history), "data": task.data, **task.more}
-    if average is not None:
-        state |= {"average": average.model.state_dict(), "average_updates": average.updates}
-    save_checkpoint(output / "last.pt", task.kind, to_dict(task.config), task.labels, model, **state)
-    write_text(output / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in history))
+def _save_best(task: Task, state: TrainingState, output: Path) -> None:
+    epoch, model = len(state.history), state.evaluated_model()
+    save_checkpoint(output / "best.pt", task.kind, to_dict(task.config), task.labels, model, epoch=epoch, **task.extra)
 
 
-def _resume(task: Task, model, optimizer, average, output: Path) -> list[dict]:
-    """Load last.pt if there is one; returns the rows of the epochs that are done."""
+def _save_last(task: Task, state: TrainingState, output: Path) -> None:
+    """last.pt, then metrics.jsonl; the history is part of last.pt, so that the two agree after an interruption."""
+    content = {"optimizer": state.optimizer.state_dict(), "history": json.dumps(state.history), "data": task.data}
+    if state.average is not None:
+        content |= {"average": state.average.model.state_dict(), "average_updates": state.average.updates}
+    config = to_dict(task.config)
+    save_checkpoint(output / "last.pt", task.kind, config, task.labels, state.model, **content, **task.extra)
+    write_text(output / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in state.history))
+
+
+def _resume(task: Task, state: TrainingState, output: Path) -> None:
+    """Load last.pt into the state, if there is one."""
     content, path = _read_last(task, output), output / "last.pt"
     if content is None:
-        return []
+        return
     if not isinstance(content.get("data"), dict):
         warn(f"{path} does not say on what data it was trained: whether that is still the same is not known")
-    load_into(model, content["model"], path)
-    history = _history(content, output)
+    load_into(state.model, content["model"], path)
+    state.history = _history(content, output)
     try:
-        optimizer.load_state_dict(content["optimizer"])
-        if average is not None:
-            load_into(average.model, content["average"], path)
-            average.updates = content["average_updates"]
+        state.optimizer.load_state_dict(content["optimizer"])
+        if state.average is not None:
+            load_into(state.average.model, content["average"], path)
+            state.average.updates = content["average_updates"]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, f"training cannot go on from it ({error!r})", "choose another output=DIR") from None
-    print(f"going on from {path} after epoch {len(history)}")
-    return history
+        raise InputError(path, f"training cannot go on from it ({error!r})", NEW_OUTPUT) from None
+    print(f"going on from {path} after epoch {len(state.history)}")
 
 
 def _read_last(task: Task, output: Path) -> dict | None:
-    """The content of last.pt, None where there is no training yet. Refused where it is of other settings or data."""
+    """The content of last.pt, None where no training was begun. `InputError` where settings or data were different."""
     path = output / "last.pt"
     if not path.exists():
         if (output / "best.pt").exists():
-            raise InputError(output / "best.pt", "is there without its last.pt", "choose another output=DIR")
+            raise InputError(output / "best.pt", "is there without its last.pt", NEW_OUTPUT)
         return None
     content = read_checkpoint(path, task.kind)
     then, now = _flat(content["config"]), _flat(to_dict(task.config))
-    changed = [key for key in now if then.get(key) != now[key]]
+    changed = [key for key in now if then.get(key) != now[key] and key not in NOT_COMPARED]
     if changed:
-        raise InputError(path, f"was trained with another {changed[0]}", "choose another output=DIR")
+        raise InputError(path, f"was trained with another {changed[0]}", NEW_OUTPUT)
     _refuse_other_data(task, content, path)
     return content
 
 
 def _history(content: dict, output: Path) -> list[dict]:
-    """The rows of the epochs that are done, from the content of last.pt."""
+    """The rows of the finished epochs, from the content of last.pt."""
     try:
         return list(json.loads(content["history"]))
     except (KeyError, ValueError, TypeError) as error:
-        problem = f"training cannot go on from it ({error!r})"
-        raise InputError(output / "last.pt", problem, "choose another output=DIR") from None
+        raise InputError(output / "last.pt", f"training cannot go on from it ({error!r})", NEW_OUTPUT) from None
 
 
 def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
-    """{what of which setting: digest}. Each set has `digests()`, {what: digest}."""
+    """{"WHAT of SETTING": digest} of the data of a training. Each set has `digests()`, {what: digest}."""
     names = content_digest([*labels.actions, *labels.parts, *labels.part_of])
     sets = {"data.train": train_set, "data.val": val_set}
     found = {f"{what} of {key}": digest for key, data in sets.items() for what, digest in data.digests().items()}
@@ -235,22 +249,16 @@ def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
 
 
 def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
-    """Half a training on one data set and half on another has figures that mean nothing."""
+    """`InputError` where last.pt was trained on other data: the figures of such a mixture would mean nothing."""
     then = content.get("data")
     changed = [what for what, digest in task.data.items() if isinstance(then, dict) and then.get(what) != digest]
     if changed:
-        raise InputError(path, f"was trained with other {changed[0]}", "choose another output=DIR")
+        raise InputError(path, f"was trained with other {changed[0]}", NEW_OUTPUT)
 
 
 def _flat(values: dict, prefix: str = "") -> dict:
-    """{dotted name: value}; where a run is written and on what it runs does not matter for going on.
-
-    Nor does `data.fps`: what it changes, the times of the annotations, is in the digests of the data.
-    """
+    """Nested settings as {dotted name: value}."""
     flat = {}
     for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        elif f"{prefix}{key}" not in ("output", "device", "train.workers", "data.fps"):
-            flat[f"{prefix}{key}"] = value
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return flat

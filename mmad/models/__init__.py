@@ -1,16 +1,17 @@
-"""Networks: tensors in, tensors out. What can be chosen by name stands here."""
+"""Networks: tensors in, tensors out. Backbones are chosen by name from `BACKBONES`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import nn
 
-from mmad.config import BackboneConfig, DetectorConfig
+from mmad.config import BackboneConfig, DetectionConfig, DetectorConfig
 from mmad.errors import InputError
 from mmad.labels import LabelSet
-from mmad.models.clipnets import ClipNet
-from mmad.models.detector import Detector
-from mmad.models.lite import EfficientNetLite0
+from mmad.models.clip_backbones import ClipBackbone
+from mmad.models.detector import Detector, receptive_radius
+from mmad.models.efficientnet_lite import EfficientNetLite0
+from mmad.models.linear_probe import VIEWS
 from mmad.models.manet import ResNet
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
@@ -23,10 +24,10 @@ HALF = {"mean": (114.75, 114.75, 114.75), "std": (57.375, 57.375, 57.375)}
 
 @dataclass(frozen=True)
 class Backbone:
-    """How to make a backbone, and how it wants its input.
+    """How a backbone is built, and the input it was trained on.
 
-    preprocess: arguments of `mmad.video.preprocess.Preprocess`. frames: of a clip, as it was made for.
-    streams: whether it can run over a whole video frame by frame (`dense` extraction).
+    preprocess: arguments of `mmad.video.preprocess.Preprocess`. frames: per clip. streams: whether it can run over a
+    whole video frame by frame (`dense` extraction).
     """
 
     build: Callable[[BackboneConfig], nn.Module]
@@ -44,19 +45,19 @@ BACKBONES = {
         {"resize": 256, "crop": 224, "mean": (127.0,) * 3, "std": (128.0,) * 3, "antialias": True},
     ),
     "r2plus1d_18": Backbone(
-        lambda config: ClipNet("r2plus1d_18", "fc", 512),
+        lambda config: ClipBackbone("r2plus1d_18", "fc", 512),
         {"resize": 128, "crop": 112, "antialias": True, **KINETICS},
         frames=16,
         streams=False,
     ),
     "mvit_v2_s": Backbone(
-        lambda config: ClipNet("mvit_v2_s", "head", 768),
+        lambda config: ClipBackbone("mvit_v2_s", "head", 768),
         {"resize": 256, "crop": 224, "antialias": True, **HALF},
         frames=16,
         streams=False,
     ),
     "swin3d_t": Backbone(
-        lambda config: ClipNet("swin3d_t", "head", 768),
+        lambda config: ClipBackbone("swin3d_t", "head", 768),
         {"resize": 256, "crop": 224, "antialias": True, **IMAGENET},
         frames=32,
         streams=False,
@@ -65,15 +66,16 @@ BACKBONES = {
 
 
 def backbone_named(config: BackboneConfig) -> Backbone:
+    """The entry of `BACKBONES`; `InputError` where there is none, or where it lacks an option that is set."""
     if config.name not in BACKBONES:
         raise InputError("backbone.name", f"{config.name!r}", f"choose one of {', '.join(BACKBONES)}")
     if config.shift and config.name != "efficientnet_lite0":
-        raise InputError("backbone.shift", f"is no option of {config.name}", "MANet always shifts; leave it out")
+        raise InputError("backbone.shift", f"is not an option of {config.name}", "MANet always shifts; leave it out")
     return BACKBONES[config.name]
 
 
 def preprocess_of(config: BackboneConfig) -> dict:
-    """Arguments of `mmad.video.preprocess.Preprocess`: the backbone's own, with the sizes that `config` asks for."""
+    """Arguments of `mmad.video.preprocess.Preprocess`: the backbone's own, with the sizes that `config` sets."""
     asked = {name: value for name, value in (("resize", config.resize), ("crop", config.crop)) if value}
     how = {**backbone_named(config).preprocess, **asked}
     if how["resize"] < how["crop"]:
@@ -83,10 +85,28 @@ def preprocess_of(config: BackboneConfig) -> dict:
 
 
 def build_backbone(config: BackboneConfig) -> nn.Module:
-    """The network with fresh weights; `mmad.engine.checkpoint.load_backbone` fills it."""
+    """The network with random weights; `mmad.engine.checkpoint.load_backbone` fills it."""
     return backbone_named(config).build(config)
 
 
 def build_detector(config: DetectorConfig, channels: int, labels: LabelSet) -> Detector:
-    """Fresh weights, for `channels` features per step; `mmad.engine.fit_probe` fills the linear probe."""
+    """A detector with random weights for `channels` features per step; `mmad.engine.fit_probe` fits its linear
+    probe."""
+    check_views(config)
     return Detector(channels, labels, config)
+
+
+def check_views(config: DetectorConfig) -> None:
+    """`InputError` where the views are not some of VIEWS, each once."""
+    views = config.views
+    if not views or len(set(views)) < len(views) or not set(views) <= set(VIEWS):
+        raise InputError("detector.views", f"{views}", f"choose some of {', '.join(VIEWS)}, each once")
+
+
+def check_detection(config: DetectionConfig) -> None:
+    """`InputError` where settings do not fit the detector: unknown views, or windows too short for its context."""
+    check_views(config.detector)
+    least = 4 * receptive_radius(config.detector)
+    if config.infer.window < least:
+        remedy = f"its middle half needs context on both sides: {least} steps or more, or a smaller detector.centring"
+        raise InputError("infer.window", f"{config.infer.window}", remedy)

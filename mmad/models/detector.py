@@ -1,16 +1,16 @@
-"""The detector: features of a whole video in, independent class logits and per-class boundaries at every step out.
+"""The detector: features of a whole video in, class logits and boundaries for every class at every step out.
 
-Detectors of one action at a time (ActionFormer, Zhang et al., ECCV 2022; TriDet, Shi et al., CVPR 2023) learn all
-classes in one wide network. Micro-actions overlap, and half of their classes have a few dozen examples or fewer. So
-this one has two halves:
+Detectors that give one action per step (ActionFormer, Zhang et al., ECCV 2022; TriDet, Shi et al., CVPR 2023) learn all
+classes in one wide network. Micro-actions overlap, and half of their classes have a few dozen examples or fewer.
+Therefore this detector has two parts:
 
-1. A linear probe (`mmad/models/probe.py`) scores every class and body part at every step: in progress, starting,
-   ending. It is found in closed form on several views of the features, and the second half never trains on scores of a
-   video that was used to find them (`mmad/engine/fit_probe.py`).
-2. One small decoder reads the scores of one class, with the strongest competing classes beside them, and says where an
-   action of that class is: the same decoder for every class. So what a start looks like is learned from all
-   actions together, a class with two examples is decoded as well as one with two thousand, and classes neither share
-   boundaries nor compete for steps.
+1. A linear probe (`mmad/models/linear_probe.py`) scores every class and body part at every step: action in progress,
+   starting, ending. It is fitted in closed form on several views of the features. The decoder is trained on scores of
+   videos that the probe was not fitted to (`mmad/engine/fit_probe.py`).
+2. One small decoder, shared by all classes, reads the scores of one class together with the strongest competing classes
+   and predicts where an action of that class is. What a start looks like is thus learned from all actions together, a
+   class with two examples is decoded as well as one with two thousand, and classes neither share boundaries nor compete
+   for steps.
 """
 
 from dataclasses import dataclass
@@ -19,70 +19,89 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmad.config import EDGE_REACH, DetectorConfig
+from mmad.config import DetectorConfig
 from mmad.labels import LabelSet
 from mmad.models.encoder import TemporalEncoder
-from mmad.models.probe import LinearProbe
-from mmad.ops.curves import Curves
-from mmad.ops.probe import ROLES
+from mmad.models.linear_probe import LinearProbe, score_names, select_score
+from mmad.ops.dense_predictions import DensePredictions
 
-EDGE_DECAY = 3.0  # steps: decay length of the distance-to-edge inputs
-NO_RIVAL = -3.0  # score of the hardest competing class where a class is alone in its body part
+EDGE_DECAY = 3.0  # decay length of the distance-to-edge inputs, steps
+EDGE_REACH = 24  # steps from which on the distance-to-edge inputs are 0
+NO_COMPETITOR = -3.0  # score of the hardest competing class for a class that is alone in its body part
+OUTPUTS = {"logits": 1, "offsets": 2, "boundary_logits": 2, "boundary_offsets": 2}  # of the decoder, channels per step
+INITIAL_BIAS = {"logits": -4.0, "offsets": 0.0, "boundary_logits": -3.0, "boundary_offsets": 0.0}  # positives are rare
 
 
 @dataclass
 class DetectorOutput:
-    """What is found in B videos of T steps, for N (video, class) pairs; one candidate action per step and pair.
+    """Predictions for B videos of T steps, for N (video, class) pairs; one candidate action per step and pair.
 
-    curves: dense predictions, one row per pair. video, label: (N,) which pair a row is. mask: (B, T) True = real step.
+    predictions: dense predictions of the N pairs. video, label: (N,) which pairs they are. mask: (B, T) True where a
+    step is real.
     """
 
-    curves: Curves
+    predictions: DensePredictions
     video: Tensor
     label: Tensor
     mask: Tensor
 
     @property
     def logits(self) -> Tensor:
-        """(B, T, K) before the sigmoid; only of an output of all pairs."""
-        return self.curves.logits.unflatten(0, (len(self.mask), -1)).transpose(1, 2)
+        """(B, T, K) before the sigmoid. Only where the output is of all pairs."""
+        return self.predictions.logits.unflatten(0, (len(self.mask), -1)).transpose(1, 2)
 
     @property
     def boundaries(self) -> Tensor:
-        """(B, T, K, 2) start and end in steps of each candidate; only of an output of all pairs."""
-        row = torch.arange(len(self.label), device=self.label.device)
+        """(B, T, K, 2) start and end of each candidate, steps. Only where the output is of all pairs."""
+        pair = torch.arange(len(self.label), device=self.label.device)
         steps = range(self.mask.shape[1])
-        pairs = [step + self.curves.boundaries(row, torch.full_like(row, step)) for step in steps]
-        return torch.stack(pairs, dim=1).sort(dim=2).values.unflatten(0, (len(self.mask), -1)).transpose(1, 2)
+        segments = [step + self.predictions.boundaries(pair, torch.full_like(pair, step)) for step in steps]
+        return torch.stack(segments, dim=1).sort(dim=2).values.unflatten(0, (len(self.mask), -1)).transpose(1, 2)
+
+
+def input_groups(views: list[str]) -> dict[str, list[str]]:
+    """The names of the decoder's inputs for one class at one step, by group, in the order of its input channels."""
+    scores, actionness = score_names(views), [f"{view} actionness" for view in views]
+    scored = {
+        "class": scores,
+        "body part": scores,
+        "hardest competing class of the body part": actionness,
+        "strongest class": actionness,
+    }
+    groups = {group: [f"{group}: {name}" for name in names] for group, names in scored.items()}
+    return {**groups, "distance": ["distance to the video's start", "distance to the video's end"]}
 
 
 def input_names(views: list[str]) -> list[str]:
-    """What the decoder reads of one class at one step, in the order of its input channels."""
-    scores = [f"{view} {role}" for view in views for role in ROLES]
-    names = [f"class: {score}" for score in scores] + [f"body part: {score}" for score in scores]
-    for which in ("competing class of the body part", "strongest class"):
-        names += [f"{which}: {view} actionness" for view in views]
-    return [*names, "distance to the video's start", "distance to the video's end"]
+    """The names of all I input channels of the decoder, such as "class: plain actionness"."""
+    return [name for names in input_groups(views).values() for name in names]
 
 
 class Detector(nn.Module):
-    """channels: of the features. labels: the classes and their body parts."""
+    """A linear probe and one decoder shared by all classes.
+
+    channels: of the features. labels: the K classes and P body parts. Filled by `mmad.engine.fit_probe`: the probe,
+    `length` (K,) median length of the actions of each class in training, steps, and `count` (K,) their number.
+    """
 
     def __init__(self, channels: int, labels: LabelSet, config: DetectorConfig):
         super().__init__()
         self.num_classes, self.num_parts = len(labels), len(labels.parts)
         self.probe = LinearProbe(channels, self.num_classes + self.num_parts, config)
-        self.register_buffer("part_of", torch.tensor(labels.part_of), persistent=False)  # the labels say it
-        self.members = [[k for k, p in enumerate(labels.part_of) if p == part] for part in range(self.num_parts)]
-        self.register_buffer("length", torch.ones(self.num_classes))  # median of a class in training, steps
-        self.register_buffer("count", torch.zeros(self.num_classes))  # actions of a class in training
+        self.register_buffer("part_of", torch.tensor(labels.part_of), persistent=False)  # labels are saved on their own
+        self.classes_of_part = [
+            [k for k, p in enumerate(labels.part_of) if p == part] for part in range(self.num_parts)
+        ]
+        self.register_buffer("length", torch.ones(self.num_classes))
+        self.register_buffer("count", torch.zeros(self.num_classes))
         self.encoder = TemporalEncoder(len(input_names(config.views)), config.width, config.dilations)
-        self.predict = nn.Linear(config.width, 7)
-        self.predict.weight.data *= 0.5
-        # Training starts expecting little, and of an action that it has the length usual for its class.
-        self.predict.bias.data = torch.tensor([-4.0, 0.0, 0.0, -3.0, -3.0, 0.0, 0.0])
+        self.predict = nn.Linear(config.width, sum(OUTPUTS.values()))
+        self.predict.weight.data *= 0.5  # offsets near 0: an action starts out as long as is usual for its class
+        self.predict.bias.data = torch.tensor(
+            [INITIAL_BIAS[name] for name, size in OUTPUTS.items() for _ in range(size)]
+        )
         self.sharpness = nn.Parameter(torch.tensor(1.0))
-        self.spread = nn.Parameter(torch.tensor([0.5, -1.9]))  # before the softplus: steps, and a share of the length
+        self.spread = nn.Parameter(torch.tensor([0.5, -1.9]))  # before softplus: in steps, and as a share of the length
 
     def forward(
         self,
@@ -93,18 +112,18 @@ class Detector(nn.Module):
     ) -> DetectorOutput:
         """features: (B, T, C). mask: (B, T) True where a step is real.
 
-        probe_scores: (B, T, E, R) to be used in place of the probe's own for these features, which may then be None: in
-        training those found without the video. pairs: video (N,) and label (N,), what to say something of; by default
-        every class of every video, in that order.
+        probe_scores: (B, T, E, S) to use instead of the probe's scores of these features, which may then be None; used
+        in training, with scores of a probe that was fitted without the video. pairs: video (N,) and label (N,) to
+        predict for; default: every class of every video, in this order.
         """
         if probe_scores is None:
             probe_scores = self.probe(features, mask)
         video, label = self.all_pairs(len(mask)) if pairs is None else pairs
         inputs = self.build_inputs(probe_scores, mask)[video, label]  # (N, T, I)
-        curves = self.decode(inputs, mask[video], label)
-        unseen = self.count[label, None] == 0  # nothing can be said of a class without one example
-        curves.logits = curves.logits.masked_fill(unseen, -torch.inf)
-        return DetectorOutput(curves, video, label, mask)
+        predictions = self.decode(inputs, mask[video], label)
+        unseen = self.count[label, None] == 0  # a class without any training example is never detected
+        predictions.logits = predictions.logits.masked_fill(unseen, -torch.inf)
+        return DetectorOutput(predictions, video, label, mask)
 
     def all_pairs(self, batch: int) -> tuple[Tensor, Tensor]:
         """Every class of every video: video (B * K,) and label (B * K,)."""
@@ -113,45 +132,63 @@ class Detector(nn.Module):
         return video.to(self.count.device), label.to(self.count.device)
 
     def build_inputs(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """The channels of `input_names` for every class: (B, T, E, R), (B, T) -> (B, K, T, I)."""
-        own, parts = scores.split([self.num_classes, self.num_parts], dim=2)
-        actionness = own[..., :: len(ROLES)]  # (B, T, K, views)
-        strongest = actionness.amax(dim=2, keepdim=True).expand_as(actionness)
-        edges = edge_inputs(mask)[:, :, None].expand(-1, -1, self.num_classes, -1)
-        inputs = [own, parts[:, :, self.part_of], hardest_competing(actionness, self.members), strongest, edges]
-        return torch.cat(inputs, dim=3).transpose(1, 2)
+        """The decoder's inputs for every class, channels as `input_names`: (B, T, E, S), (B, T) -> (B, K, T, I)."""
+        of_class, of_part = scores.split([self.num_classes, self.num_parts], dim=2)
+        actionness = select_score(of_class, "actionness")  # (B, T, K, views)
+        inputs = {
+            "class": of_class,
+            "body part": of_part[:, :, self.part_of],
+            "hardest competing class of the body part": hardest_competing(actionness, self.classes_of_part),
+            "strongest class": actionness.amax(dim=2, keepdim=True).expand_as(actionness),
+            "distance": edge_inputs(mask)[:, :, None].expand(-1, -1, self.num_classes, -1),
+        }
+        return torch.cat([inputs[group] for group in input_groups(list(self.probe.views))], dim=3).transpose(1, 2)
 
-    def decode(self, inputs: Tensor, mask: Tensor, label: Tensor) -> Curves:
-        """Rows of one class each: inputs (N, T, I), mask (N, T), label (N,)."""
-        return self.read(self.predict(self.encoder(inputs, mask)), mask, self.length[label])
+    def decode(self, inputs: Tensor, mask: Tensor, label: Tensor) -> DensePredictions:
+        """Predictions for N pairs: inputs (N, T, I), mask (N, T), label (N,)."""
+        return self.to_predictions(self.predict(self.encoder(inputs, mask)), mask, self.length[label])
 
-    def read(self, predicted: Tensor, mask: Tensor, length: Tensor) -> Curves:
-        """The decoder's seven numbers per step (N, T, 7) as curves, for classes that last length (N,) steps."""
-        logits, offsets, edges, shifts = predicted.split([1, 2, 2, 2], dim=2)
-        offsets = torch.exp(offsets.clamp(-6, 4)) * length[:, None, None] / 2  # from a step to its start and end
-        coarse = offsets * offsets.new_tensor([-1.0, 1.0])
+    def to_predictions(self, outputs: Tensor, mask: Tensor, length: Tensor) -> DensePredictions:
+        """The decoder's outputs (N, T, OUTPUTS) in steps; length: (N,) usual length of the pair's class, steps."""
+        logits, offsets, boundary_logits, boundary_offsets = outputs.split(list(OUTPUTS.values()), dim=2)
+        distances = torch.exp(offsets.clamp(-6, 4)) * length[:, None, None] / 2  # from a step to its start and end
         base, share = F.softplus(self.spread)
-        spread = base + share * offsets.detach().sum(dim=2, keepdim=True)
-        return Curves(logits[..., 0], coarse, spread, edges, self.sharpness, shifts, mask)
+        return DensePredictions(
+            logits=logits[..., 0],
+            offsets=distances * distances.new_tensor([-1.0, 1.0]),
+            spread=base + share * distances.detach().sum(dim=2, keepdim=True),
+            boundary_logits=boundary_logits,
+            boundary_offsets=boundary_offsets,
+            sharpness=self.sharpness,
+            mask=mask,
+        )
+
+
+def receptive_radius(config: DetectorConfig) -> int:
+    """How many steps on either side influence the predictions at a step."""
+    return max(config.centring, EDGE_REACH) + 1 + sum(config.dilations)
 
 
 def edge_inputs(mask: Tensor) -> Tensor:
-    """(B, T) -> (B, T, 2) in [0, 1]: 1 at the first, the last step of a video, fading; 0 from EDGE_REACH steps on."""
+    """Distance to the first and the last real step as exp(-distance / EDGE_DECAY): (B, T) -> (B, T, 2) in [0, 1].
+
+    0 from EDGE_REACH steps on, so that windows of a long video agree.
+    """
     step = torch.arange(mask.shape[1], device=mask.device)
     from_end = mask.sum(dim=1, keepdim=True) - 1 - step  # (B, T)
-    away = torch.stack([step.expand_as(from_end), from_end.clamp(min=0)], dim=2)
-    return torch.exp(-away / EDGE_DECAY) * (away < EDGE_REACH)
+    distance = torch.stack([step.expand_as(from_end), from_end.clamp(min=0)], dim=2)
+    return torch.exp(-distance / EDGE_DECAY) * (distance < EDGE_REACH)
 
 
-def hardest_competing(actionness: Tensor, members: list[list[int]]) -> Tensor:
-    """The largest score among the other classes of the same body part; NO_RIVAL for a class that is alone in it.
+def hardest_competing(actionness: Tensor, classes_of_part: list[list[int]]) -> Tensor:
+    """The largest score among the other classes of the same body part: (B, T, K, V) -> (B, T, K, V).
 
-    (B, T, K, V) and the classes of each part -> (B, T, K, V)
+    classes_of_part: the class ids of each body part. NO_COMPETITOR for a class that is alone in its body part.
     """
-    hardest = torch.full_like(actionness, NO_RIVAL)
-    for mine in members:
-        if len(mine) > 1:
-            best = actionness[:, :, mine].topk(2, dim=2)
-            is_best = best.indices[:, :, :1] == torch.arange(len(mine), device=actionness.device)[:, None]
-            hardest[:, :, mine] = torch.where(is_best, best.values[:, :, 1:], best.values[:, :, :1])
+    hardest = torch.full_like(actionness, NO_COMPETITOR)
+    for classes in classes_of_part:
+        if len(classes) > 1:
+            best = actionness[:, :, classes].topk(2, dim=2)
+            is_best = best.indices[:, :, :1] == torch.arange(len(classes), device=actionness.device)[:, None]
+            hardest[:, :, classes] = torch.where(is_best, best.values[:, :, 1:], best.values[:, :, :1])
     return hardest

@@ -1,10 +1,10 @@
-"""MANet: a ResNet whose residual branches look at channels (SE) and at neighbouring frames (temporal shift).
+"""MANet: a ResNet whose residual branches begin with squeeze-and-excitation (SE) and a temporal shift.
 
 Source: Guo et al., "Benchmarking Micro-Action Recognition", TCSVT 2024 (arXiv 2403.05234) and the authors' code.
 The temporal shift is TSM's (Lin et al., ICCV 2019); SE is Hu et al., CVPR 2018, per frame and without biases.
 
-A clip goes through `MANet.forward`. A video of any length, or many of them one after the other, goes through
-`FrameStream` chunk by chunk, each frame once, with the same result as if it had gone through whole.
+A clip goes through `Recognizer.forward`. A video of any length, or many of them one after the other, goes through
+`FrameStream` chunk by chunk, each frame once, with the same result as in one pass.
 """
 
 import re
@@ -15,11 +15,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SHIFT_DIVISOR = 8  # one eighth of the channels looks ahead, one eighth looks back
+SHIFT_DIVISOR = 8  # an eighth of the channels comes from the next frame, an eighth from the one before
 
 
 class SqueezeExcite(nn.Module):
-    """Scale each channel of each frame by a gate computed from the frame's mean. (T, C, H, W) -> the same."""
+    """Scale each channel of each frame by a gate computed from the frame's mean. (T, C, H, W) -> same shape."""
 
     def __init__(self, channels: int, reduction: int = 4):
         super().__init__()
@@ -35,7 +35,7 @@ class SqueezeExcite(nn.Module):
 
 
 def shift_clips(x: Tensor, num_frames: int) -> Tensor:
-    """The temporal shift within clips. x: (N * num_frames, C, H, W) -> the same; zero beyond a clip's ends."""
+    """The temporal shift within clips. x: (N * num_frames, C, H, W) -> same shape; zero beyond a clip's ends."""
     fold = x.shape[1] // SHIFT_DIVISOR
     clips = rearrange(x, "(n t) c h w -> n t c h w", t=num_frames)
     shifted = clips.clone()
@@ -46,17 +46,17 @@ def shift_clips(x: Tensor, num_frames: int) -> Tensor:
     return shifted.flatten(0, 1)
 
 
-class FrameNet(nn.Module):
+class FrameBackbone(nn.Module):
     """A network of stem, blocks and pool whose blocks may begin with SE and the temporal shift.
 
-    A block has `excite` (None: it does not shift) and maps (x, shifted) to its output: the residual branch sees the
-    shifted frames, the identity path does not.
+    A block has `excite` (None: it does not shift) and maps (x, shifted) to its output: the residual branch reads the
+    shifted frames, the identity path x.
     """
 
     channels: int
 
     def stem(self, x: Tensor) -> Tensor:
-        """(T, 3, H, W) -> (T, C, h, w), what goes into the first block."""
+        """(T, 3, H, W) -> (T, C, h, w), the input of the first block."""
         raise NotImplementedError
 
     def blocks(self) -> list[nn.Module]:
@@ -76,7 +76,7 @@ class FrameNet(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 (strided), 1x1; the residual branch begins with SE and the shift, the identity path sees neither."""
+    """1x1, 3x3 (strided), 1x1; the residual branch begins with SE and the shift, the identity path has neither."""
 
     expansion = 4
 
@@ -99,7 +99,8 @@ class Bottleneck(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """3x3 (strided), 3x3: the block of ResNet-18 and -34, with SE and the shift in the same place."""
+    """3x3 (strided), 3x3: the block of ResNet-18 and -34, with SE and the shift in the same place as in
+    `Bottleneck`."""
 
     expansion = 1
 
@@ -124,9 +125,10 @@ def _downsample(in_channels: int, out_channels: int, stride: int) -> nn.Module:
 
 
 def _initialise(network: nn.Module) -> None:
-    """Weights to train from nothing: He's, and residual branches that begin at zero, as torchvision can make them.
+    """Weights for training from scratch: He initialisation, and residual branches that start at zero.
 
-    PyTorch's own start left MANet at chance for the first thousand steps on 52 classes (benchmarks/README.md).
+    With PyTorch's default initialisation MANet stayed at random accuracy for the first thousand steps on 52 classes
+    (benchmarks/README.md).
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -140,8 +142,8 @@ def _initialise(network: nn.Module) -> None:
 LAYOUTS = {18: (BasicBlock, (2, 2, 2, 2)), 34: (BasicBlock, (3, 4, 6, 3)), 50: (Bottleneck, (3, 4, 6, 3))}
 
 
-class ResNet(FrameNet):
-    """The frames' half of MANet: stem, four stages of blocks, global average pool.
+class ResNet(FrameBackbone):
+    """The backbone of MANet: stem, four stages of blocks, global average pooling per frame.
 
     depth: 18, 34 or 50. Parameter names are torchvision's, so that its ImageNet weights fit as they are.
     """
@@ -174,25 +176,26 @@ class ResNet(FrameNet):
 
 
 class FrameStream:
-    """A `FrameNet` over an endless reel of frames, chunk by chunk, each frame once.
+    """A `FrameBackbone` over a stream of frames, chunk by chunk, each frame once.
 
-    The shift looks one frame ahead, so each block holds its last frame back until the next one is there: features
-    come out as many frames late as blocks shift, and `finish` brings the rest. Videos follow one another on the
-    reel; `starts` marks where one begins, and nothing is carried across. The features equal those of whole videos.
-    Use in eval mode: batch statistics would depend on the cut.
+    The shift needs the next frame, so each block holds back its last frame until the next one arrives: the features of
+    a frame are returned as many frames later as there are shifting blocks, and `finish` returns the rest. Videos follow
+    one another in the stream; `starts` marks their first frames, across which nothing is shifted. The features equal
+    those of whole videos. For eval mode only: batch statistics would depend on the chunks.
     """
 
-    def __init__(self, network: FrameNet):
+    def __init__(self, network: FrameBackbone):
         self.network = network
         self.shifts = [StreamShift() if block.excite is not None else None for block in network.blocks()]
-        self.reach = sum(shift is not None for shift in self.shifts)  # frames on each side that a feature depends on
+        self.radius = sum(shift is not None for shift in self.shifts)  # frames on either side that a feature depends on
 
     def push(self, frames: Tensor, starts: Tensor) -> Tensor:
-        """frames (T, 3, H, W), starts (T,) bool -> the (T', C) features that are complete now, in order."""
+        """frames: (T, 3, H, W). starts: (T,) bool, first frames of videos. Returns the (T', C) features now
+        complete."""
         return self._run(self.network.stem(frames), starts, last=False)
 
     def finish(self) -> Tensor:
-        """The (T', C) features still held back; the reel is empty afterwards."""
+        """The (T', C) features still held back. The stream is empty afterwards."""
         shift = next((shift for shift in self.shifts if shift is not None), None)
         if shift is None or shift.held is None:
             return next(self.network.parameters()).new_empty(0, self.network.channels)
@@ -212,20 +215,21 @@ class FrameStream:
 
 
 class StreamShift:
-    """The temporal shift of one block, which remembers between chunks the frame whose successor is not here yet.
+    """The temporal shift of one block; between chunks it keeps the last frame, whose successor is not known yet.
 
-    held (1, C, H, W): its input. held_gate (1, C, 1, 1): its gate. held_starts (1,): whether it begins a video.
-    before (1, C / 8, H, W): what the frame before it lends, gated.
+    held: (1, C, H, W) its input. held_gate: (1, C, 1, 1) its SE gate. held_starts: (1,) whether it is the first of a
+    video. before: (1, C / 8, H, W) gated channels of the frame before it.
     """
 
     def __init__(self):
-        self.held: Tensor | None = None  # until the reel begins, and after its end
+        self.held: Tensor | None = None  # None before the stream begins and after its end
         self.held_gate: Tensor | None = None
         self.held_starts: Tensor | None = None
         self.before: Tensor | None = None
 
     def __call__(self, x: Tensor, excite: SqueezeExcite, starts: Tensor, last: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """x (T, C, H, W), starts (T,) -> the inputs whose successors are known, the same shifted, and their starts."""
+        """x: (T, C, H, W). starts: (T,). Returns the frames whose successor is known, those shifted, and their
+        starts."""
         gate, fold = excite.gate(x), x.shape[1] // SHIFT_DIVISOR
         ahead, back = slice(fold), slice(fold, 2 * fold)
         if self.held is None:
@@ -233,43 +237,44 @@ class StreamShift:
             self.before = torch.zeros_like(x[:1, back])
         x = torch.cat([self.held, x])
         gate, starts = torch.cat([self.held_gate, gate]), torch.cat([self.held_starts, starts])
-        goes_on = ~starts.view(-1, 1, 1, 1)  # the video of the frame before
+        continues = ~starts.view(-1, 1, 1, 1)  # the video of the frame before
         count = len(x) if last else len(x) - 1
 
         shifted = x[:count] * gate[:count]
-        lent = torch.cat([self.before, shifted[:, back]])  # by the frame before each, and one more
-        borrowed = x[1:, ahead] * gate[1:, ahead] * goes_on[1:]  # from the frame after each that has one
+        previous = torch.cat([self.before, shifted[:, back]])  # of the frame before each, and of the last frame
+        following = x[1:, ahead] * gate[1:, ahead] * continues[1:]  # of the frame after each that has one
         shifted[:, ahead] = 0
-        shifted[: len(borrowed), ahead] = borrowed
-        shifted[:, back] = lent[:count] * goes_on[:count]
+        shifted[: len(following), ahead] = following
+        shifted[:, back] = previous[:count] * continues[:count]
         if last:
             self.held = self.held_gate = self.held_starts = self.before = None
         else:
             self.held, self.held_gate, self.held_starts = x[count:], gate[count:], starts[count:]
-            self.before = lent[count:]
+            self.before = previous[count:]
         return x[:count], shifted, starts[:count]
 
 
 @dataclass
 class RecognizerOutput:
-    """logits: (N, K) before softmax. embedding: (N, 300), near the label vectors, or None. features: (N, T, C).
+    """What a recognizer says of N clips.
 
-    part_logits: (N, body parts) before softmax, or None. near: (N, K) cosines between the clip and the prototype of
-    each class, or None.
+    logits: (N, K) before softmax. embedding: (N, 300) in the space of the label vectors, or None. features: (N, T, C).
+    part_logits: (N, P) per body part, before softmax, or None. similarity: (N, K) cosine similarity of the clip to the
+    prototype of each class, in -1..1, or None.
     """
 
     logits: Tensor
     embedding: Tensor | None
     features: Tensor
     part_logits: Tensor | None = None
-    near: Tensor | None = None
+    similarity: Tensor | None = None
 
 
 class ClipHead(nn.Module):
-    """What a clip is, from the features of its frames; all is averaged over the frames after the linear layers.
+    """Classification head: linear layers on the features of each frame, averaged over the frames.
 
-    embedding: size of the label vectors; num_parts: of the body-part head; prototypes: size of the space in which each
-    class has one. 0 leaves the branch out.
+    embedding: size of the label vectors. num_parts: outputs of the body-part branch. prototypes: size of the space of
+    class prototypes. 0 leaves a branch out.
     """
 
     def __init__(
@@ -294,24 +299,24 @@ class ClipHead(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> RecognizerOutput:
-        """features: (N, T, C)"""
+        """features: (N, T, C)."""
         dropped = self.dropout(features)
-        found = RecognizerOutput(self.fc_cls(dropped).mean(dim=1), None, features)
+        output = RecognizerOutput(self.fc_cls(dropped).mean(dim=1), None, features)
         if self.fc_emb is not None:
-            found.embedding = self.fc_emb_t(torch.tanh(self.fc_emb(dropped))).mean(dim=1)
+            output.embedding = self.fc_emb_t(torch.tanh(self.fc_emb(dropped))).mean(dim=1)
         if self.fc_part is not None:
-            found.part_logits = self.fc_part(dropped).mean(dim=1)
+            output.part_logits = self.fc_part(dropped).mean(dim=1)
         if self.fc_near is not None:
-            place = self.fc_near(dropped).mean(dim=1, dtype=torch.float32)
-            found.near = F.cosine_similarity(place[:, None], self.prototypes, dim=2)  # (N, K), not in half precision
-        return found
+            projected = self.fc_near(dropped).mean(dim=1, dtype=torch.float32)  # cosines not in half precision
+            output.similarity = F.cosine_similarity(projected[:, None], self.prototypes, dim=2)  # (N, K)
+        return output
 
 
 class Recognizer(nn.Module):
     """A backbone and a clip head. MANet is `Recognizer(ResNet(50), 52)`.
 
-    backbone: maps (N, T, 3, H, W) to (N, T', C) and says its `channels`.
-    branches: of the `ClipHead`: `embedding` (300 unless told), `dropout`, `num_parts`, `prototypes`.
+    backbone: maps (N, T, 3, H, W) to (N, T', C) and has `channels`. branches: arguments of `ClipHead`: `embedding`
+    (default 300), `dropout`, `num_parts`, `prototypes`.
     """
 
     def __init__(self, backbone: nn.Module, num_classes: int = 52, **branches):
@@ -320,7 +325,7 @@ class Recognizer(nn.Module):
         self.head = ClipHead(backbone.channels, num_classes, **branches)
 
     def forward(self, clips: Tensor) -> RecognizerOutput:
-        """clips: (N, T, 3, H, W) float, normalised, any T (MANet was trained with 8)."""
+        """clips: (N, T, 3, H, W) float, normalised. T is free; MANet was trained with 8."""
         return self.head(self.backbone(clips))
 
 
@@ -345,7 +350,7 @@ def is_released(state: dict[str, Tensor]) -> bool:
 
 
 def from_released(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The released checkpoint under our names, without the tensors that its network never uses."""
+    """The authors' released checkpoint under our names, without the tensors that their network never uses."""
     renamed = {}
     for name, value in state.items():
         if _UNUSED.search(name):

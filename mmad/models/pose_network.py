@@ -1,7 +1,8 @@
-"""The pose network: joints of a person in, scores of every micro-action and features out, one row for two steps in.
+"""The pose network: inputs computed from the joints of one person in, scores of every micro-action and features out.
 
-One small temporal network per body part. Each sees only what that part needs (`mmad.pose.features.PLACES`), so that a
-posture of the legs cannot speak for the head; what they share is how they are built.
+One small temporal network per body part, all built alike. Each sees only the inputs that its part needs
+(`mmad.pose.joint_inputs.JOINT_INPUTS`), so that the posture of the legs cannot influence the scores of head movements.
+Outputs are at half the input rate: one step for two.
 """
 
 from collections.abc import Sequence
@@ -14,13 +15,15 @@ from torch.nn import functional as F
 from mmad.config import PoseNetworkConfig
 from mmad.labels import LabelSet
 
+CHANNELS = 7  # numbers per joint input; see `mmad.pose.joint_inputs.build_inputs`
+
 
 @dataclass
 class PoseOutput:
-    """One row for each pair of steps, T' = ceil(T / 2).
+    """Outputs at T' = ceil(T / 2) steps.
 
-    logits: (B, T', K) per class, before the sigmoid. parts: (B, T', P) per body part. features: (B, T', P * width).
-    mask: (B, T') True where a row is real.
+    logits: (B, T', K) per class, before the sigmoid. parts: (B, T', P) per body part, likewise. features: (B, T', P *
+    W) of the last layers. mask: (B, T') True where a step is real.
     """
 
     logits: Tensor
@@ -30,7 +33,7 @@ class PoseOutput:
 
 
 class Block(nn.Module):
-    """A gated, dilated convolution over time beside a shortcut: (B, T, W) -> (B, T, W)."""
+    """Residual block with a gated dilated convolution along time: (B, T, W) -> (B, T, W)."""
 
     def __init__(self, width: int, dilation: int, dropout: float):
         super().__init__()
@@ -39,16 +42,17 @@ class Block(nn.Module):
         self.mix = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, there: Tensor) -> Tensor:
-        """there: (B, T, 1) 1 where a step is real."""
-        y = self.spread((self.norm(x) * there).transpose(1, 2)).transpose(1, 2)
-        return x + self.dropout(self.mix(F.glu(y, dim=2))) * there
+    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+        """real: (B, T, 1), 1 where a step is real, 0 where it is padding."""
+        y = self.spread((self.norm(x) * real).transpose(1, 2)).transpose(1, 2)
+        return x + self.dropout(self.mix(F.glu(y, dim=2))) * real
 
 
 class PartNetwork(nn.Module):
-    """What one body part does: (B, T, inputs) -> (B, T', classes + 1) logits, the last of any of them, and (B, T', W).
+    """The network of one body part: (B, T, inputs) -> logits (B, T', classes + 1) and features (B, T', W).
 
-    Quick movements are read at full rate by the first convolution, the rest runs at half of it.
+    The last logit is for the part: any of its classes. The first convolution reads quick movements at full rate, the
+    rest runs at half of it.
     """
 
     def __init__(self, inputs: int, classes: int, config: PoseNetworkConfig):
@@ -58,44 +62,47 @@ class PartNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(config.width, dilation, config.dropout) for dilation in config.dilations)
         self.norm = nn.LayerNorm(config.width)
         self.predict = nn.Linear(config.width, classes + 1)
-        self.predict.bias.data.fill_(-3.0)
+        self.predict.bias.data.fill_(-3.0)  # most classes are absent at most steps
 
     def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """mask: (B, T) True where a step is real; T is even."""
-        there = mask[:, :, None].to(x.dtype)
-        x = self.halve((F.gelu(self.enter(x)) * there).transpose(1, 2)).transpose(1, 2)
-        there = there[:, ::2]
+        real = mask[:, :, None].to(x.dtype)
+        x = self.halve((F.gelu(self.enter(x)) * real).transpose(1, 2)).transpose(1, 2)
+        real = real[:, ::2]
         for block in self.blocks:
-            x = block(x, there)
+            x = block(x, real)
         features = self.norm(x)
         return self.predict(features), features
 
 
 class PoseNetwork(nn.Module):
-    """seen_by: for each body part, which places its network sees. labels: the classes and their parts."""
+    """inputs_of_part: for each body part, the indices of the joint inputs that its network sees. labels: K classes."""
 
-    def __init__(self, seen_by: Sequence[Sequence[int]], labels: LabelSet, config: PoseNetworkConfig):
+    def __init__(self, inputs_of_part: Sequence[Sequence[int]], labels: LabelSet, config: PoseNetworkConfig):
         super().__init__()
-        assert len(seen_by) == len(labels.parts)
-        self.members = [[k for k, part in enumerate(labels.part_of) if part == p] for p in range(len(labels.parts))]
-        for part, places in enumerate(seen_by):
-            self.register_buffer(f"places_{part}", torch.tensor(places), persistent=False)
+        assert len(inputs_of_part) == len(labels.parts)
+        classes_of_part = [[k for k, part in enumerate(labels.part_of) if part == p] for p in range(len(labels.parts))]
+        for part, inputs in enumerate(inputs_of_part):
+            self.register_buffer(f"inputs_{part}", torch.tensor(inputs), persistent=False)
         self.parts = nn.ModuleList(
-            PartNetwork(7 * len(places), len(mine), config) for places, mine in zip(seen_by, self.members)
+            PartNetwork(CHANNELS * len(inputs), len(classes), config)
+            for inputs, classes in zip(inputs_of_part, classes_of_part)
         )
-        self.channels = len(labels) + len(labels.parts) * (1 + config.width)  # of logits, parts and features together
-        self.reach = 2 * sum(config.dilations) + 4  # steps to either side that have a say in a row
-        order = torch.tensor([k for mine in self.members for k in mine])
+        self.channels = len(labels) + len(labels.parts) * (
+            1 + config.width
+        )  # logits, part logits and features together
+        self.radius = 2 * sum(config.dilations) + 4  # input steps on either side that influence an output step
+        order = torch.tensor([k for classes in classes_of_part for k in classes])
         self.register_buffer("order", order.argsort(), persistent=False)
 
     def forward(self, joints: Tensor, mask: Tensor) -> PoseOutput:
-        """joints: (B, T, places, 7) of `mmad.pose.features.describe`. mask: (B, T) True where a step is real."""
+        """joints: (B, T, J, CHANNELS), see `mmad.pose.joint_inputs`. mask: (B, T) True where a step is real."""
         if mask.shape[1] % 2:
             joints, mask = F.pad(joints, (0, 0, 0, 0, 0, 1)), F.pad(mask, (0, 1))
-        found = [
-            network(joints[:, :, getattr(self, f"places_{part}")].flatten(2), mask)
+        outputs = [
+            network(joints[:, :, getattr(self, f"inputs_{part}")].flatten(2), mask)
             for part, network in enumerate(self.parts)
         ]
-        logits = torch.cat([scores[..., :-1] for scores, _ in found], dim=2)[..., self.order]
-        parts = torch.stack([scores[..., -1] for scores, _ in found], dim=2)
-        return PoseOutput(logits, parts, torch.cat([features for _, features in found], dim=2), mask[:, ::2])
+        logits = torch.cat([logits[..., :-1] for logits, _ in outputs], dim=2)[..., self.order]
+        parts = torch.stack([logits[..., -1] for logits, _ in outputs], dim=2)
+        return PoseOutput(logits, parts, torch.cat([features for _, features in outputs], dim=2), mask[:, ::2])

@@ -1,1 +1,1 @@
-"""Formulas: free functions on tensors, no state."""
+"""Formulas: free functions on tensors, without state."""

@@ -1,33 +1,53 @@
-"""Which step answers for which action.
+"""Centre sampling: which feature steps are positives of which ground-truth action.
 
-Every class of every video is a row of its own, so at one moment a short nod and a long crossing of the legs both have
-their step, their label and their own boundary pair, and no action has to win its step from another class. Nothing here
-knows of losses.
+Every (video, class) pair is decoded on its own, so actions of different classes never compete for a step: at one moment
+a short nod and a long crossing of the legs are both positive, each with its own label and its own boundaries. As in
+FCOS and ActionFormer a positive lies near the centre of its action.
 """
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-def assign(segments: Tensor, rows: Tensor, mask: Tensor, centre: float) -> tuple[Tensor, Tensor, Tensor]:
-    """The steps that answer for each action, and the steps that lie within it.
+class Positives(NamedTuple):
+    """Q positives of M actions; every action has at least one.
 
-    segments: (M, 2) steps. rows: (M,) the row that each stands in. mask: (N, T) True where a step of a row is real.
-    M = 0 is legal. Returns action (Q,) and step (Q,), pairs of which every action has at least one; inside (N, T).
-
-    A step answers if it lies within the action and within `centre` lengths of its middle; an action too short, or too
-    far beyond the last step, for any gets the real step nearest to its middle.
+    action: (Q,) index into the M actions. pair, step: (Q,) where the positive is. ignore: (N, T) True where a step lies
+    within an action of its pair: such a step is positive or ignored, never a negative.
     """
-    at = torch.arange(mask.shape[1], device=mask.device)
-    live = mask[rows]  # (M, T)
+
+    action: Tensor
+    pair: Tensor
+    step: Tensor
+    ignore: Tensor
+
+    def per_action(self) -> Tensor:
+        """(Q,) how many positives the action of each positive has."""
+        return torch.bincount(self.action)[self.action]
+
+
+def assign(segments: Tensor, pair: Tensor, mask: Tensor, centre: float) -> Positives:
+    """Positives and ignored steps of M actions in N (video, class) pairs.
+
+    segments: (M, 2) start and end in steps. pair: (M,) index of each action's pair. mask: (N, T) True where a step is
+    real. centre: radius of centre sampling in lengths of the action. M = 0 is legal.
+
+    A step is positive if it lies within the action and at most `centre` lengths from its middle. An action without such
+    a step (too short, or beyond the last real step) gets the real step nearest to its middle.
+    """
+    steps = torch.arange(mask.shape[1], device=mask.device)
+    real = mask[pair]  # (M, T)
     middle, half = segments.mean(dim=1, keepdim=True), (segments[:, 1:] - segments[:, :1]) / 2  # (M, 1)
-    away = (at - middle).abs()
-    within = live & (away <= half)
-    answers = within & (away <= 2 * half * centre)
-    nearest = away.masked_fill(~live, torch.inf).argmin(dim=1)
-    lonely = ~answers.any(dim=1)
-    answers[lonely, nearest[lonely]] = True
-    inside = torch.zeros_like(mask)
+    distance = (steps - middle).abs()
+    within = real & (distance <= half)
+    positive = within & (distance <= 2 * half * centre)
+    nearest = distance.masked_fill(~real, torch.inf).argmin(dim=1)
+    unassigned = ~positive.any(dim=1)
+    positive[unassigned, nearest[unassigned]] = True
+    ignore = torch.zeros_like(mask)
     action, step = within.nonzero(as_tuple=True)
-    inside[rows[action], step] = True
-    return *answers.nonzero(as_tuple=True), inside
+    ignore[pair[action], step] = True
+    action, step = positive.nonzero(as_tuple=True)
+    return Positives(action, pair[action], step, ignore)

@@ -1,128 +1,121 @@
-"""Segments on a line: (N, 2) of (start, end), end >= start, in seconds or steps alike. Empty input works."""
+"""Operations on segments: (N, 2) of (start, end) with end >= start, in seconds or in steps. Empty input works."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmad.config import InferConfig
+
 
 def lengths(segments: Tensor) -> Tensor:
-    """(N, 2) -> (N,)"""
+    """Length of each segment: (N, 2) -> (N,), not negative."""
     return (segments[..., 1] - segments[..., 0]).clamp(min=0)
 
 
-def iou_matrix(segments: Tensor, others: Tensor) -> Tensor:
-    """Temporal IoU of every pair: (N, 2), (M, 2) -> (N, M) in [0, 1]; 0 where both are points."""
-    start = torch.maximum(segments[:, None, 0], others[None, :, 0])
-    end = torch.minimum(segments[:, None, 1], others[None, :, 1])
+def iou_matrix(segments1: Tensor, segments2: Tensor) -> Tensor:
+    """Temporal IoU of every pair: (N, 2), (M, 2) -> (N, M) in [0, 1]; 0 where both have length 0."""
+    start = torch.maximum(segments1[:, None, 0], segments2[None, :, 0])
+    end = torch.minimum(segments1[:, None, 1], segments2[None, :, 1])
     intersection = (end - start).clamp(min=0)
-    union = lengths(segments)[:, None] + lengths(others)[None, :] - intersection
+    union = lengths(segments1)[:, None] + lengths(segments2)[None, :] - intersection
     return intersection / union.clamp(min=1e-8)
 
 
-def paired_iou(segments: Tensor, others: Tensor) -> Tensor:
-    """Temporal IoU of segment i with other i: (..., 2), (..., 2) -> (...)"""
-    start = torch.maximum(segments[..., 0], others[..., 0])
-    end = torch.minimum(segments[..., 1], others[..., 1])
+def paired_iou(segments1: Tensor, segments2: Tensor) -> Tensor:
+    """Temporal IoU of corresponding segments: (..., 2), (..., 2) -> (...) in [0, 1]."""
+    start = torch.maximum(segments1[..., 0], segments2[..., 0])
+    end = torch.minimum(segments1[..., 1], segments2[..., 1])
     intersection = (end - start).clamp(min=0)
-    return intersection / (lengths(segments) + lengths(others) - intersection).clamp(min=1e-8)
+    return intersection / (lengths(segments1) + lengths(segments2) - intersection).clamp(min=1e-8)
 
 
-def paired_diou(segments: Tensor, others: Tensor) -> Tensor:
-    """Distance IoU of pairs, in (-1, 1]: IoU - (distance of the middles / length of the hull)^2.
+def paired_diou(segments1: Tensor, segments2: Tensor) -> Tensor:
+    """Distance IoU of corresponding segments, in (-1, 1]: IoU - (distance of the middles / length of the hull)^2.
 
-    Source: Zheng et al., AAAI 2020, on a line.
+    Source: Zheng et al., AAAI 2020, in one dimension.
     """
-    ends = torch.cat(torch.broadcast_tensors(segments, others), dim=-1)
-    hull = ends.amax(dim=-1) - ends.amin(dim=-1)  # holds both also where a predicted start lies beyond its end
-    distance = (segments.sum(dim=-1) - others.sum(dim=-1)) / 2
-    return paired_iou(segments, others) - (distance / hull.clamp(min=1e-8)) ** 2
+    ends = torch.cat(torch.broadcast_tensors(segments1, segments2), dim=-1)
+    hull = ends.amax(dim=-1) - ends.amin(dim=-1)  # contains both, even if a predicted start lies beyond its end
+    distance = (segments1.sum(dim=-1) - segments2.sum(dim=-1)) / 2
+    return paired_iou(segments1, segments2) - (distance / hull.clamp(min=1e-8)) ** 2
 
 
 def clip(segments: Tensor, low: float, high: float) -> Tensor:
-    """(N, 2) -> (N, 2) inside [low, high]"""
+    """Segments cut to [low, high]: (N, 2) -> (N, 2)."""
     return segments.clamp(low, high)
 
 
-def suppress(
-    segments: Tensor,
-    scores: Tensor,
-    labels: Tensor,
-    kind: str = "soft",
-    sigma: float = 0.5,
-    iou: float = 0.5,
-    min_score: float = 0.0,
-    most: int = 200,
-) -> tuple[Tensor, Tensor]:
-    """Non-maximum suppression per class; with one label for all, over all classes. Returns indices of the kept (at most
-    `most`) and their scores in float64, best first, both on the CPU.
+def batched_nms(segments: Tensor, scores: Tensor, labels: Tensor, config: InferConfig) -> tuple[Tensor, Tensor]:
+    """Non-maximum suppression per class: indices of what is kept and its scores in float64, best first, on the CPU.
 
-    segments (M, 2), scores (M,), labels (M,) class ids. kind: "soft" lowers the score of a neighbour of a better one of
-    its class by exp(-IoU^2 / sigma) (Bodla et al., ICCV 2017); "hard" removes neighbours with IoU above `iou`; "none"
-    only sorts. Candidates whose score falls to 0 or below `min_score` are dropped.
+    segments: (M, 2). scores: (M,). labels: (M,) class ids; with one label for all, suppression is class-agnostic. Of
+    `config`, `nms` ("soft": scores of overlapping segments of the class decay by exp(-IoU^2 / sigma), Bodla et al.,
+    ICCV 2017; "hard": those with IoU above `iou` are removed; "none": only sorting), `sigma`, `iou`, `min_score` and
+    `max_detections` are used. Segments whose score is 0 or falls below `min_score` are dropped.
 
-    Picking the best over all classes and touching only its class gives what class-by-class suppression followed by a
-    cut at `most` gives, because picks of a class never rise; it needs `most` picks instead of one for every candidate.
+    The best remaining segment over all classes is taken until there are `max_detections`. This gives the same result as
+    suppression class by class followed by a cut, because scores never rise, and takes fewer picks.
     """
     classes, values = labels.detach().cpu().numpy(), scores.detach().cpu().double().numpy()
     pairs = segments.detach().cpu().double().numpy()
-    if kind == "none":
-        kept = np.argsort(-values, kind="stable")[:most]
-        kept = kept[(values[kept] > 0) & (values[kept] >= min_score)]
+    if config.nms == "none":
+        kept = np.argsort(-values, kind="stable")[: config.max_detections]
+        kept = kept[(values[kept] > 0) & (values[kept] >= config.min_score)]
         return torch.from_numpy(kept), torch.from_numpy(values[kept])
     order = np.argsort(classes, kind="stable")
-    of_class = np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if len(order) else []
-    groups = [_Group(mine, *pairs[mine].T.copy(), values[mine]) for mine in of_class]
+    by_class = np.split(order, np.flatnonzero(np.diff(classes[order])) + 1) if len(order) else []
+    groups = [_ClassCandidates(indices, *pairs[indices].T.copy(), values[indices]) for indices in by_class]
     best = np.array([group.best() for group in groups])
     kept, kept_scores = [], []
-    while len(kept) < most and len(best):
+    while len(kept) < config.max_detections and len(best):
         k = int(best.argmax())
-        if not (best[k] > 0 and best[k] >= min_score):
+        if not (best[k] > 0 and best[k] >= config.min_score):
             break
         kept_scores.append(best[k])
         index, overlap = groups[k].take_best()
         kept.append(index)
-        if kind == "soft":
-            groups[k].left *= np.exp(overlap * overlap * (-1 / sigma))
+        if config.nms == "soft":
+            groups[k].scores *= np.exp(overlap * overlap * (-1 / config.sigma))
         else:
-            groups[k].left[overlap > iou] = 0
+            groups[k].scores[overlap > config.iou] = 0
         best[k] = groups[k].best()
     return torch.tensor(kept, dtype=torch.int64), torch.tensor(kept_scores, dtype=torch.float64)
 
 
-class _Group:
-    """The candidates of one class. left (M,): what is left of their scores, 0 of those that were taken."""
+class _ClassCandidates:
+    """The candidates of one class. scores: (M,) as suppressed so far, 0 for those already taken."""
 
-    def __init__(self, indices: np.ndarray, start: np.ndarray, end: np.ndarray, left: np.ndarray):
-        self.indices, self.start, self.end, self.left = indices, start, end, left
+    def __init__(self, indices: np.ndarray, start: np.ndarray, end: np.ndarray, scores: np.ndarray):
+        self.indices, self.start, self.end, self.scores = indices, start, end, scores
         self.length = np.maximum(end - start, 1e-8)
         self.top = 0
 
     def best(self) -> float:
-        self.top = self.left.argmax()
-        return self.left[self.top]
+        """The highest score."""
+        self.top = self.scores.argmax()
+        return self.scores[self.top]
 
     def take_best(self) -> tuple[int, np.ndarray]:
-        """The index of the best and its IoU with all, (M,)."""
+        """Index of the best candidate and its IoU with all of them, (M,)."""
         start, end, top = self.start, self.end, self.top
         shared = np.minimum(end, end[top])
         shared -= np.maximum(start, start[top])
         np.maximum(shared, 0, out=shared)
-        self.left[top] = 0
+        self.scores[top] = 0
         return int(self.indices[top]), shared / (self.length + self.length[top] - shared)
 
 
-def vote(kept: Tensor, segments: Tensor, scores: Tensor, iou: float) -> Tensor:
-    """Segments moved to the mean of the candidates about them: (M, 2), (N, 2), (N,) -> (M, 2).
+def vote_segments(kept: Tensor, segments: Tensor, scores: Tensor, iou: float) -> Tensor:
+    """Segment voting: kept segments moved to the mean of the candidates around them: (M, 2), (N, 2), (N,) -> (M, 2).
 
-    Each is averaged over the candidates whose IoU with it is `iou` or more, weighted by score times IoU: for
-    class-agnostic suppression over all candidates, for each class over its own. One without any stays. Source:
-    Gidaris and Komodakis, ICCV 2015, on a line, as ActionFormer does it.
+    Each is the mean of the candidates whose IoU with it is at least `iou`, weighted by score times IoU. A segment
+    without such candidates stays. Source: Gidaris and Komodakis, ICCV 2015, in one dimension, as in ActionFormer.
     """
     moved = kept.clone()
-    at_once = max(2**22 // max(len(segments), 1), 1)  # bounds memory: some 32 MB of IoU
-    for some, part in zip(moved.split(at_once), kept.split(at_once)):
+    block = max(2**22 // max(len(segments), 1), 1)  # bounds memory to some 32 MB of IoU
+    for result, part in zip(moved.split(block), kept.split(block)):
         overlap = iou_matrix(part, segments)
         weights = overlap * scores * (overlap >= iou)
         total = weights.sum(dim=1, keepdim=True)
-        some.copy_(torch.where(total > 0, weights @ segments / total.clamp(min=1e-12), part))
+        result.copy_(torch.where(total > 0, weights @ segments / total.clamp(min=1e-12), part))
     return moved

@@ -1,4 +1,5 @@
-"""Landmark files: ID.npz with the fields of a `LandmarkTrack`, and ID.json beside it: what made them, from what."""
+"""Landmark files: ID.npz with the fields of a `LandmarkTrack`, and its sidecar ID.json: what made them, and from
+what."""
 
 import zipfile
 from pathlib import Path
@@ -9,13 +10,14 @@ from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, read_json, write_json
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import LandmarkTrack
+from mmad.sidecars import read_finished
 
 FIELDS = ("points", "times", "layout", "size", "person")
 _FIELDS_OF_SIDECAR = ("video_id", "source", "duration")  # the rest are details
 
 
 def save_landmarks(folder: str | Path, track: LandmarkTrack) -> None:
-    """Write a track, whole or not at all: without its sidecar a file does not count as done."""
+    """Write a track, complete or not at all: a file without its sidecar does not count as finished."""
     path, sidecar = (path_for_id(folder, track.video_id, suffix) for suffix in (".npz", ".json"))
     sidecar.unlink(missing_ok=True)
     with atomic_path(path) as temporary, open(temporary, "wb") as handle:
@@ -25,7 +27,7 @@ def save_landmarks(folder: str | Path, track: LandmarkTrack) -> None:
 
 
 def load_landmarks(path: str | Path) -> LandmarkTrack:
-    """The track in a .npz file; its sidecar may be missing. Its id is the name of the file."""
+    """The track in a .npz file; its sidecar may be missing. The name of the file is the video id."""
     path = Path(path)
     try:
         with np.load(path, allow_pickle=False) as content:
@@ -34,37 +36,31 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         if isinstance(error, FileNotFoundError):
             raise InputError(path, "no such file") from None
-        raise InputError(path, f"is no file of landmarks ({error})", f"it must hold {', '.join(FIELDS)}") from None
+        raise InputError(path, f"is not a file of landmarks ({error})", f"it must hold {', '.join(FIELDS)}") from None
     if layout not in LAYOUTS:
-        raise InputError(path, f"layout {layout!r} is unknown", f"known are {', '.join(LAYOUTS)}")
+        raise InputError(path, f"layout {layout!r} is unknown", f"known layouts: {', '.join(LAYOUTS)}")
     if values["points"].shape[1:] != (len(LAYOUTS[layout]), 3):
         problem = f"points of shape {values['points'].shape}"
         raise InputError(path, problem, f"layout {layout} has {len(LAYOUTS[layout])} joints: x, y, confidence")
     sidecar = path.with_suffix(".json")
-    known = read_json(sidecar) if sidecar.exists() else {}
-    details = {key: value for key, value in known.items() if key not in _FIELDS_OF_SIDECAR}
+    metadata = read_json(sidecar) if sidecar.exists() else {}
+    details = {key: value for key, value in metadata.items() if key not in _FIELDS_OF_SIDECAR}
     return LandmarkTrack(
         path.stem,
         **values,
         layout=layout,
         person=person,
-        duration=float(known.get("duration", 0.0)),
-        source=str(known.get("source", "")),
+        duration=float(metadata.get("duration", 0.0)),
+        source=str(metadata.get("source", "")),
         details=details,
     )
 
 
-def is_done(folder: str | Path, video_id: str, source: str) -> dict | None:
-    """The sidecar of landmarks that are there and were made by `source`; None where they are not there or incomplete.
+def finished_landmarks(folder: str | Path, video_id: str, source: str) -> dict | None:
+    """The sidecar of finished landmarks that `source` made; None where there are none or where they are incomplete.
 
-    Landmarks of another source are refused: mixing them would go unnoticed until the figures are bad.
+    `InputError` where another source made them.
     """
-    sidecar = path_for_id(folder, video_id, ".json")
-    if not (sidecar.exists() and sidecar.with_suffix(".npz").exists()):
+    if not path_for_id(folder, video_id, ".npz").exists():
         return None
-    content = read_json(sidecar)
-    made_by = content.get("source") if isinstance(content, dict) else None
-    if made_by != source:
-        problem = f"was made with other weights or settings ({made_by}, now {source})"
-        raise InputError(sidecar, problem, "choose another --out")
-    return content
+    return read_finished(folder, video_id, source)

@@ -1,19 +1,19 @@
-"""What can be told at all: an action is not said of joints that nobody sees. Numpy only."""
+"""Which actions can be recognized at all: those whose joints are seen. Numpy only."""
 
 import numpy as np
 
 from mmad.labels import LabelSet
 from mmad.pose.skeletons import NAMES, SIDES
 
-SEEN = 0.3  # confidence from which on a joint counts as seen here
+SEEN = 0.3  # confidence above which a joint counts as seen here
 
 
 def _one_side(*joints: str) -> tuple[tuple[str, ...], ...]:
-    """These joints, of one side or of the other."""
+    """These joints of the left side, or of the right."""
     return tuple(tuple(joint if joint in NAMES else f"{side} {joint}" for joint in joints) for side in SIDES)
 
 
-# Per body part, in the order of the labels: ways to see it, of each of which all joints are needed.
+# Joints needed per body part, in the order of the labels: alternatives, each a set of joints that must all be seen.
 PARTS = (
     _one_side("shoulder"),
     (("nose",),),
@@ -23,7 +23,7 @@ PARTS = (
     _one_side("wrist", "nose"),
     (*_one_side("wrist", "knee"), ("left wrist", "right knee"), ("right wrist", "left knee")),
 )
-# Actions that need more than their body part.
+# Actions that need other joints than their body part.
 ACTIONS = {
     **dict.fromkeys(("tiptoe", "stretching feet", "retracting feet", "scratching feet"), _one_side("ankle")),
     **dict.fromkeys(("clenching fist", "other finger movements"), _one_side("hand index finger 4")),
@@ -34,13 +34,13 @@ ACTIONS = {
 }
 
 
-def can_be_told(points: np.ndarray, labels: LabelSet) -> np.ndarray:
-    """(T, 75, 3) -> (T, K) bool: whether the joints are seen that each action is told by."""
+def needed_joints_seen(points: np.ndarray, labels: LabelSet) -> np.ndarray:
+    """Whether the joints that each action needs are seen: joints (T, 75, 3) -> (T, K) bool."""
     seen = {name: points[:, i, 2] > SEEN for i, name in enumerate(NAMES)}
 
-    def visible(ways: tuple[tuple[str, ...], ...]) -> np.ndarray:
-        return np.any([np.all([seen[name] for name in way], axis=0) for way in ways], axis=0)
+    def visible(alternatives: tuple[tuple[str, ...], ...]) -> np.ndarray:
+        return np.any([np.all([seen[name] for name in joints], axis=0) for joints in alternatives], axis=0)
 
-    parts = [visible(ways) for ways in PARTS]
-    own = {name: visible(ways) for name, ways in ACTIONS.items()}
+    parts = [visible(alternatives) for alternatives in PARTS]
+    own = {name: visible(alternatives) for name, alternatives in ACTIONS.items()}
     return np.stack([own.get(name, parts[part]) for name, part in zip(labels.actions, labels.part_of)], axis=1)

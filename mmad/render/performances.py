@@ -9,9 +9,9 @@ import numpy as np
 
 from mmad.config import NoiseConfig, RenderConfig
 from mmad.data.performances import Performance, load_part, save_part
-from mmad.data.pose_dataset import look_at
-from mmad.pose.features import FPS as JOINTS_FPS
+from mmad.data.pose_dataset import estimated_joints
 from mmad.pose.files import save_landmarks
+from mmad.pose.joint_inputs import FPS as JOINTS_FPS
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack
 from mmad.render.body import Body
@@ -54,7 +54,7 @@ def landmark_track(plan: Plan) -> LandmarkTrack:
     """
     performance = perform_in_space(plan)
     joints = performance.joints.astype(np.float32)
-    points, aspect = look_at(joints, np.random.default_rng([*plan.key, 1]), NoiseConfig())
+    points, aspect = estimated_joints(joints, np.random.default_rng([*plan.key, 1]), NoiseConfig())
     times = np.arange(len(points)) / JOINTS_FPS
     size = (round(PICTURE_HEIGHT * aspect), PICTURE_HEIGHT)
     truth, source = performance.truth, "rendered people, with an estimator's mistakes"
@@ -62,7 +62,7 @@ def landmark_track(plan: Plan) -> LandmarkTrack:
 
 
 def perform_in_space(plan: Plan) -> Performance:
-    """The joints of the plan's person doing what its timeline says, at `mmad.pose.features.FPS`."""
+    """The joints of the plan's person doing what its timeline says, at `mmad.pose.joint_inputs.FPS`."""
     generator = np.random.default_rng(plan.key)
     pose = perform(plan.timeline, generator)
     pose = pose.at_frames(np.arange(0, pose.frames, round(FPS / JOINTS_FPS)))

@@ -10,6 +10,8 @@ from mmad.config import ClipConfig
 from mmad.data.clip_dataset import (
     ClipDataset,
     ClipLoader,
+    Loading,
+    VideoFolder,
     WindowDataset,
     augment,
     collate_clips,
@@ -28,10 +30,10 @@ def data_set(folder, **settings) -> ClipDataset:
     return ClipDataset([("a.mp4", 3), ("b.mp4", 5)], folder, ClipConfig(frames=4), SMALL, **settings)
 
 
-def test_what_is_seen_is_a_matter_of_seed_epoch_and_index(tmp_path):
+def test_a_training_sample_is_determined_by_seed_epoch_and_index(tmp_path):
     for name in ("a.mp4", "b.mp4"):
         write_video(tmp_path / name, 20)
-    clips, again = (data_set(tmp_path, training=True, seed=1) for _ in range(2))
+    clips, again = (data_set(tmp_path, seed=1) for _ in range(2))
     first, label = clips.read(0)
     assert (first.shape, first.dtype, label) == ((1, 4, 3, 32, 32), torch.uint8, 3)
     assert torch.equal(first, again.read(0)[0])
@@ -58,7 +60,7 @@ def test_a_clip_that_is_no_video_is_named_whoever_reads_it(tmp_path, workers):
     write_video(tmp_path / "a.mp4", 8)
     (tmp_path / "b.mp4").write_text("no video")
     with pytest.raises(InputError, match=r"b\.mp4: ") as raised:
-        list(ClipLoader(data_set(tmp_path), 1, workers))
+        list(ClipLoader(data_set(tmp_path), Loading(1, workers)))
     assert "Traceback" not in str(raised.value)
 
 
@@ -118,13 +120,13 @@ def test_windows_of_a_long_video(tmp_path):
     (tmp_path / "train").mkdir()
     write_video(tmp_path / "train" / "v.mp4", 150, fps=25, size=(64, 64))
     config, how = ClipConfig(window=2.0, frames=4, flip=0.0, scales=[1.0]), Preprocess(resize=64, crop=64)
-    windows = WindowDataset([LONG], tmp_path, "train", config, how, 10)
+    windows = WindowDataset([LONG], VideoFolder(tmp_path, "train"), config, how, 10)
     assert len(windows) == 3
     seen, target = windows.read(1)  # 2 .. 4 s: frames 50 .. 99, the centres of four parts
     assert [index_of(frame) for frame in seen[0].permute(0, 2, 3, 1).numpy()] == [56, 68, 81, 93]
     assert target.nonzero()[:, 0].tolist() == [7, 9]
 
-    training = WindowDataset([LONG], tmp_path, "train", config, how, 10, training=True)
+    training = WindowDataset([LONG], VideoFolder(tmp_path, "train"), config, how, 10, seed=0)
     assert training.classes.tolist() == [7, 8, 9]
     for index, label in enumerate(training.classes):
         pixels, target = training.read(index)
@@ -140,8 +142,8 @@ def test_windows_stay_within_what_is_there_of_a_video(tmp_path):
     (tmp_path / "train").mkdir()
     write_video(tmp_path / "train" / "v.mp4", 60, fps=25, size=(64, 64))
     config, how = ClipConfig(window=2.0, frames=4, flip=0.0, scales=[1.0]), Preprocess(resize=64, crop=64)
-    for training in (False, True):
-        windows = WindowDataset([LONG], tmp_path, "train", config, how, 10, training=training)
+    for seed in (None, 0):
+        windows = WindowDataset([LONG], VideoFolder(tmp_path, "train"), config, how, 10, seed)
         for i in range(len(windows)):
             pixels, target = windows.read(i)
             frames = [index_of(frame) for frame in pixels[0].permute(0, 2, 3, 1).numpy()]
@@ -149,11 +151,11 @@ def test_windows_stay_within_what_is_there_of_a_video(tmp_path):
             assert set(target.nonzero()[:, 0].tolist()) == {7, 8}
 
 
-def test_the_end_of_a_video_is_judged_too(tmp_path):
+def test_the_end_of_a_video_is_evaluated_too(tmp_path):
     (tmp_path / "train").mkdir()
     write_video(tmp_path / "train" / "v.mp4", 125, fps=25)
     item = Annotation("v", 5.0, [(0.0, 5.0)], [1])
-    windows = WindowDataset([item], tmp_path, "train", ClipConfig(window=2.0, frames=4), SMALL, 10)
+    windows = WindowDataset([item], VideoFolder(tmp_path, "train"), ClipConfig(window=2.0, frames=4), SMALL, 10)
     assert len(windows) == 3
 
 
@@ -162,10 +164,10 @@ def test_windows_without_any_action_are_refused(tmp_path):
     write_video(tmp_path / "train" / "v.mp4", 10)
     nothing = Annotation("v", 5.0, np.zeros((0, 2)), np.zeros(0, dtype=int))
     with pytest.raises(InputError, match="the train annotations: hold no action"):
-        WindowDataset([nothing], tmp_path, "train", ClipConfig(window=2.0), SMALL, 10)
+        WindowDataset([nothing], VideoFolder(tmp_path, "train"), ClipConfig(window=2.0), SMALL, 10)
 
 
-def test_the_order_of_an_epoch_is_a_matter_of_its_seed_and_number():
+def test_the_order_of_an_epoch_is_determined_by_seed_and_epoch():
     classes = np.zeros(20, dtype=int)
     order = training_order(classes, 0, seed=1, epoch=2)
     assert sorted(order) == list(range(20)) and order == training_order(classes, 0, seed=1, epoch=2)
@@ -210,8 +212,8 @@ def test_a_clip_is_opened_once_and_to_be_known_once(tmp_path, opened, reader):
     """Three views of it or one, in training or testing: the first time twice, from then on once."""
     write_video(tmp_path / "a.mp4", 20)
     config = ClipConfig(frames=4, samplings=3, reader=reader)
-    for training in (False, True):
-        clips = ClipDataset([("a.mp4", 3)], tmp_path, config, SMALL, training)
+    for seed in (None, 0):
+        clips = ClipDataset([("a.mp4", 3)], tmp_path, config, SMALL, seed)
         opened.clear()
         for epoch in range(3):
             clips.read(0, epoch)
@@ -224,7 +226,9 @@ def test_windows_of_a_long_video_open_it_once_each(tmp_path, opened, monkeypatch
     monkeypatch.setattr(video, "RUN_UP", 20)
     (tmp_path / "train").mkdir()
     write_video(tmp_path / "train" / "v.mp4", 150, fps=25)
-    windows = WindowDataset([LONG], tmp_path, "train", ClipConfig(window=2.0, frames=4, reader=reader), SMALL, 10)
+    windows = WindowDataset(
+        [LONG], VideoFolder(tmp_path, "train"), ClipConfig(window=2.0, frames=4, reader=reader), SMALL, 10
+    )
     opened.clear()
     for i in range(3):
         windows.read(i)
@@ -256,8 +260,8 @@ def test_workers_stay_and_read_what_one_process_reads(tmp_path):
         write_video(tmp_path / name, 20)
 
     def loader(workers: int) -> ClipLoader:
-        clips = data_set(tmp_path, training=True, seed=1)
-        return ClipLoader(clips, 1, workers, lambda epoch: training_order(clips.classes, 0, 1, epoch))
+        clips = data_set(tmp_path, seed=1)
+        return ClipLoader(clips, Loading(1, workers), lambda epoch: training_order(clips.classes, 0, 1, epoch))
 
     alone, helped = loader(0), loader(1)
     others, processes, seen = set(multiprocessing.active_children()), set(), []

@@ -6,7 +6,7 @@ import torch
 
 from mmad.config import FeaturesConfig
 from mmad.data import features
-from mmad.data.features import find_track, is_done, load_track, save_track
+from mmad.data.features import find_track, finished_track, load_track, save_track
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.records import FeatureTrack, TimeGrid
@@ -36,11 +36,11 @@ def test_any_array_is_stored_as_float32_rows(tmp_path):
 
 
 def test_done_is_what_the_same_source_made(tmp_path):
-    assert is_done(tmp_path, "v", "net/abc") is None
+    assert finished_track(tmp_path, "v", "net/abc") is None
     save_track(tmp_path, made_track())
-    assert is_done(tmp_path, "v", "net/abc")["video"] == {"frames": 24}
+    assert finished_track(tmp_path, "v", "net/abc")["video"] == {"frames": 24}
     with pytest.raises(InputError, match=r"v\.json: was made with other weights .*net/abc, now net/other.*--out"):
-        is_done(tmp_path, "v", "net/other")
+        finished_track(tmp_path, "v", "net/other")
 
 
 # --- interruptions ----------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def test_a_writer_stopped_before_the_sidecar_is_not_done(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         save_track(tmp_path, made_track())
     assert [file.name for file in tmp_path.iterdir()] == ["v.npy"]  # the old sidecar does not vouch for new values
-    assert is_done(tmp_path, "v", "net/abc") is None
+    assert finished_track(tmp_path, "v", "net/abc") is None
 
 
 def test_a_writer_stopped_within_the_array_leaves_nothing_half_written(tmp_path, monkeypatch):
@@ -106,8 +106,8 @@ def drop_step(folder):
             r"v\.npy: no such file, but its sidecar v\.json is there; copy it",
         ),
         (swap_array, r"v\.npy: shape \[5, 3\], its sidecar says \[6, 3\]"),
-        (drop_step, r"v\.json: is no sidecar of features \(KeyError\('step'\)\)"),
-        (lambda folder: (folder / "v.json").write_text("[]"), r"v\.json: is no sidecar of features"),
+        (drop_step, r"v\.json: is not a sidecar of features \(KeyError\('step'\)\)"),
+        (lambda folder: (folder / "v.json").write_text("[]"), r"v\.json: is not a sidecar of features"),
         (lambda folder: (folder / "v.json").write_text("{"), r"v\.json, line 1, column 2: not JSON"),
     ],
 )
@@ -117,7 +117,7 @@ def test_damaged_features_are_refused(tmp_path, damage, message):
     for read in (
         lambda: load_track(tmp_path, "v"),
         lambda: find_track(tmp_path, "v", 1.0, FeaturesConfig()),
-        lambda: is_done(tmp_path, "v", "net/abc"),
+        lambda: finished_track(tmp_path, "v", "net/abc"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             read()

@@ -64,7 +64,7 @@ def test_a_detector_rebuilds_itself(tmp_path):
     config = DetectionConfig(detector=DetectorConfig(width=8, centring=7))
     model = build_detector(config.detector, 5, LABELS).eval()
     for view in model.probe.views:
-        model.probe.map_of(view)[0].normal_()
+        model.probe.weight_and_bias(view)[0].normal_()
     for buffer in model.probe.views["random"].buffers():  # drawn otherwise than a fresh detector draws them
         buffer.normal_()
     model.probe.bound[0] = 0.1
@@ -128,7 +128,7 @@ def test_places_that_hold_no_checkpoint(tmp_path):
         ("absent.pt", None, "no such file"),
         ("", None, "is a folder"),
         ("list.pt", None, "holds a list"),
-        ("tensors.pt", "detector", "no checkpoint of ours; expected a detector"),
+        ("tensors.pt", "detector", "not a checkpoint of ours; expected a detector"),
         ("detector.pt", "recognizer", "this is a detector; expected a recognizer"),
     ):
         with pytest.raises(InputError, match=problem):

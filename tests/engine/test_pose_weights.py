@@ -1,4 +1,4 @@
-"""Joints to detections: along tracks of any length, from one small file, and nothing of what is not seen."""
+"""From joints to detections: tracks of any length, weights in one small file, nothing for joints that are not seen."""
 
 import numpy as np
 import pytest
@@ -6,13 +6,14 @@ import torch
 
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
 from mmad.engine import pose_features
-from mmad.engine.pose_features import PoseFeatures, build_pose_network, stretches
-from mmad.engine.pose_weights import PosePipeline, PoseWeights, load_weights, only_visible, save_weights
+from mmad.engine.infer import PosePipeline, only_visible
+from mmad.engine.pose_features import PoseFeatures, blocks, build_pose_network
+from mmad.engine.pose_weights import PoseWeights, load_weights, save_weights
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.metrics.calibration import Calibration
 from mmad.models import build_detector
-from mmad.pose.features import on_grid
+from mmad.pose.joint_inputs import on_grid
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import Detections, LandmarkTrack
 
@@ -77,13 +78,13 @@ def test_a_long_track_is_what_a_whole_one_is(weights, monkeypatch):
     features = PoseFeatures(weights.network, torch.device("cpu"))
     points = track(601).points
     whole = features.of_points(points)
-    monkeypatch.setattr(pose_features, "STRETCH", 100)
+    monkeypatch.setattr(pose_features, "BLOCK", 100)
     np.testing.assert_allclose(features.of_points(points), whole, atol=2e-3)
     assert len(whole) == 301
 
 
-def test_stretches_own_every_step_once():
-    parts = list(stretches(250, 100, 30))
+def test_blocks_own_every_step_once():
+    parts = list(blocks(250, 100, 30))
     assert [(a, b) for _, a, b in parts] == [(0, 100), (100, 200), (200, 250)]
     assert [first for first, _, _ in parts] == [0, 70, 170]
 
@@ -95,7 +96,7 @@ def test_rows_lie_between_their_two_steps(weights):
     assert found.grid.step == pytest.approx(2 / 15) and found.values.shape[1] == weights.network.channels
 
 
-def test_nothing_is_said_of_what_is_not_seen():
+def test_actions_whose_joints_are_not_seen_are_left_out():
     seen = track(90)
     seen.points[:60, [AT["left knee"], AT["right knee"]]] = (np.nan, np.nan, 0)
     legs, head = MMA52.index["shaking legs"], MMA52.index["nodding"]
@@ -110,7 +111,7 @@ def test_where_nobody_is_nothing_is_found(weights):
     assert len(PosePipeline(weights, "cpu").detect_landmarks(nobody)) == 0
 
 
-def test_what_cannot_be_told_is_not_said_at_first(weights):
-    found = Detections("v", [(0, 1), (0, 1), (1, 2)], [9, 8, 8], [0.9, 0.5, 0.1])  # nodding cannot be told
-    told = PosePipeline(weights, "cpu").told(found)
-    assert told.labels.tolist() == [8] and told.scores.tolist() == [0.5]
+def test_unreliable_actions_are_not_shown_by_default(weights):
+    found = Detections("v", [(0, 1), (0, 1), (1, 2)], [9, 8, 8], [0.9, 0.5, 0.1])  # nodding is unreliable
+    shown = PosePipeline(weights, "cpu").shown(found)
+    assert shown.labels.tolist() == [8] and shown.scores.tolist() == [0.5]

@@ -10,15 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, ViewConfig, load_config
-from mmad.data.clip_dataset import ClipBatch
+from mmad.data.clip_dataset import ClipBatch, Loading
 from mmad.engine import train_recognizer as recognition
 from mmad.engine.checkpoint import load_recognizer, read_checkpoint
-from mmad.engine.train_recognizer import clip_losses, load_recognizers, predict, recognise_list, train_recognizer
+from mmad.engine.predict_clips import ClipInference, load_recognizers, predict, recognize_clips
+from mmad.engine.train_recognizer import clip_losses, train_recognizer
 from mmad.errors import InputError
 from mmad.formats.submissions import read_recognition
 from mmad.labels import LabelSet
 from mmad.models.manet import RecognizerOutput
-from mmad.ops.recognition import clip_probabilities, part_membership
+from mmad.ops.clip_probabilities import clip_probabilities, part_membership
 from mmad.video.preprocess import Preprocess
 
 LABELS = "0\tred\tone\n1\tgreen\tone\n2\tblue\ttwo\n"
@@ -91,11 +92,11 @@ def test_colours_are_learned_with_every_addition(data, tmp_path, capsys):
     assert report["checkpoint"]["evaluations"] == 12 and report["checkpoint"]["chosen"] == chosen
     assert f"epoch {report['checkpoint']['epoch']}, {chosen}, in percent:" in capsys.readouterr().out
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert {"classify", "part", "near", "embed", "loss"} <= rows[0].keys()
+    assert {"classify", "part", "prototype", "embed", "loss"} <= rows[0].keys()
     assert rows[-1]["loss"] < rows[0]["loss"]
     model = load_recognizer(tmp_path / "best.pt")
     found = model(torch.zeros(2, 3, 3, 32, 32))
-    assert (found.logits.shape, found.part_logits.shape, found.near.shape) == ((2, 3), (2, 2), (2, 3))
+    assert (found.logits.shape, found.part_logits.shape, found.similarity.shape) == ((2, 3), (2, 2), (2, 3))
 
 
 @pytest.mark.parametrize(
@@ -157,12 +158,12 @@ def test_windows_of_long_videos_with_several_actions(data, tmp_path):
     assert not (tmp_path / "prediction.csv").exists()
 
 
-def test_a_list_is_recognised_as_in_training(data, trained):
-    """With the three frames a clip of its training, which nobody has to say again."""
+def test_a_list_is_recognized_as_in_training(data, trained):
+    """With three frames per clip, as in its training, without setting that again."""
     models = load_recognizers([trained / "best.pt"])
     assert models[0].clip_config.frames == 3
     clips = [(f"val{i}.mp4", 0) for i in range(6)]
-    found = recognise_list(models, clips, data, ViewConfig(), torch.device("cpu"), batch=3)
+    found = recognize_clips(models, clips, data, ViewConfig(), torch.device("cpu"), Loading(batch=3))
     trained = read_recognition(trained / "prediction.csv", models[0].labels)
     assert found.clips == trained.clips and (found.actions[:, 0] == trained.actions[:, 0]).all()
 
@@ -188,36 +189,37 @@ class Steady(nn.Module):
 
 
 def test_the_mean_probability_of_recognizers_decides(data):
-    """Chances .72 .27 .01 and .09 .24 .67, whose mean is .41 .25 .34: an order that neither has alone."""
+    """Probabilities .72 .27 .01 and .09 .24 .67, whose mean is .41 .25 .34: an order that neither has alone."""
     sure, unsure = Steady([0, 0, 0]), Steady([0, 0, 0])
     sure.forward = lambda clips: RecognizerOutput(torch.tensor([[4.0, 3, 0]]).expand(len(clips), 3), None, clips)
     unsure.forward = lambda clips: RecognizerOutput(torch.tensor([[0.0, 1, 2]]).expand(len(clips), 3), None, clips)
     orders = [
-        recognise_list(models, [("val0.mp4", 0)], data, ViewConfig(), torch.device("cpu")).actions[0].tolist()
+        recognize_clips(models, [("val0.mp4", 0)], data, ViewConfig(), torch.device("cpu")).actions[0].tolist()
         for models in ([sure], [unsure], [sure, unsure])
     ]
     assert orders == [[0, 1, 2], [2, 1, 0], [0, 2, 1]]
 
 
-def test_every_view_and_every_branch_has_its_say():
+def test_every_view_and_every_branch_counts():
     """Two views of one clip, red and blue; part logits and prototypes pull towards the second part and class 1."""
     pixels = torch.zeros(1, 2, 3, 3, 4, 4, dtype=torch.uint8)
     pixels[0, 0, :, 0] = pixels[0, 1, :, 2] = 255
     loader = [ClipBatch(pixels, torch.tensor([0]))]
     how = Preprocess(mean=(0, 0, 0), std=(255, 255, 255))
     membership = part_membership(LABEL_SET.part_of, 2)
-    extra = {"part_logits": torch.tensor([[0.0, 1.0]]), "near": torch.tensor([[0.0, 0.1, 0.0]])}
+    extra = {"part_logits": torch.tensor([[0.0, 1.0]]), "similarity": torch.tensor([[0.0, 0.1, 0.0]])}
     for more in ({}, extra):
         views = [clip_probabilities(torch.tensor([row]), membership, **more) for row in ([4.0, 0, 0], [0, 0, 4.0])]
-        chances, truth = predict(Steady([4, 4, 4], **more), loader, how, LABEL_SET, torch.device("cpu"))
-        np.testing.assert_allclose(chances, torch.stack(views).mean(dim=0), atol=1e-6)
+        inference = ClipInference(how, LABEL_SET, torch.device("cpu"))
+        probabilities, truth = predict(Steady([4, 4, 4], **more), loader, inference)
+        np.testing.assert_allclose(probabilities, torch.stack(views).mean(dim=0), atol=1e-6)
         assert truth.tolist() == [0]
 
 
-def test_number_of_frames_is_the_recognizers_own_unless_told(data):
+def test_number_of_frames_is_that_of_training_by_default(data):
     model, clips = Steady([1, 1, 1]), [("val0.mp4", 0)]
-    recognise_list([model], clips, data, ViewConfig(), torch.device("cpu"))
-    recognise_list([model], clips, data, ViewConfig(frames=2, samplings=2), torch.device("cpu"))
+    recognize_clips([model], clips, data, ViewConfig(), torch.device("cpu"))
+    recognize_clips([model], clips, data, ViewConfig(frames=2, samplings=2), torch.device("cpu"))
     assert model.frames == [3, 2]
 
 

@@ -11,7 +11,7 @@ from mmad.engine.checkpoint import load_backbone, save_checkpoint
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.models import BACKBONES, backbone_named, build_backbone
-from mmad.models.clipnets import ClipNet
+from mmad.models.clip_backbones import ClipBackbone
 from mmad.models.manet import FrameStream, Recognizer, ResNet
 
 SHAPES = {  # name: the smallest clip (T, size) that it takes, features (T', C) of it
@@ -91,12 +91,12 @@ def test_lite0_streams_like_whole_videos(shift):
     generator = torch.Generator().manual_seed(0)
     videos = [torch.randn(count, 3, 64, 64, generator=generator) for count in (1, 20, 2)]
     whole = torch.cat([backbone(video[None])[0] for video in videos])
-    reel, starts = torch.cat(videos), torch.cat([torch.arange(len(video)) == 0 for video in videos])
+    frames, starts = torch.cat(videos), torch.cat([torch.arange(len(video)) == 0 for video in videos])
     stream = FrameStream(backbone)
-    pieces = [stream.push(reel[i : i + 3], starts[i : i + 3]) for i in range(0, len(reel), 3)] + [stream.finish()]
+    pieces = [stream.push(frames[i : i + 3], starts[i : i + 3]) for i in range(0, len(frames), 3)] + [stream.finish()]
     assert_close(torch.cat([piece for piece in pieces if len(piece)]), whole, atol=1e-5, rtol=1e-4)
-    lonely = torch.cat([backbone(frame[None, None])[0] for frame in reel])
-    assert torch.allclose(lonely, whole, atol=1e-4) != shift  # only with the shift do neighbours matter
+    alone = torch.cat([backbone(frame[None, None])[0] for frame in frames])
+    assert torch.allclose(alone, whole, atol=1e-4) != shift  # only with the shift do neighbours matter
 
 
 @pytest.mark.parametrize("name", ["manet_r50", "manet_r18", "swin3d_t"])
@@ -113,7 +113,7 @@ def test_pretrained_weights_without_a_network(name, monkeypatch):
 def test_torchvisions_weights_fit(name, classifier, monkeypatch):
     """What torchvision would download, made here: its own network's tensors with its classifier."""
     backbone = random_backbone(name)
-    prefix = "network." if isinstance(backbone, ClipNet) else ""
+    prefix = "network." if isinstance(backbone, ClipBackbone) else ""
     theirs = {
         n.removeprefix(prefix): torch.full_like(v, 3) for n, v in backbone.state_dict().items() if "excite" not in n
     }

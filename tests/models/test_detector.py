@@ -7,15 +7,19 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.config import DetectionConfig, DetectorConfig, InferConfig
+from mmad.config import DetectionConfig, DetectorConfig, InferConfig, LossConfig
 from mmad.data.feature_dataset import Batch
 from mmad.engine.decode import detect_track
-from mmad.engine.train_detector import choose_pairs, detector_losses
+from mmad.engine.train_detector import choose_pairs, detector_losses, sample_positives
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.models import build_detector
 from mmad.models.detector import Detector, hardest_competing, input_names
 from mmad.models.encoder import TemporalEncoder, with_neighbours
+from mmad.models.linear_probe import score_names
+from mmad.ops.assign import assign
+from mmad.ops.dense_predictions import DensePredictions
+from mmad.ops.losses import detection_losses
 from mmad.records import Annotation, FeatureTrack, TimeGrid
 
 LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
@@ -30,7 +34,7 @@ def tiny(**settings) -> Detector:
 def stirred(**settings) -> Detector:
     """As after training: no weight is zero, behind which a missing mask could hide."""
     detector = tiny(**settings)
-    maps = [tensor for name in detector.probe.views for tensor in detector.probe.map_of(name)]
+    maps = [tensor for name in detector.probe.views for tensor in detector.probe.weight_and_bias(name)]
     for tensor in (*detector.parameters(), *maps, detector.probe.mean):
         tensor.data += 0.3 * torch.randn_like(tensor)
     detector.length.uniform_(3, 9)
@@ -64,28 +68,28 @@ def test_a_fresh_detector_expects_little_and_usual_lengths():
     detector.count[:] = 1
     output = detector(torch.zeros(1, 30, 8), torch.ones(1, 30, dtype=torch.bool))
     assert 0.001 < output.logits.sigmoid().mean() < 0.1
-    lengths = (output.curves.coarse[..., 1] - output.curves.coarse[..., 0]).mean(dim=1)
+    lengths = (output.predictions.offsets[..., 1] - output.predictions.offsets[..., 0]).mean(dim=1)
     assert (lengths / detector.length).tolist() == pytest.approx([1, 1, 1], rel=0.6)
 
 
 @torch.inference_mode()
-def test_the_same_class_in_another_row_is_the_same():
-    """`forward` for chosen pairs says what `forward` for all says of them."""
+def test_chosen_pairs_are_predicted_as_all_pairs_are():
+    """`forward` for chosen pairs gives what `forward` for all pairs gives for them."""
     detector, features, mask = stirred(), torch.cat([clip_of(20), clip_of(20, seed=1)]), torch.ones(2, 20).bool()
     output = detector(features, mask)
     video, label = torch.tensor([1, 0, 1]), torch.tensor([2, 1, 0])
-    curves = detector(features, mask, pairs=(video, label)).curves
-    assert_close(curves.logits, output.logits[video, :, label])
+    predictions = detector(features, mask, pairs=(video, label)).predictions
+    assert_close(predictions.logits, output.logits[video, :, label])
     steps = torch.arange(20)
     for row in range(3):
-        pairs = (steps[:, None] + curves.boundaries(torch.full((20,), row), steps)).sort(dim=1).values
+        pairs = (steps[:, None] + predictions.boundaries(torch.full((20,), row), steps)).sort(dim=1).values
         assert_close(pairs, output.boundaries[video[row], :, label[row]])
 
 
 @pytest.mark.parametrize("steps", [1, 5, 16, 17])
 @torch.inference_mode()
 def test_padding_changes_nothing(steps):
-    """A clip says the same at its steps alone and beside a longer one; in doubles, where rounding hides nothing."""
+    """A clip has the same output alone and beside a longer one; in doubles, where rounding hides nothing."""
     detector, longest = stirred().double(), 32
     features = 1e3 * torch.ones(2, longest, 8, dtype=torch.double)  # rubbish where nothing is real
     features[0, :steps], features[1] = clip_of(steps)[0], clip_of(longest, seed=1)[0]
@@ -97,8 +101,8 @@ def test_padding_changes_nothing(steps):
 
 
 @torch.inference_mode()
-def test_far_away_nothing_is_seen():
-    """A step knows of what the convolutions reach, and no further: windows of a long video agree."""
+def test_steps_beyond_the_receptive_field_have_no_influence():
+    """So that windows of a long video agree."""
     detector, features = stirred(views=["plain"]).double(), clip_of(64).double()
     changed = features.clone()
     changed[0, 40:] += 10
@@ -133,20 +137,22 @@ def test_a_class_without_one_example_is_never_found():
 
 
 def test_the_inputs_of_the_decoder_by_hand():
-    """Two views and three roles are six scores of each of three classes and two parts; numbers say whose and which."""
+    """Two views and three scores each are six numbers per class and part: tens say whose they are, ones say which."""
     detector = tiny(views=["plain", "random"])
     scores = 10.0 * torch.arange(5)[:, None] + torch.arange(6)  # entity, score
     inputs = detector.build_inputs(scores.expand(1, 4, 5, 6), torch.tensor([[True, True, True, False]]))
     names = input_names(["plain", "random"])
     assert inputs.shape == (1, 3, 4, len(names))
-    roles = [f"{view} {role}" for view in ("plain", "random") for role in ("actionness", "startness", "endness")]
+    kinds = ("actionness", "startness", "endness")
+    of_views = [f"{view} {kind}" for view in ("plain", "random") for kind in kinds]
     for k, part in enumerate((0, 0, 1)):
         for step in range(3):
             found = dict(zip(names, inputs[0, k, step].tolist(), strict=True))
-            assert [found.pop(f"class: {role}") for role in roles] == scores[k].tolist()
-            assert [found.pop(f"body part: {role}") for role in roles] == scores[3 + part].tolist()
+            assert [found.pop(f"class: {name}") for name in of_views] == scores[k].tolist()
+            assert [found.pop(f"body part: {name}") for name in of_views] == scores[3 + part].tolist()
             competing = [
-                found.pop(f"competing class of the body part: {view} actionness") for view in ("plain", "random")
+                found.pop(f"hardest competing class of the body part: {view} actionness")
+                for view in ("plain", "random")
             ]
             assert competing == {0: [10, 13], 1: [0, 3], 2: [-3, -3]}[k]
             strongest = [found.pop(f"strongest class: {view} actionness") for view in ("plain", "random")]
@@ -190,16 +196,16 @@ def test_the_encoder_is_a_convolution():
 # --- learning ---------------------------------------------------------------------------------------------------
 
 
-def test_pairs_hold_every_action_and_stand_for_all_classes():
+def test_pairs_contain_every_action_and_represent_all_classes():
     torch.manual_seed(0)
     seen = torch.ones(10, dtype=torch.bool)
     labels = [torch.tensor([1, 1, 4]), torch.tensor([], dtype=torch.long), torch.arange(10)]
-    chosen, weights = choose_pairs(labels, seen, others=3)
+    chosen, weights = choose_pairs(labels, seen, negatives=3)
     assert chosen.sum(dim=1).tolist() == [5, 3, 10]
     assert chosen[0, [1, 4]].all() and weights[0, [1, 4]].tolist() == [1, 1]
     assert weights.sum(dim=1).tolist() == pytest.approx([10, 10, 10])
     assert (weights[~chosen] == 0).all()
-    everything, ones = choose_pairs(labels, seen, others=99)
+    everything, ones = choose_pairs(labels, seen, negatives=99)
     assert everything.all() and (ones == 1).all()
     drawn = torch.stack([choose_pairs(labels, seen, 3)[0][1] for _ in range(200)]).float().mean(dim=0)
     assert drawn.min() > 0.15 and drawn.max() < 0.45  # 0.3 each
@@ -209,10 +215,26 @@ def test_of_classes_without_training_actions_no_pair_is_drawn():
     torch.manual_seed(0)
     seen = torch.tensor([True] * 4 + [False] * 6)
     labels = [torch.tensor([1]), torch.tensor([], dtype=torch.long)]
-    for others in (2, 99):
-        chosen, weights = choose_pairs(labels, seen, others)
-        assert not chosen[:, 4:].any() and chosen.sum(dim=1).tolist() == [1 + min(others, 3), min(others, 4)]
+    for negatives in (2, 99):
+        chosen, weights = choose_pairs(labels, seen, negatives)
+        assert not chosen[:, 4:].any() and chosen.sum(dim=1).tolist() == [1 + min(negatives, 3), min(negatives, 4)]
         assert weights.sum(dim=1).tolist() == pytest.approx([4, 4])
+
+
+def test_a_sample_of_positives_is_right_on_average():
+    torch.manual_seed(0)
+    offsets, mask = torch.tensor([-1.0, 1.0]).expand(1, 40, -1), torch.ones(1, 40, dtype=torch.bool)
+    spread, zeros, table = torch.ones(1, 40, 1), torch.zeros(1, 40, 2), torch.tensor([[2.0, 38.0]])
+    predictions = DensePredictions(torch.zeros(1, 40), offsets, spread, zeros, zeros, torch.tensor(1.0), mask)
+    positives = assign(table, torch.tensor([0]), mask, LossConfig().centre)
+
+    def loss(count: int) -> torch.Tensor:
+        sample = sample_positives(positives, count)
+        return detection_losses(predictions, table, torch.ones(1), positives, sample, LossConfig())["regress"]
+
+    every, few = loss(1000), [loss(6) for _ in range(200)]
+    assert torch.stack(few).mean().item() == pytest.approx(every.item(), rel=0.05)
+    assert len({value.item() for value in few}) > 50
 
 
 ACTIONS = [  # (start, end, class) in steps of four clips of 32: overlapping, nested, touching, two of one class
@@ -224,23 +246,27 @@ ACTIONS = [  # (start, end, class) in steps of four clips of 32: overlapping, ne
 
 
 def made_up_scores(detector: Detector) -> Batch:
-    """Probe scores that say what is true, with some noise."""
+    """Probe scores that follow the truth, with some noise."""
     torch.manual_seed(0)
-    scores = 0.3 * torch.randn(4, 32, detector.probe.entities, 3 * len(detector.probe.views))
-    at = torch.arange(32)
+    names = score_names(list(detector.probe.views))
+    scores = 0.3 * torch.randn(4, 32, detector.probe.entities, len(names))
+    actionness, startness, endness = (
+        [i for i, name in enumerate(names) if name.endswith(score)] for score in ("actionness", "startness", "endness")
+    )
     for i, actions in enumerate(ACTIONS):
         for start, end, k in actions:
             for entity in (k, 3 + LABELS.part_of[k]):
-                scores[i, (start <= at) & (at <= end), entity, ::3] += 2
-                scores[i, start, entity, 1::3] += 2
-                scores[i, end, entity, 2::3] += 2
+                for score in actionness:
+                    scores[i, start : end + 1, entity, score] += 2
+                scores[i, start, entity, startness] += 2
+                scores[i, end, entity, endness] += 2
     segments = [torch.tensor([a[:2] for a in actions], dtype=torch.float32) for actions in ACTIONS]
     labels = [torch.tensor([k for _, _, k in actions]) for actions in ACTIONS]
     mask = torch.ones(4, 32, dtype=torch.bool)
     return Batch(None, mask, segments, labels, list("abcd"), [TimeGrid(2.0, 0.5)] * 4, scores)
 
 
-def learned_by_heart(**settings) -> float:
+def memorised(**settings) -> float:
     """mAP at tIoU 0.9 in the clips that it was trained on."""
     detector = tiny(dilations=[1, 2, 4], **settings).train()
     detector.length[:] = torch.tensor([6.0, 8.0, 20.0])
@@ -262,8 +288,8 @@ def learned_by_heart(**settings) -> float:
     return float(evaluate(truth, found, LABELS).mean_ap()[8])
 
 
-def test_learns_overlapping_actions_by_heart():
-    assert learned_by_heart() > 0.99
+def test_memorises_overlapping_actions():
+    assert memorised() > 0.99
 
 
 # --- one path ---------------------------------------------------------------------------------------------------
@@ -281,7 +307,7 @@ def test_the_loss_with_the_probes_own_scores_given_is_that_without_them():
     other = replace(given, probe_scores=given.probe_scores + 1)
     losses = []
     for batch in (read, given, other):
-        torch.manual_seed(0)  # which pairs and which steps are judged is drawn
+        torch.manual_seed(0)  # pairs and positives are sampled
         losses.append(
             {name: value.item() for name, value in detector_losses(detector, batch, DetectionConfig()).items()}
         )

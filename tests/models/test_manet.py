@@ -16,7 +16,7 @@ from mmad.models.manet import (
     BasicBlock,
     Bottleneck,
     ClipHead,
-    FrameNet,
+    FrameBackbone,
     FrameStream,
     Recognizer,
     ResNet,
@@ -131,22 +131,22 @@ def test_stream_equals_whole_videos(resnet):
     stream_equals_whole_videos(resnet, size=32)
 
 
-def stream_equals_whole_videos(network: FrameNet, size: int) -> None:
-    """Videos of several lengths one after the other, in chunks of several sizes; each reel is finished twice."""
+def stream_equals_whole_videos(network: FrameBackbone, size: int) -> None:
+    """Videos of several lengths one after the other, in chunks of several sizes; each stream is finished twice."""
     generator = torch.Generator().manual_seed(0)
     videos = [torch.randn(count, 3, size, size, generator=generator) for count in (1, 5, 1, 1, 12, 2)]
     whole = torch.cat([network(video[None])[0] for video in videos])
-    reel = torch.cat(videos)
+    frames = torch.cat(videos)
     starts = torch.cat([torch.arange(len(video)) == 0 for video in videos])
     stream = FrameStream(network)
     for chunk in (1, 3, 8, 64):
-        pieces = [stream.push(reel[i : i + chunk], starts[i : i + chunk]) for i in range(0, len(reel), chunk)]
+        pieces = [stream.push(frames[i : i + chunk], starts[i : i + chunk]) for i in range(0, len(frames), chunk)]
         pieces += [stream.finish(), stream.finish()]
         assert_close(torch.cat([piece for piece in pieces if len(piece)]), whole, atol=1e-4, rtol=1e-4)
 
 
 @torch.inference_mode()
-def test_finishing_an_empty_reel_gives_nothing(resnet):
+def test_finishing_an_empty_stream_gives_nothing(resnet):
     assert len(FrameStream(resnet).finish()) == 0
 
 
@@ -259,7 +259,9 @@ def test_cosines_to_the_prototypes_are_not_rounded_by_mixed_precision():
     torch.manual_seed(0)
     head, features = ClipHead(8, 52, prototypes=16).eval(), torch.randn(4, 3, 8)
     with torch.autocast("cpu", torch.bfloat16):
-        near = head(features).near
-    assert near.dtype == torch.float32
-    torch.testing.assert_close(near, head(features).near, rtol=0, atol=0.02)  # the layer before it is rounded
-    assert near.abs().max() <= 1
+        similarity = head(features).similarity
+    assert similarity.dtype == torch.float32
+    torch.testing.assert_close(
+        similarity, head(features).similarity, rtol=0, atol=0.02
+    )  # the layer before it is rounded
+    assert similarity.abs().max() <= 1

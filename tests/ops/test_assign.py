@@ -6,25 +6,25 @@ from mmad.ops.assign import assign
 STEPS = 16
 
 
-def answers(actions: list[tuple[float, float, int]], real: int = STEPS, centre: float = 0.3) -> dict:
-    """{index of the action: the steps that answer for it}, of actions (start, end, row) in three rows."""
+def positives(actions: list[tuple[float, float, int]], real: int = STEPS, centre: float = 0.3) -> dict:
+    """{index of the action: its positive steps}, of actions (start, end, pair) in three pairs."""
     table = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3)
     mask = (torch.arange(STEPS) < real).expand(3, -1)
-    action, step, inside = assign(table[:, :2], table[:, 2].long(), mask, centre)
-    assert inside.shape == (3, STEPS)
+    action, pair, step, ignore = assign(table[:, :2], table[:, 2].long(), mask, centre)
+    assert ignore.shape == (3, STEPS) and pair.tolist() == table[action, 2].tolist()
     return {index: step[action == index].tolist() for index in range(len(actions))}
 
 
-def steps_inside(actions: list[tuple[float, float, int]], real: int = STEPS) -> list[list[int]]:
+def ignored(actions: list[tuple[float, float, int]], real: int = STEPS) -> list[list[int]]:
     table = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3)
     mask = (torch.arange(STEPS) < real).expand(3, -1)
-    inside = assign(table[:, :2], table[:, 2].long(), mask, 0.3)[2]
-    return [row.nonzero()[:, 0].tolist() for row in inside]
+    ignore = assign(table[:, :2], table[:, 2].long(), mask, 0.3).ignore
+    return [of_pair.nonzero()[:, 0].tolist() for of_pair in ignore]
 
 
 def test_nothing_happens():
-    assert answers([]) == {}
-    assert steps_inside([]) == [[], [], []]
+    assert positives([]) == {}
+    assert ignored([]) == [[], [], []]
 
 
 @pytest.mark.parametrize(
@@ -40,31 +40,38 @@ def test_nothing_happens():
         ((-0.5, 15.5), [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),  # the whole clip: 7.5 -+ 4.8
     ],
 )
-def test_the_middle_answers(action, steps):
-    assert answers([(*action, 1)]) == {0: steps}
+def test_the_middle_positives(action, steps):
+    assert positives([(*action, 1)]) == {0: steps}
 
 
 def test_centre_bounds_how_far_from_the_middle():
-    assert answers([(2, 12, 0)], centre=0.1) == {0: [6, 7, 8]}
-    assert answers([(2, 12, 0)], centre=9.0) == {0: list(range(2, 13))}  # but never beyond the action
+    assert positives([(2, 12, 0)], centre=0.1) == {0: [6, 7, 8]}
+    assert positives([(2, 12, 0)], centre=9.0) == {0: list(range(2, 13))}  # but never beyond the action
 
 
-def test_actions_of_different_rows_know_nothing_of_each_other():
-    both = answers([(2, 12, 0), (6, 8, 2)])
-    assert both == {0: answers([(2, 12, 0)])[0], 1: answers([(6, 8, 2)])[0]}
+def test_actions_of_different_pairs_are_independent():
+    both = positives([(2, 12, 0), (6, 8, 2)])
+    assert both == {0: positives([(2, 12, 0)])[0], 1: positives([(6, 8, 2)])[0]}
 
 
-def test_two_of_one_class_each_have_their_steps():
-    assert answers([(0, 4, 1), (8, 12, 1)]) == {0: [1, 2, 3], 1: [9, 10, 11]}
-    assert answers([(2, 12, 0), (6, 8, 0)])[1] == [7]  # one within the other
+def test_two_actions_of_one_class_have_positives_each():
+    assert positives([(0, 4, 1), (8, 12, 1)]) == {0: [1, 2, 3], 1: [9, 10, 11]}
+    assert positives([(2, 12, 0), (6, 8, 0)])[1] == [7]  # one within the other
 
 
-def test_masked_steps_never_answer():
+def test_masked_steps_are_never_positive():
     for action in ((5.5, 5.75, 0), (4, 6, 0), (4, 12, 0), (-0.5, 15.5, 0), (9, 10, 0)):
-        found = answers([action], real=6)[0]
+        found = positives([action], real=6)[0]
         assert found and max(found) < 6
 
 
-def test_what_lies_inside():
-    assert steps_inside([(2, 5, 0), (4, 6.5, 0), (9.2, 9.8, 1)]) == [[2, 3, 4, 5, 6], [], []]
-    assert steps_inside([(2, 9, 2)], real=5) == [[], [], [2, 3, 4]]
+def test_steps_within_actions_are_ignored():
+    assert ignored([(2, 5, 0), (4, 6.5, 0), (9.2, 9.8, 1)]) == [[2, 3, 4, 5, 6], [], []]
+    assert ignored([(2, 9, 2)], real=5) == [[], [], [2, 3, 4]]
+
+
+def test_positives_are_counted_per_action():
+    table = torch.tensor([[2.0, 12], [5.25, 5.375], [3, 3]])
+    found = assign(table, torch.tensor([0, 1, 1]), torch.ones(2, STEPS, dtype=torch.bool), 0.3)
+    assert found.action.tolist() == [0] * 7 + [1, 2] and found.per_action().tolist() == [7] * 7 + [1, 1]
+    assert assign(table[:0], torch.zeros(0).long(), torch.ones(2, 4).bool(), 0.3).per_action().shape == (0,)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,7 +7,9 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from mmad.config import LossConfig, RecognitionLossConfig
-from mmad.ops.curves import Curves
+from mmad.ops.assign import assign
+from mmad.ops.clip_probabilities import SIMILARITY_SCALE, part_membership
+from mmad.ops.dense_predictions import DensePredictions
 from mmad.ops.losses import (
     detection_losses,
     diou_loss,
@@ -16,18 +19,17 @@ from mmad.ops.losses import (
     recognition_losses,
     softmax_focal_loss,
 )
-from mmad.ops.recognition import NEAR_SCALE, part_membership
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])
 @pytest.mark.parametrize("logit", [-3.0, 0.0, 0.5, 4.0])
 def test_focal_is_the_textbook_formula(logit, target):
     alpha, gamma = 0.25, 2.0
-    chance = 1 / (1 + math.exp(-logit))
+    probability = 1 / (1 + math.exp(-logit))
     if target == 1:
-        wanted = -alpha * (1 - chance) ** gamma * math.log(chance)
+        wanted = -alpha * (1 - probability) ** gamma * math.log(probability)
     else:
-        wanted = -(1 - alpha) * chance**gamma * math.log(1 - chance)
+        wanted = -(1 - alpha) * probability**gamma * math.log(1 - probability)
     assert focal_loss(torch.tensor(logit), torch.tensor(target), alpha, gamma).item() == pytest.approx(wanted, rel=1e-4)
 
 
@@ -52,69 +54,63 @@ def test_diou_loss():
     assert_close(diou_loss(segments, targets), torch.tensor([0, 1 - 2 / 6 + (2 / 6) ** 2, 1 + (3 / 4) ** 2]))
 
 
-def curves_of(rows: int, steps: int, real: int | None = None) -> Curves:
-    """Silent curves: every logit 0, every coarse pair a step to either side, nothing shifted."""
-    coarse = torch.tensor([-1.0, 1.0]).expand(rows, steps, -1)
-    mask = (torch.arange(steps) < (steps if real is None else real)).expand(rows, -1)
-    spread, nothing = torch.ones(rows, steps, 1), torch.zeros(rows, steps, 2)
-    return Curves(torch.zeros(rows, steps), coarse, spread, nothing, torch.tensor(1.0), nothing, mask)
+def flat_predictions(pairs: int, steps: int, real: int | None = None) -> DensePredictions:
+    """Every logit 0, every regressed boundary one step away, every boundary offset 0."""
+    offsets = torch.tensor([-1.0, 1.0]).expand(pairs, steps, -1)
+    mask = (torch.arange(steps) < (steps if real is None else real)).expand(pairs, -1)
+    spread, zeros = torch.ones(pairs, steps, 1), torch.zeros(pairs, steps, 2)
+    return DensePredictions(torch.zeros(pairs, steps), offsets, spread, zeros, zeros, torch.tensor(1.0), mask)
 
 
-def losses_of(curves: Curves, actions: list[tuple[float, float, int]], weights=None, **settings) -> dict:
-    table = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3)
-    weights = torch.ones(len(curves.mask)) if weights is None else torch.tensor(weights)
-    config = LossConfig(pairs=10_000, **settings)  # all of them: nothing random
-    return detection_losses(curves, table[:, :2], table[:, 2].long(), weights, config)
+def losses_of(predictions: DensePredictions, actions: list[tuple[float, float, int]], weights=None, **settings) -> dict:
+    """Of actions (start, end, pair), with boundary losses at all positives."""
+    table, config = torch.tensor(actions, dtype=torch.float32).reshape(-1, 3), LossConfig(**settings)
+    weights = torch.ones(len(predictions.mask)) if weights is None else torch.tensor(weights)
+    segments = table[:, :2]
+    positives = assign(segments, table[:, 2].long(), predictions.mask, config.centre)
+    return detection_losses(predictions, segments, weights, positives, positives, config)
 
 
 def test_classification_by_hand():
-    """An action over steps 2 to 6 of 8: 3, 4 and 5 answer and weigh 2 in all, 2 and 6 weigh nothing, 0, 1 and 7 are
+    """An action over steps 2 to 6 of 8: 3, 4 and 5 are positive and weigh 2 in all, 2 and 6 are ignored, 0, 1 and 7 are
     negative."""
     positive, negative = 0.25 * 0.5**2 * math.log(2), 0.75 * 0.5**2 * math.log(2)
-    losses = losses_of(curves_of(1, 8), [(2, 6, 0)])
+    losses = losses_of(flat_predictions(1, 8), [(2, 6, 0)])
     assert losses["classify"].item() == pytest.approx(2 * positive + 3 * negative)
-    losses = losses_of(curves_of(1, 8, real=7), [(2, 6, 0)])
+    losses = losses_of(flat_predictions(1, 8, real=7), [(2, 6, 0)])
     assert losses["classify"].item() == pytest.approx(2 * positive + 2 * negative)
-    losses = losses_of(curves_of(2, 8), [(2, 6, 0)], weights=[1.0, 5.0])  # a row without actions that speaks for five
+    losses = losses_of(
+        flat_predictions(2, 8), [(2, 6, 0)], weights=[1.0, 5.0]
+    )  # a pair without actions that represents five
     assert losses["classify"].item() == pytest.approx(2 * positive + 3 * negative + 5 * 8 * negative)
-    losses = losses_of(curves_of(2, 8), [(2, 6, 0), (2, 6, 1)])
+    losses = losses_of(flat_predictions(2, 8), [(2, 6, 0), (2, 6, 1)])
     assert losses["classify"].item() == pytest.approx(2 * positive + 3 * negative)  # relative to the actions
 
 
-def test_coarse_boundaries_by_hand():
-    """Steps 3, 4, 5 answer for (2, 6) with (2, 4), (3, 5), (4, 6): the action's loss is their mean."""
+def test_regressed_boundaries_by_hand():
+    """Steps 3, 4, 5 are positive for (2, 6) and predict (2, 4), (3, 5), (4, 6): the action's loss is their mean."""
     target = torch.tensor([[2.0, 6.0]])
     each = [diou_loss(torch.tensor([[t - 1.0, t + 1.0]]), target).item() for t in (3, 4, 5)]
-    assert losses_of(curves_of(1, 8), [(2, 6, 0)])["coarse"].item() == pytest.approx(sum(each) / 3)
-    losses = losses_of(curves_of(2, 8), [(2, 6, 0), (4.5, 5.5, 1)], boundary=3.0)
-    short = diou_loss(torch.tensor([[4.0, 6.0]]), torch.tensor([[4.5, 5.5]])).item()  # step 5 alone answers
-    assert losses["coarse"].item() == pytest.approx(3 * (sum(each) / 3 + short) / 2)
+    assert losses_of(flat_predictions(1, 8), [(2, 6, 0)])["regress"].item() == pytest.approx(sum(each) / 3)
+    losses = losses_of(flat_predictions(2, 8), [(2, 6, 0), (4.5, 5.5, 1)], boundary=3.0)
+    short = diou_loss(torch.tensor([[4.0, 6.0]]), torch.tensor([[4.5, 5.5]])).item()  # only step 5 is positive
+    assert losses["regress"].item() == pytest.approx(3 * (sum(each) / 3 + short) / 2)
 
 
-def test_refined_boundaries_are_judged_too():
-    curves = curves_of(1, 8)
+def test_refined_boundaries_have_a_loss_too():
+    predictions = flat_predictions(1, 8)
     step = torch.tensor([3, 4, 5])
-    wanted = diou_loss(step[:, None] + curves.boundaries(torch.zeros_like(step), step), torch.tensor([2.0, 6]))
-    assert losses_of(curves, [(2, 6, 0)])["refine"].item() == pytest.approx(wanted.mean().item())
-
-
-def test_a_sample_of_pairs_is_right_on_average():
-    torch.manual_seed(0)
-    curves, table = curves_of(1, 40), torch.tensor([[2.0, 38.0]])
-    row, weights = torch.tensor([0]), torch.ones(1)
-    every = detection_losses(curves, table, row, weights, LossConfig(pairs=1000))["coarse"]
-    few = [detection_losses(curves, table, row, weights, LossConfig(pairs=6))["coarse"] for _ in range(200)]
-    assert torch.stack(few).mean().item() == pytest.approx(every.item(), rel=0.05)
-    assert len({value.item() for value in few}) > 50
+    wanted = diou_loss(step[:, None] + predictions.boundaries(torch.zeros_like(step), step), torch.tensor([2.0, 6]))
+    assert losses_of(predictions, [(2, 6, 0)])["refine"].item() == pytest.approx(wanted.mean().item())
 
 
 def test_no_actions_give_finite_losses_and_gradients():
-    curves = curves_of(2, 5)
-    leaves = [tensor.clone().requires_grad_() for tensor in (curves.logits, curves.coarse, curves.edges, curves.shifts)]
-    curves = Curves(leaves[0], leaves[1], curves.spread, leaves[2], torch.tensor(1.0), leaves[3], curves.mask)
-    losses = losses_of(curves, [])
+    predictions = flat_predictions(2, 5)
+    names = ("logits", "offsets", "boundary_logits", "boundary_offsets")
+    leaves = [getattr(predictions, name).clone().requires_grad_() for name in names]
+    losses = losses_of(replace(predictions, **dict(zip(names, leaves))), [])
     sum(losses.values()).backward()
-    assert losses["coarse"] == losses["refine"] == 0 and losses["classify"] > 0
+    assert losses["regress"] == losses["refine"] == 0 and losses["classify"] > 0
     assert leaves[0].grad.abs().sum() > 0
     assert all(leaf.grad is None or leaf.grad.isfinite().all() for leaf in leaves)
 
@@ -141,7 +137,7 @@ def test_joint_embedding_loss_by_hand():
     assert embedding_loss(torch.zeros(2, 4), torch.eye(2), vectors).item() == pytest.approx((1 + 4) / 8)
 
 
-def test_several_actions_aim_at_the_mean_of_their_vectors_and_none_at_nothing():
+def test_the_target_of_several_actions_is_the_mean_of_their_vectors_and_none_has_no_target():
     vectors = torch.tensor([[1.0, 0], [0, 2.0]])
     both, none = torch.tensor([[1.0, 1.0]]), torch.zeros(1, 2)
     assert embedding_loss(torch.tensor([[0.5, 1.0]]), both, vectors).item() == 0
@@ -174,10 +170,10 @@ def test_the_part_head_learns_the_part():
     assert losses["part"].item() == pytest.approx(2 * math.log(4 / 3), rel=1e-5)
 
 
-def test_prototypes_calibrate_only_clips_that_are_taken_for_something_else():
-    near, targets = torch.tensor([[0.5, 0.2, 0.0]]), torch.tensor([[1.0, 0, 0]])
-    draw = F.cross_entropy(NEAR_SCALE * near, targets)
+def test_prototypes_push_only_misclassified_clips():
+    similarity, targets = torch.tensor([[0.5, 0.2, 0.0]]), torch.tensor([[1.0, 0, 0]])
+    pull = F.cross_entropy(SIMILARITY_SCALE * similarity, targets)
     right, wrong = torch.tensor([[3.0, 0, 0]]), torch.tensor([[0.0, 3.0, 0]])
-    assert_close(prototype_loss(near, targets, right), draw)
-    gap = NEAR_SCALE * (0.2 - 0.5)
-    assert prototype_loss(near, targets, wrong).item() == pytest.approx(draw.item() + math.log1p(math.exp(gap)))
+    assert_close(prototype_loss(similarity, targets, right), pull)
+    gap = SIMILARITY_SCALE * (0.2 - 0.5)
+    assert prototype_loss(similarity, targets, wrong).item() == pytest.approx(pull.item() + math.log1p(math.exp(gap)))

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from mmad.config import NoiseConfig, VariationConfig
+from mmad.config import NoiseConfig, PoseTrainConfig, TrainConfig
 from mmad.data.performances import Performance, load_part, save_part
-from mmad.data.pose_dataset import PoseBatches, shrink_head_motion, targets_of, throw_limbs, visible_truth
+from mmad.data.pose_dataset import PoseBatches, offset_limbs, shrink_head_motion, targets_of, visible_truth
 from mmad.labels import MMA52
 from mmad.pose.cameras import Camera, make_camera, vary_proportions
 from mmad.pose.noise import disturb, shoulder_width
 from mmad.pose.skeletons import LAYOUTS
-from mmad.pose.visibility import can_be_told
+from mmad.pose.visibility import needed_joints_seen
 from mmad.records import Annotation
 
 AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
@@ -85,7 +85,7 @@ def test_hands_go_missing_in_runs_and_outside_the_picture():
 
 def test_limbs_are_thrown_as_a_whole_and_stay_there():
     points = places(10)
-    other = throw_limbs(points, 0.1, np.random.default_rng(0))
+    other = offset_limbs(points, 0.1, np.random.default_rng(0))
     moved = other - points
     np.testing.assert_allclose(moved, moved[:1].repeat(10, axis=0), atol=1e-12)
     np.testing.assert_allclose(moved[:, AT["left wrist"]], moved[:, AT["left hand thumb 4"]])
@@ -120,17 +120,17 @@ def test_what_cannot_be_seen_is_not_asked_for():
     assert visible_truth(performance(), seen(45), MMA52).labels.tolist() == [8]
 
 
-def test_each_body_part_has_joints_that_it_is_told_by():
+def test_each_body_part_has_joints_that_it_needs():
     points = seen(2)
-    assert can_be_told(points, MMA52).all()
+    assert needed_joints_seen(points, MMA52).all()
     for joint, action in (("left knee", "shaking legs"), ("left wrist", "waving"), ("left shoulder", "shrugging")):
         without = points.copy()
         without[0, [AT[joint], AT[joint.replace("left", "right")]], 2] = 0
-        told = can_be_told(without, MMA52)[:, MMA52.index[action]]
-        assert told.tolist() == [False, True]
+        seen_joints = needed_joints_seen(without, MMA52)[:, MMA52.index[action]]
+        assert seen_joints.tolist() == [False, True]
     hand = points.copy()
     hand[:, 33:, 2] = 0
-    assert not can_be_told(hand, MMA52)[:, MMA52.index["clenching fist"]].any()
+    assert not needed_joints_seen(hand, MMA52)[:, MMA52.index["clenching fist"]].any()
 
 
 def test_targets_are_one_while_an_action_lasts():
@@ -142,7 +142,8 @@ def test_targets_are_one_while_an_action_lasts():
 
 def test_batches_are_what_seed_epoch_and_number_say():
     def batches(seed: int = 0) -> PoseBatches:
-        return PoseBatches([performance(), performance(20)], MMA52, 3, 4, VariationConfig(), NoiseConfig(), seed)
+        config = PoseTrainConfig(seed=seed, batches=3, train=TrainConfig(batch=4))
+        return PoseBatches([performance(), performance(20)], MMA52, config)
 
     one, other = batches(), batches()
     assert (one[1].joints == other[1].joints).all() and one[1].joints.isfinite().all()

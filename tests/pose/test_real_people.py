@@ -5,7 +5,7 @@ import pytest
 from pose_networks import networks_run
 
 from mmad.config import PoseConfig
-from mmad.engine.extract_pose import estimate_video
+from mmad.engine.pose_extractor import estimate_video
 from mmad.pose.files import load_landmarks
 
 needs_networks = pytest.mark.skipif(

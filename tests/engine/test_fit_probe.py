@@ -8,12 +8,13 @@ import torch
 
 from mmad.config import DetectorConfig, FeaturesConfig
 from mmad.data.feature_dataset import FeatureDataset
-from mmad.engine.fit_probe import Sums, choose_folds, choose_strength, fit_probe, group_names, solve
+from mmad.engine.fit_probe import Sums, choose_strength, fit_probe, solve
+from mmad.engine.folds import choose_folds, group_names
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.models import build_detector
 from mmad.models.detector import Detector
-from mmad.models.probe import BOUND
+from mmad.models.linear_probe import BOUND
 from mmad.records import Annotation
 
 LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
@@ -30,7 +31,7 @@ def videos(
     change: Callable[[np.ndarray, np.random.Generator], None] | None = None,
     first: int = 0,
 ) -> FeatureDataset:
-    """Noise of which, if `shown`, channel k also says when class k is under way. first: number of the first video."""
+    """Noise of which, if `shown`, channel k also says when class k is in progress. first: number of the first video."""
     annotations = []
     for index in range(first, first + number):
         rng = np.random.default_rng(index)
@@ -48,7 +49,7 @@ def videos(
 
 
 def fitted(dataset: FeatureDataset, **settings) -> tuple[Detector, list[np.ndarray]]:
-    """A detector whose probe is filled, and the training videos' own scores, each (STEPS, E, R)."""
+    """A detector whose probe is filled, and the training videos' own scores, each (STEPS, E, S)."""
     config = DetectorConfig(**{"width": 8, "dilations": [1], "centring": 10, "random": 32, **settings})
     detector = build_detector(config, dataset.channels, LABELS)
     path = Path(dataset.tracks[0].values.path).with_name("scores.f16")
@@ -63,19 +64,19 @@ def scores_by(detector: Detector, dataset: FeatureDataset) -> list[np.ndarray]:
 
 
 def as_columns(scores: list[np.ndarray]) -> np.ndarray:
-    """Of all videos, one column per class or body part, view and role."""
+    """Of all videos, one column per class or body part and score."""
     return np.concatenate(scores).reshape(-1, scores[0].shape[1] * scores[0].shape[2])
 
 
 def agreement(dataset: FeatureDataset, scores: list[np.ndarray], column: int = 0) -> float:
     """Correlation of a column of the scores of all classes, by default the first view's actionness, with the truth."""
-    truth, said = [], []
+    truth, scored = [], []
     for item, values in zip(dataset.annotations, scores):
         for k in range(3):
-            inside = [(a <= AT) & (b >= AT) for (a, b), label in zip(item.segments, item.labels) if label == k]
-            truth.append(np.any(inside, axis=0) if inside else np.zeros(STEPS, dtype=bool))
-            said.append(values[:, k, column])
-    return float(np.corrcoef(np.concatenate(truth), np.concatenate(said))[0, 1])
+            active = [(a <= AT) & (b >= AT) for (a, b), label in zip(item.segments, item.labels) if label == k]
+            truth.append(np.any(active, axis=0) if active else np.zeros(STEPS, dtype=bool))
+            scored.append(values[:, k, column])
+    return float(np.corrcoef(np.concatenate(truth), np.concatenate(scored))[0, 1])
 
 
 # --- what it finds ----------------------------------------------------------------------------------------------
@@ -93,20 +94,20 @@ def test_what_the_features_show_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("views", [["plain"], VIEWS])
-def test_in_fold_the_detector_says_what_training_saw(tmp_path, views):
+def test_in_fold_scores_are_those_of_the_fitted_detector(tmp_path, views):
     dataset = videos(tmp_path, 6)
     detector, scores = fitted(dataset, folds=1, views=views)
     np.testing.assert_allclose(as_columns(scores_by(detector, dataset)), as_columns(scores), atol=5e-3)
 
 
-def test_of_noise_a_video_learns_by_heart_only_from_itself(tmp_path):
-    """With labels that the features do not show, scores out of fold say nothing, in fold they pretend to."""
+def test_noise_is_memorised_only_in_fold(tmp_path):
+    """With labels that the features do not show, out-of-fold scores are uninformative, in-fold scores pretend to be."""
     dataset = videos(tmp_path, 12, shown=False)
     assert agreement(dataset, fitted(dataset, folds=1)[1]) > 0.2
     assert abs(agreement(dataset, fitted(dataset, folds=4)[1])) < 0.1
 
 
-def test_a_video_has_no_part_in_its_own_scores(tmp_path):
+def test_a_video_does_not_influence_its_own_scores(tmp_path):
     dataset = videos(tmp_path, 8)
     before = fitted(dataset, folds=8, ridge=0.1)[1][3]
     item = dataset.annotations[3]
@@ -135,13 +136,13 @@ def test_the_map_is_that_of_plain_ridge_regression(tmp_path, view):
             y[index * STEPS : (index + 1) * STEPS][(start <= at) & (at <= end), label] = 1
     wanted = np.linalg.solve(x.T @ x + 0.2 * len(x) * np.eye(CHANNELS), x.T @ (y - y.mean(axis=0)))
     unit = (x @ wanted).std(axis=0)
-    weight, _ = detector.probe.map_of(view)
+    weight, _ = detector.probe.weight_and_bias(view)
     np.testing.assert_allclose(weight[:, [0, 3, 6]].numpy(), wanted / scale[:, None] / unit, atol=1e-4)
     for k in range(3):
         np.testing.assert_allclose(np.concatenate(scores)[:, k, 0], (x @ wanted / unit)[:, k], atol=5e-3)
 
 
-def test_classes_are_described(tmp_path):
+def test_class_statistics(tmp_path):
     dataset = videos(tmp_path, 6)
     detector, _ = fitted(dataset)
     labels = np.concatenate([item.labels for item in dataset.annotations])
@@ -246,7 +247,7 @@ def test_folds_depend_on_the_seed_alone():
     assert found[0] == found[1] == folds_by_id(PEOPLE) and found[0] != found[2]
 
 
-def test_videos_of_a_person_have_no_part_in_each_others_scores(tmp_path):
+def test_videos_of_a_person_do_not_influence_each_others_scores(tmp_path):
     """Six videos of which two are of one person: the labels of one do not move the scores of the other."""
     dataset = videos(tmp_path, 6)
     ids = ("a_0", "a_1", "b_0", "c_0", "d_0", "e_0")
@@ -402,8 +403,8 @@ def test_both_halves_of_joined_features_count(tmp_path, views, least):
         for inside, item in zip(truth, dataset.annotations):
             for (start, end), other in zip(item.segments, item.labels):
                 inside |= (start <= AT) & (end >= AT) & (label == other)
-        said = np.concatenate(scores)[:, label, 0]
-        assert np.corrcoef(np.concatenate(truth), said)[0, 1] > least
+        scored = np.concatenate(scores)[:, label, 0]
+        assert np.corrcoef(np.concatenate(truth), scored)[0, 1] > least
 
 
 # --- motion -----------------------------------------------------------------------------------------------------
@@ -431,7 +432,7 @@ def test_shaking_evenly_about_the_middle_is_found_by_the_random_view_alone(tmp_p
 # --- what is kept -----------------------------------------------------------------------------------------------
 
 
-def test_scores_are_read_from_their_file_and_the_data_set_says_what_it_did(tmp_path):
+def test_scores_are_read_from_their_file_and_the_data_set_stays_the_same(tmp_path):
     dataset = videos(tmp_path, 5)
     before = dataset.source, dataset.channels, dataset.digests()
     config = DetectorConfig(centring=10, random=16)

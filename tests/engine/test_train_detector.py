@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """Eight videos of 4 to 7 s at 24 steps a second; class k shows in channel k. Six to train on, two to judge by."""
+    """Eight videos of 4 to 7 s at 24 steps a second; class k shows in channel k. Six are for training."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "features").mkdir()
     rng, database = np.random.default_rng(0), {}
@@ -111,7 +111,7 @@ def test_the_command_leaves_everything(data, tmp_path, capsys):
     assert labels == MMA52 and config.train.epochs == 12
     assert features["channels"] == 6 and features["source"].startswith("bare ")
 
-    detection.train_detector(load_config(DetectionConfig, output / "config.yaml"))  # all done: judged once more
+    detection.train_detector(load_config(DetectionConfig, output / "config.yaml"))  # all done: evaluated once more
     assert "after epoch 12" in capsys.readouterr().out
     assert json.loads((output / "predictions.json").read_text()) == predictions
 
@@ -120,8 +120,8 @@ def test_the_command_leaves_everything(data, tmp_path, capsys):
     assert refused.stderr.count("\n") == 1 and "was trained with another train.lr" in refused.stderr
 
 
-def test_predictions_are_judged_again_as_training_judged_them(data, tmp_path, monkeypatch, capsys):
-    """Another rate, another label file, another subset: nothing has to be said again, also when all was moved."""
+def test_evaluating_the_predictions_again_gives_the_figures_of_training(data, tmp_path, monkeypatch, capsys):
+    """Another rate, another label file, another subset: nothing has to be given again, also after all was moved."""
     here = tmp_path / "here"
     shutil.copytree(data, here / "data")
     videos = json.loads((data / "truth.json").read_text())["database"]
@@ -260,7 +260,7 @@ def test_with_other_settings_or_data_the_probe_is_solved_again(data, tmp_path, m
 
 
 @pytest.mark.parametrize("damage", ["no probe, as a stop between the two leaves it", "scores cut off"])
-def test_a_part_of_what_was_solved_is_not_believed(data, tmp_path, monkeypatch, damage):
+def test_an_incomplete_probe_is_fitted_again(data, tmp_path, monkeypatch, damage):
     with ctrl_c(monkeypatch, 2):
         detection.train_detector(config_of(data, tmp_path / "run"))
     if damage == "scores cut off":
@@ -532,8 +532,8 @@ def test_averaged_weights_copy_whole_numbers():
     assert not average.model.training and not average.model.weight.requires_grad
 
 
-def test_nan_in_a_video_to_judge_by_is_refused_before_training(data, tmp_path):
-    """Not after the epochs before the first evaluation; mended, the same command then begins."""
+def test_nan_in_a_validation_video_is_refused_before_training(data, tmp_path):
+    """Not after the epochs before the first evaluation; corrected, the same command then begins."""
     folder = tmp_path / "data"
     shutil.copytree(data, folder)
     values = np.load(folder / "features" / "v7.npy")

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from mmad.labels import MMA52
-from mmad.ops.recognition import NEAR_SCALE, blend_within_parts, clip_probabilities, part_membership
+from mmad.ops.clip_probabilities import SIMILARITY_SCALE, clip_probabilities, part_membership
 
 MEMBERSHIP = part_membership((0, 0, 1), 2)
 
@@ -41,20 +41,10 @@ def test_a_part_without_classes():
     assert_close(clip_probabilities(logits, part_membership((0, 0), 3), parts), torch.tensor([[0.25, 0.75]]))
 
 
-def test_prototypes_have_a_say():
-    """Equal logits: the cosines decide, as logits of NEAR_SCALE times their size."""
-    near = torch.tensor([[0.3, 0.1, 0.1]])
-    assert_close(clip_probabilities(torch.zeros(1, 3), MEMBERSHIP, near=near), (NEAR_SCALE * near).softmax(dim=1))
-
-
-def test_only_clips_of_one_part_are_blended():
-    torch.manual_seed(0)
-    parts = torch.tensor([0, 1, 0, 1, 2])
-    targets = torch.eye(5)
-    clips = torch.arange(5.0).view(5, 1).expand(5, 4).clone()
-    mixed, chances = blend_within_parts(clips, targets, parts, alpha=1.0)
-    assert_close(chances.sum(dim=1), torch.ones(5))
-    for i, j in ((0, 2), (1, 3)):  # what a clip holds and what is said of it are the same mixture
-        assert 0 < chances[i, j] < 1 and chances[i, i] + chances[i, j] == pytest.approx(1)
-    assert_close(mixed, (chances @ clips))
-    assert_close(mixed[4], clips[4])
+def test_prototypes_influence_the_probabilities():
+    """Equal logits: the cosines decide, as logits of SIMILARITY_SCALE times their size."""
+    similarity = torch.tensor([[0.3, 0.1, 0.1]])
+    assert_close(
+        clip_probabilities(torch.zeros(1, 3), MEMBERSHIP, similarity=similarity),
+        (SIMILARITY_SCALE * similarity).softmax(dim=1),
+    )

@@ -1,11 +1,11 @@
-"""torchvision's video networks as backbones: one feature vector a clip, so for `clip` extraction only."""
+"""torchvision's video networks as backbones: one feature vector per clip, so for `clip` extraction only."""
 
 from torch import Tensor, nn
 from torchvision.models import video
 
 
-class ClipNet(nn.Module):
-    """(N, T, 3, H, W) -> (N, 1, C) from a torchvision video model whose classifier is taken off."""
+class ClipBackbone(nn.Module):
+    """(N, T, 3, H, W) -> (N, 1, C) from a torchvision video model without its classifier."""
 
     def __init__(self, name: str, classifier: str, channels: int):
         super().__init__()

@@ -1,6 +1,6 @@
 """EfficientNet-Lite0 as a frame backbone, with MANet's SE + temporal shift as an option.
 
-The network and its ImageNet weights come in two small packages (extra `mmad[lite]`): the one pretrained default that
+The network and its ImageNet weights come in two small packages (extra `mmad[lite]`): the only pretrained backbone that
 needs no download. Source: Tan & Le, ICML 2019, and TensorFlow's "lite" variants.
 """
 
@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from mmad.errors import InputError
-from mmad.models.manet import FrameNet, SqueezeExcite
+from mmad.models.manet import FrameBackbone, SqueezeExcite
 
 MISSING = "install it with: pip install 'mmad[lite]'"
 
 
-class EfficientNetLite0(FrameNet):
-    """(N, T, 3, 224, 224) frames in -1..1 -> (N, T, 1280). Without `shift` every frame stands alone."""
+class EfficientNetLite0(FrameBackbone):
+    """(N, T, 3, 224, 224) frames in -1..1 -> (N, T, 1280). Without `shift` frames are independent of each other."""
 
     channels = 1280
 
@@ -29,7 +29,7 @@ class EfficientNetLite0(FrameNet):
         self.network = EfficientNet.from_name("efficientnet-lite0", num_classes=1000)
         self.network._fc = nn.Identity()
         self.shifting = nn.ModuleList(LiteBlock(block, shift) for block in self.network._blocks)
-        self.network._blocks = nn.ModuleList()  # they live in `shifting` now
+        self.network._blocks = nn.ModuleList()  # they are in `shifting` now
 
     def stem(self, x: Tensor) -> Tensor:
         net = self.network
@@ -44,13 +44,13 @@ class EfficientNetLite0(FrameNet):
 
 
 class LiteBlock(nn.Module):
-    """An inverted bottleneck whose residual branch may begin with SE and the shift; the identity path sees neither."""
+    """An inverted bottleneck whose residual branch may begin with SE and the shift; the identity path has neither."""
 
     def __init__(self, block: nn.Module, shift: bool):
         super().__init__()
         args = block._block_args
         self.identity = block.id_skip and args.stride == 1 and args.input_filters == args.output_filters
-        block.id_skip = False  # the block gives its residual branch only
+        block.id_skip = False  # the block then returns its residual branch only
         self.branch = block
         self.excite = SqueezeExcite(args.input_filters) if shift else None
 
@@ -69,7 +69,7 @@ def pretrained_file() -> Path:
 
 
 def from_package(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The package's tensor names under ours, without the ImageNet classifier."""
+    """The package's tensors under our names, without the ImageNet classifier."""
     renamed = {}
     for name, value in state.items():
         if name.startswith("_fc."):

@@ -8,8 +8,8 @@ import pytest
 from made_videos import CLOCKWISE, cut_off, index_of, turned, write_audio, write_video
 
 from mmad.config import PoseConfig
-from mmad.engine import extract_pose
-from mmad.engine.extract_pose import estimate_video, extract_pose_folder, sampled_frames
+from mmad.engine import pose_extractor
+from mmad.engine.pose_extractor import estimate_video, extract_landmarks, sampled_frames
 from mmad.errors import InputError
 from mmad.pose.estimators import ESTIMATORS
 from mmad.pose.files import load_landmarks
@@ -67,7 +67,7 @@ CONFIG = {"estimator": "reader"}
 
 
 def run(videos, out, **settings) -> tuple[list[str], list[str]]:
-    return extract_pose_folder(PoseConfig(**CONFIG, **settings), videos, out)
+    return extract_landmarks(PoseConfig(**CONFIG, **settings), videos, out)
 
 
 def numbers(track) -> list[int]:
@@ -112,7 +112,7 @@ def test_a_turned_video_is_upright(tmp_path):
 
 
 def test_large_pictures_are_made_smaller_by_the_decoder(tmp_path, monkeypatch):
-    monkeypatch.setattr(extract_pose, "LONGEST_SIDE", 32)
+    monkeypatch.setattr(pose_extractor, "LONGEST_SIDE", 32)
     sizes = []
     monkeypatch.setattr(Reader, "estimate", lambda self, frame, seconds: sizes.append(frame.shape) or nobody(0))
     with pytest.raises(InputError):
@@ -276,7 +276,7 @@ def test_a_video_that_cannot_be_read_any_more_is_not_believed(tmp_path, capsys):
 @pytest.fixture
 def long_video(tmp_path, monkeypatch):
     """100 frames at 15 a second, which count as long."""
-    monkeypatch.setattr(extract_pose, "WORTH_KEEPING", 50)
+    monkeypatch.setattr(pose_extractor, "LONG_VIDEO", 50)
     return write_video(tmp_path / "a.mp4", 100, 15)
 
 
@@ -320,7 +320,7 @@ def test_a_short_video_leaves_nothing_when_stopped(tmp_path, reader):
 
 
 def test_a_broken_long_video_is_kept_as_far_as_it_goes(tmp_path, monkeypatch):
-    monkeypatch.setattr(extract_pose, "WORTH_KEEPING", 5)
+    monkeypatch.setattr(pose_extractor, "LONG_VIDEO", 5)
     path = cut_off(tmp_path / "a.mp4", write_video(tmp_path / "whole.mp4", 40, 15, between=0), 10)
     ready, problems = run([("a", path)], tmp_path / "out")
     assert ready == ["a"] and len(problems) == 1

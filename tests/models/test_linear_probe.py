@@ -5,10 +5,12 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from mmad.config import EDGE_REACH, PROBE_VIEWS, DetectorConfig
+from mmad.config import DetectorConfig
+from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.models import build_detector
-from mmad.models.probe import VIEWS, RandomView, motion_energy
+from mmad.models.detector import EDGE_REACH, receptive_radius
+from mmad.models.linear_probe import VIEWS, RandomView, motion_energy, score_names, select_score
 
 LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
 CHANNELS = 5
@@ -30,8 +32,23 @@ def real(batch: int, steps: int) -> Tensor:
     return torch.ones(batch, steps, dtype=torch.bool)
 
 
-def test_the_configuration_names_all_views():
-    assert set(PROBE_VIEWS) == set(VIEWS)
+def test_the_default_views_are_all_views():
+    assert set(DetectorConfig().views) == set(VIEWS)
+
+
+@pytest.mark.parametrize("views", [[], ["plain", "plain"], ["plain", "rings"]])
+def test_other_views_are_refused(views):
+    with pytest.raises(InputError, match=r"^detector\.views: .*; choose some of plain, centred, random, each once"):
+        build_detector(DetectorConfig(views=views), CHANNELS, LABELS)
+
+
+def test_scores_are_selected_by_name():
+    names = score_names(["random", "plain"])
+    assert names[:4] == ["random actionness", "random startness", "random endness", "plain actionness"]
+    scores = torch.arange(2 * 6).view(2, 6)
+    for name in ("actionness", "startness", "endness"):
+        wanted = [i for i, full in enumerate(names) if full.endswith(name)]
+        assert select_score(scores, name).tolist() == scores[:, wanted].tolist()
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -65,19 +82,20 @@ def test_what_is_far_away_changes_nothing(name):
 
 @pytest.mark.parametrize("views, centring", [(["random"], 1), (["plain", "random"], 40), (["centred"], 40)])
 @torch.inference_mode()
-def test_a_step_depends_on_no_more_than_the_context(views, centring):
-    """What `infer.window` is held against: how far away the detector looks."""
+def test_a_step_depends_on_no_more_than_the_receptive_field(views, centring):
+    """`infer.window` is checked against it."""
     config = DetectorConfig(views=views, centring=centring, width=8, dilations=[1, 2], random=16)
     detector = build_detector(config, CHANNELS, LABELS).double().eval()
-    for weight, _ in map(detector.probe.map_of, views):
+    for weight, _ in map(detector.probe.weight_and_bias, views):
         weight.normal_(generator=torch.Generator().manual_seed(0))
     detector.count.fill_(1)
-    steps = 6 * config.context()
+    radius = receptive_radius(config)
+    steps = 6 * radius
     x = noise(1, steps, CHANNELS)
     whole = detector(x, real(1, steps)).logits
-    first, last = 2 * config.context(), 4 * config.context() + 1
+    first, last = 2 * radius, 4 * radius + 1
     window = detector(x[:, first:last], real(1, last - first)).logits
-    middle = slice(config.context(), last - first - config.context())
+    middle = slice(radius, last - first - radius)
     assert_close(window[:, middle], whole[:, first:last][:, middle], atol=1e-9, rtol=0)
     if views == ["centred"]:  # where the sum is all of it
         assert (window[:, middle.start - 3] != whole[:, first + middle.start - 3]).any()
@@ -102,10 +120,10 @@ def test_motion_energy_by_hand():
     """Differences of neighbours: -1 before, +1 after the middle; over all steps within 1; the ends are repeated."""
     x = torch.tensor([[[0.0], [0], [4], [4], [0]]])
     kernels = torch.tensor([[0.0], [-1.0], [0.0], [1.0], [0.0]])
-    energy = motion_energy(x, real(1, 5), kernels, dilation=1, reach=1)[0, :, 0]
+    energy = motion_energy(x, real(1, 5), kernels, dilation=1, radius=1)[0, :, 0]
     # |difference| of the steps on either side: 0, 4, 4, 4, 4; means of three neighbours, at the ends of two
     assert energy.tolist() == pytest.approx(torch.log(torch.tensor([2.1, 2.7667, 4.1, 4.1, 4.1])).tolist(), abs=1e-4)
-    wider = motion_energy(x, real(1, 5), kernels, dilation=2, reach=0)[0, :, 0]
+    wider = motion_energy(x, real(1, 5), kernels, dilation=2, radius=0)[0, :, 0]
     assert wider.tolist() == pytest.approx(torch.log(torch.tensor([4.1, 4.1, 0.1, 0.1, 4.1])).tolist(), abs=1e-4)
 
 

@@ -1,18 +1,21 @@
-"""Detections in own videos: they follow the files, and what could be read of a broken one counts."""
+"""Detections in own videos follow the files; what could be read of a broken video counts."""
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from made_videos import cut_off, write_video
 
+from mmad.cli.detect_videos import detect_videos
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig
-from mmad.engine.detect_videos import detect_videos
-from mmad.engine.extract import Extractor
+from mmad.engine import feature_extractor
+from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.infer import Pipeline
 from mmad.errors import InputError
-from mmad.labels import MMA52
+from mmad.formats import read_predictions
+from mmad.labels import MMA52, LabelSet
 from mmad.records import Detections, FeatureTrack
 
 
@@ -26,7 +29,7 @@ class Whole(Pipeline):
 @pytest.fixture(scope="module")
 def pipeline() -> Pipeline:
     backbone = BackboneConfig("manet_r18", "random", resize=36, crop=32)
-    return Whole(None, MMA52, DetectionConfig(), Extractor(ExtractConfig(backbone, device="cpu")))
+    return Whole(None, MMA52, DetectionConfig(), FeatureExtractor(ExtractConfig(backbone, device="cpu")))
 
 
 def ends(out: Path) -> dict[str, float]:
@@ -68,3 +71,12 @@ def test_a_broken_video_has_detections_in_what_was_read(pipeline, tmp_path, caps
     broken.write_bytes(b"no video")
     with pytest.raises(InputError, match=r"broken\.mp4: not a readable video"):
         pipeline.detect(broken)
+
+
+def test_what_a_detector_finds_carries_the_names_it_learned(tmp_path, monkeypatch):
+    """So that it is read without the label file, wherever the folder goes."""
+    monkeypatch.setattr(feature_extractor, "extract_features", lambda *_: ([], []))
+    labels = LabelSet("hands", ("wave", "nod"), ("hand", "head"), (0, 1))
+    detect_videos(SimpleNamespace(extractor=None, labels=labels), [], tmp_path)
+    file = read_predictions(tmp_path / "predictions.json")
+    assert (file.labels, file.origin.ground_truth) == (labels, None)

@@ -1,9 +1,18 @@
-"""What a network is shown of joints does not depend on where a person is or how large; absent joints are absent."""
+"""Joint inputs do not depend on where a person is or how large; joints that are not seen are zero."""
 
 import numpy as np
 import pytest
 
-from mmad.pose.features import FPS, GROUPS, PLACES, REACH, describe, mean_around, named_points, on_grid
+from mmad.pose.joint_inputs import (
+    FPS,
+    JOINT_INPUTS,
+    PARTS,
+    RADIUS,
+    build_inputs,
+    named_points,
+    nan_moving_mean,
+    on_grid,
+)
 from mmad.pose.skeletons import LAYOUTS, mirror
 from mmad.records import LandmarkTrack
 
@@ -23,39 +32,39 @@ def test_place_and_size_in_the_picture_do_not_matter():
     points = person()
     moved = points.copy()
     moved[..., :2] = 0.4 * points[..., :2] + (0.3, -0.05)
-    np.testing.assert_allclose(describe(points), describe(moved), atol=2e-3)
+    np.testing.assert_allclose(build_inputs(points), build_inputs(moved), atol=2e-3)
 
 
 def test_an_unseen_joint_is_zero_where_it_is_needed_and_nowhere_else():
     points, fewer = person(), person()
     fewer[:, AT["left wrist"]] = (np.nan, np.nan, 0)
-    whole, without = describe(points), describe(fewer)
-    needs = np.array(["left wrist" in place.name for place in PLACES])
+    whole, without = build_inputs(points), build_inputs(fewer)
+    needs = np.array(["left wrist" in item.name for item in JOINT_INPUTS])
     assert (without[:, needs] == 0).all()
-    apart = np.array(["left" in place.name and "hand" not in place.name for place in PLACES]) | needs
+    apart = np.array(["left" in item.name and "hand" not in item.name for item in JOINT_INPUTS]) | needs
     np.testing.assert_array_equal(whole[:, ~apart], without[:, ~apart])
 
 
 def test_nothing_seen_is_all_zero_and_finite():
     nothing = np.full((5, 75, 3), np.nan, dtype=np.float32)
     nothing[..., 2] = 0
-    assert (describe(nothing) == 0).all()
-    assert describe(person(1)).shape == (1, len(PLACES), 7)
+    assert (build_inputs(nothing) == 0).all()
+    assert build_inputs(person(1)).shape == (1, len(JOINT_INPUTS), 7)
 
 
 def test_a_legs_posture_is_hidden_from_the_head():
     points, other = person(), person()
     legs = [AT[f"{side} {joint}"] for side in ("left", "right") for joint in ("knee", "ankle", "heel", "foot index")]
     other[:, legs, :2] += 0.1
-    seen = np.array(["B" in place.groups for place in PLACES])
-    np.testing.assert_array_equal(describe(points)[:, seen], describe(other)[:, seen])
-    assert set("".join(place.groups for place in PLACES)) == set(GROUPS)
+    seen = np.array(["B" in item.parts for item in JOINT_INPUTS])
+    np.testing.assert_array_equal(build_inputs(points)[:, seen], build_inputs(other)[:, seen])
+    assert set("".join(item.parts for item in JOINT_INPUTS)) == set(PARTS)
 
 
-def test_steps_beyond_reach_have_no_say():
+def test_steps_beyond_the_radius_have_no_influence():
     points, other = person(600), person(600)
     other[450:] = person(150, seed=5)
-    np.testing.assert_allclose(describe(points)[: 450 - REACH], describe(other)[: 450 - REACH], atol=1e-3)
+    np.testing.assert_allclose(build_inputs(points)[: 450 - RADIUS], build_inputs(other)[: 450 - RADIUS], atol=1e-3)
 
 
 def test_a_turned_head_shows_in_ears():
@@ -63,7 +72,7 @@ def test_a_turned_head_shows_in_ears():
     points[..., :2] = points[:1, :, :2]
     points[:, AT["left ear"], :2], points[:, AT["right ear"], :2] = (0.6, 0.3), (0.4, 0.3)
     points[:, AT["nose"], :2] = (0.55, 0.3)
-    values = describe(points)[:, [place.name for place in PLACES].index("nose from mid ears, in ears")]
+    values = build_inputs(points)[:, [item.name for item in JOINT_INPUTS].index("nose from mid ears, in ears")]
     assert values[0, 0] == pytest.approx(2.0 * (0.55 - 0.5) / max(0.2, 0.0), rel=1e-4)  # factor 2, ears 0.2 apart
 
 
@@ -76,10 +85,10 @@ def test_mirrored_people_mirror():
     np.testing.assert_allclose(mirror(turned, 1.0), points, atol=1e-6)
 
 
-def test_mean_around_leaves_out_what_is_not_known():
+def test_nan_moving_mean_ignores_nan():
     values = np.array([[1.0], [np.nan], [3.0], [np.nan]])
-    assert mean_around(values, 1 / FPS)[:, 0].tolist() == [1.0, 2.0, 3.0, 3.0]
-    assert np.isnan(mean_around(np.full((3, 1), np.nan), 1.0)).all()
+    assert nan_moving_mean(values, 1 / FPS)[:, 0].tolist() == [1.0, 2.0, 3.0, 3.0]
+    assert np.isnan(nan_moving_mean(np.full((3, 1), np.nan), 1.0)).all()
 
 
 def track(times, points) -> LandmarkTrack:

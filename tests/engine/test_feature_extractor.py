@@ -16,11 +16,12 @@ from made_videos import cut_off, write_audio, write_video
 
 from mmad import models
 from mmad.config import BackboneConfig, ExtractConfig, RecognitionConfig, to_dict
-from mmad.data.features import GrowingTrack, load_track
-from mmad.engine import extract
+from mmad.data.features import load_track
+from mmad.data.partial_rows import PartialRows
+from mmad.engine import feature_extractor
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import save_checkpoint
-from mmad.engine.extract import AHEAD, Extractor, extract_folder
+from mmad.engine.feature_extractor import AHEAD, FeatureExtractor, extract_features
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.models import build_backbone
@@ -42,24 +43,24 @@ def small_pictures(monkeypatch):
 
 
 @functools.cache
-def extractor_of(name: str = "manet_r18", **settings) -> Extractor:
+def extractor_of(name: str = "manet_r18", **settings) -> FeatureExtractor:
     """The same settings give the same weights. Nothing of a run stays in it, so tests may share it."""
-    extractor = Extractor(ExtractConfig(BackboneConfig(name, "random"), device="cpu", **settings))
+    extractor = FeatureExtractor(ExtractConfig(BackboneConfig(name, "random"), device="cpu", **settings))
     outspoken(extractor.network)
     return extractor
 
 
 def run_folder(videos, out, **settings) -> list[str]:
-    return extract_folder(extractor_of(**settings), videos, out)[1]
+    return extract_features(extractor_of(**settings), videos, out)[1]
 
 
-def values_of(extractor: Extractor, *paths) -> list[np.ndarray]:
+def values_of(extractor: FeatureExtractor, *paths) -> list[np.ndarray]:
     found = list(extractor.extract([(path.stem, path) for path in paths]))
     assert [(item.video_id, item.problem) for item in found] == [(path.stem, None) for path in paths]
     return [item.track.values for item in found]
 
 
-def features_of_clips(extractor: Extractor, path, frames) -> np.ndarray:
+def features_of_clips(extractor: FeatureExtractor, path, frames) -> np.ndarray:
     """(N, T, C) of frames (N, T), by one call of the network."""
     frames = np.asarray(frames)
     pixels = prepare_frames(read_frames(path, frames.ravel(), "pyav"), extractor.preprocess)
@@ -68,7 +69,7 @@ def features_of_clips(extractor: Extractor, path, frames) -> np.ndarray:
         return extractor.network(clips).numpy()
 
 
-def features_of_reel(extractor: Extractor, path, frames) -> np.ndarray:
+def features_of_stream(extractor: FeatureExtractor, path, frames) -> np.ndarray:
     return features_of_clips(extractor, path, [frames])[0]
 
 
@@ -85,7 +86,7 @@ def test_dense_in_chunks_equals_the_whole_video(tmp_path, batch):
     path = write_video(tmp_path / "a.mp4", 25)
     extractor = extractor_of(stride=2, batch=batch)
     (values,) = values_of(extractor, path)
-    expected = features_of_reel(extractor, path, centre_frames(25, 2))
+    expected = features_of_stream(extractor, path, centre_frames(25, 2))
     assert values.shape == (13, 512)
     assert_equal(values, expected)
 
@@ -94,19 +95,19 @@ def test_dense_frames_see_their_neighbours(tmp_path):
     """Or else the comparisons around here would prove nothing about the shift."""
     path = write_video(tmp_path / "a.mp4", 12)
     extractor = extractor_of()
-    reel = features_of_reel(extractor, path, range(12))
+    stream = features_of_stream(extractor, path, range(12))
     alone = features_of_clips(extractor, path, np.arange(12)[:, None])[:, 0]
-    assert np.abs(reel - alone).max(axis=1).min() > 1e-3  # a hundred times the tolerance
-    assert np.abs(np.diff(reel, axis=0)).max(axis=1).min() > 1e-3
+    assert np.abs(stream - alone).max(axis=1).min() > 1e-3  # a hundred times the tolerance
+    assert np.abs(np.diff(stream, axis=0)).max(axis=1).min() > 1e-3
 
 
 @pytest.mark.parametrize("batch", [4, 64])
-def test_dense_videos_on_one_reel_do_not_mix(tmp_path, batch):
+def test_dense_videos_in_one_stream_do_not_mix(tmp_path, batch):
     lengths = {"a": 9, "b": 1, "c": 14, "d": 2}
     paths = [write_video(tmp_path / f"{name}.mp4", count, first=count) for name, count in lengths.items()]
     extractor = extractor_of(stride=1, batch=batch)
     for path, values in zip(paths, values_of(extractor, *paths)):
-        assert_equal(values, features_of_reel(extractor, path, range(lengths[path.stem])))
+        assert_equal(values, features_of_stream(extractor, path, range(lengths[path.stem])))
 
 
 # --- clips ------------------------------------------------------------------------------------------------------
@@ -190,12 +191,14 @@ def test_videos_of_a_very_other_rate_are_resampled_to_the_usual_one(tmp_path, mo
 def test_steps_are_counted_while_they_are_computed(tmp_path):
     paths = [write_video(tmp_path / f"{name}.mp4", 10) for name in "ab"]
     paths.append(write_video(tmp_path / "c.mp4", 5))
-    told = []
+    reported = []
     list(
-        extractor_of(stride=1, batch=8).extract([(path.stem, path) for path in paths], lambda *some: told.append(some))
+        extractor_of(stride=1, batch=8).extract(
+            [(path.stem, path) for path in paths], lambda *progress: reported.append(progress)
+        )
     )
-    assert [steps for steps, _ in told] == [8, 8, 8, 1]
-    assert [share for _, share in told] == pytest.approx([0.8, 0.2 + 0.6, 0.4 + 0.8, 0.2])
+    assert [steps for steps, _ in reported] == [8, 8, 8, 1]
+    assert [share for _, share in reported] == pytest.approx([0.8, 0.2 + 0.6, 0.4 + 0.8, 0.2])
 
 
 # --- folders ----------------------------------------------------------------------------------------------------
@@ -297,7 +300,7 @@ def test_a_video_that_cannot_be_read_any_more_has_no_features(tmp_path, capsys):
     videos[0][1].write_bytes(b"no video")
     videos[1][1].write_bytes(b"")
     without_video(out / "b.json")
-    ready, problems = extract_folder(extractor_of(), videos, out)
+    ready, problems = extract_features(extractor_of(), videos, out)
     assert ready == ["c"]
     assert "a.mp4: not a readable video" in problems[0] and "b.mp4: the file is empty" in problems[1]
     said = capsys.readouterr().err
@@ -320,9 +323,9 @@ def test_other_weights_are_refused(tmp_path):
     config = RecognitionConfig(backbone=BackboneConfig("manet_r18", "random"))
     recognizer = Recognizer(build_backbone(config.backbone), len(MMA52))
     save_checkpoint(tmp_path / "best.pt", "recognizer", to_dict(config), MMA52, recognizer)
-    other = Extractor(ExtractConfig(device="cpu"), str(tmp_path / "best.pt"))
+    other = FeatureExtractor(ExtractConfig(device="cpu"), str(tmp_path / "best.pt"))
     with pytest.raises(InputError, match=r"a\.json: was made with other weights or settings"):
-        extract_folder(other, videos, tmp_path / "features")
+        extract_features(other, videos, tmp_path / "features")
 
 
 def test_the_batch_is_no_setting_of_the_features():
@@ -389,21 +392,21 @@ def test_nonsense_shards_are_refused(shard):
 
 @pytest.fixture
 def all_are_long(monkeypatch):
-    monkeypatch.setattr(extract, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(feature_extractor, "LONG_VIDEO", 1)
     monkeypatch.setattr(video, "RUN_UP", 12)
 
 
 def interrupted(videos, out, pieces: int = 4, **settings) -> None:
     """A run that is stopped once so many pieces of a video are kept."""
     with pytest.MonkeyPatch.context() as patch:
-        real, count = GrowingTrack.write, iter(range(pieces - 1))
+        real, count = PartialRows.write, iter(range(pieces - 1))
 
         def write(self, first, rows):
             real(self, first, rows)
             if next(count, None) is None:
                 raise KeyboardInterrupt
 
-        patch.setattr(GrowingTrack, "write", write)
+        patch.setattr(PartialRows, "write", write)
         with pytest.raises(KeyboardInterrupt):
             run_folder(videos, out, **settings)
 
@@ -411,14 +414,14 @@ def interrupted(videos, out, pieces: int = 4, **settings) -> None:
 @pytest.fixture
 def steps_read(monkeypatch) -> list:
     """The steps whose pixels are prepared, in order."""
-    steps, real = [], Extractor._inputs
+    steps, real = [], FeatureExtractor.inputs
 
     def counting(self, plan):
         for number, pixels in enumerate(real(self, plan)):
             steps.append(plan.first + number)
             yield pixels
 
-    monkeypatch.setattr(Extractor, "_inputs", counting)
+    monkeypatch.setattr(FeatureExtractor, "inputs", counting)
     return steps
 
 
@@ -481,7 +484,7 @@ def test_a_video_that_was_touched_goes_on_where_it_was_stopped(tmp_path, all_are
 def test_rows_stand_where_they_belong_however_many_runs_write_them(tmp_path, all_are_long):
     videos, settings, out = [("a", write_video(tmp_path / "a.mp4", 60))], {"stride": 1, "batch": 8}, tmp_path / "out"
     interrupted(videos, out, **settings)
-    rows = GrowingTrack(out, "a", {}, 60)
+    rows = PartialRows(out, "a", {}, 60)
     rows.identity = {
         k: v for k, v in json.loads((out / "a.begun").read_bytes().split(b"\n")[0]).items() if k != "channels"
     }
@@ -512,7 +515,7 @@ def test_damage_inside_a_video_is_said(tmp_path, capsys):
 
 
 def test_short_videos_are_not_kept_while_they_are_under_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(GrowingTrack, "write", lambda *given: pytest.fail("a short video was kept"))
+    monkeypatch.setattr(PartialRows, "write", lambda *given: pytest.fail("a short video was kept"))
     assert run_folder([("a", write_video(tmp_path / "a.mp4", 20))], tmp_path / "out", stride=1) == []
 
 
@@ -534,7 +537,7 @@ def test_a_broken_video_keeps_what_was_read(tmp_path, mode, whole_steps, of_next
     assert len(track.values) >= whole_steps
     assert track.details["broken"] == problems[0]
     if mode == "dense":
-        assert_equal(track.values, features_of_reel(extractor, source, [1, 3, 5, 7, 9]))
+        assert_equal(track.values, features_of_stream(extractor, source, [1, 3, 5, 7, 9]))
     else:
         picked = [[max(2 * t - 1 + i, 0) for i in range(4)] for t in range(4)]
         assert_equal(track.values[:4], features_of_clips(extractor, source, picked).mean(axis=1))
@@ -579,7 +582,7 @@ def test_a_video_that_vanishes_does_not_stop_the_others(tmp_path, monkeypatch):
 
 def test_an_error_in_the_reading_thread_surfaces_and_the_thread_ends(tmp_path, monkeypatch):
     extractor = extractor_of(stride=1, batch=2)
-    real = extractor._inputs
+    real = extractor.inputs
 
     def failing(plan):
         for number, prepared in enumerate(real(plan)):
@@ -587,7 +590,7 @@ def test_an_error_in_the_reading_thread_surfaces_and_the_thread_ends(tmp_path, m
                 raise RuntimeError("a defect")
             yield prepared
 
-    monkeypatch.setattr(extractor, "_inputs", failing)
+    monkeypatch.setattr(extractor, "inputs", failing)
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="a defect"):
         list(extractor.extract([("a", write_video(tmp_path / "a.mp4", 10))]))

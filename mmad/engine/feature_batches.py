@@ -1,0 +1,173 @@
+"""Inputs of several videos through the network in full batches, and the features sorted back into videos."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mmad.engine.devices import in_precision
+from mmad.engine.video_jobs import VideoPlan
+from mmad.errors import InputError
+from mmad.models.manet import FrameStream
+from mmad.records import TimeGrid
+from mmad.video.preprocess import Preprocess, normalise
+
+
+@dataclass(kw_only=True)
+class FeaturePlan(VideoPlan):
+    """grid: times of the steps. first: the step to begin at, more than 0 where an earlier run kept features."""
+
+    grid: TimeGrid
+    first: int = 0
+
+
+@dataclass
+class Compute:
+    """A network and how it is run. precision: of the forward pass, see `ExtractConfig`."""
+
+    network: nn.Module
+    preprocess: Preprocess
+    device: torch.device
+    precision: str
+
+    @contextmanager
+    def inference(self):
+        """Context without gradients and in the configured precision, only while the network computes."""
+        with torch.inference_mode(), in_precision(self.precision, self.device):
+            yield
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """(..., 3, h, w) uint8 -> float32 on the device."""
+        return normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
+
+
+class DenseForward:
+    """Frames through the network as one stream, videos one after the other. batch: frames per forward pass."""
+
+    def __init__(self, compute: Compute, batch: int):
+        self.compute, self.batch = compute, batch
+        self.stream = FrameStream(compute.network)
+
+    def push(self, frames: Tensor, starts: list[bool]) -> Tensor:
+        """frames: (T, 3, h, w) uint8. starts: whether each is the first of a video. Returns the (T', C) features that
+        are complete now."""
+        with self.compute.inference():
+            pixels = self.compute.normalised(frames)
+            return self.stream.push(pixels, torch.tensor(starts, device=pixels.device))
+
+    def finish(self) -> Tensor:
+        """The (T', C) features still held back."""
+        with self.compute.inference():
+            return self.stream.finish()
+
+
+class ClipForward:
+    """The frames of each step through the network as one clip; features are averaged over them. batch: clips."""
+
+    def __init__(self, compute: Compute, batch: int):
+        self.compute, self.batch = compute, batch
+
+    def push(self, clips: Tensor, starts: list[bool]) -> Tensor:
+        """clips: (N, T, 3, h, w) uint8 -> (N, C) features. Clips are independent: `starts` is not used."""
+        with self.compute.inference():
+            return self.compute.network(self.compute.normalised(clips)).mean(dim=1)
+
+    def finish(self) -> Tensor:
+        return torch.empty(0)
+
+
+class VideoFeatures:
+    """A video whose features are being computed.
+
+    plan: None until it is opened. submitted, computed: steps up to which inputs went into the network and features came
+    out. ended: whether there are no more inputs. problem: what is wrong with the video.
+    """
+
+    def __init__(self, video_id: str):
+        self.video_id = video_id
+        self.plan: FeaturePlan | None = None
+        self.submitted = self.computed = 0
+        self.values: np.ndarray | None = None  # (steps, C), filled from the front
+        self.ended = False
+        self.problem: InputError | None = None
+
+    def start(self, plan: FeaturePlan) -> None:
+        self.plan, self.submitted, self.computed = plan, plan.first, plan.first
+
+    def add(self, rows: np.ndarray) -> None:
+        """The next rows, (N, C). Rows of an earlier run are kept: the network has not seen the frames before them."""
+        partial = self.plan.partial
+        kept = partial.count if partial else 0
+        if self.values is None:
+            self.values = np.empty((len(self.plan.frames), rows.shape[1]), dtype=np.float32)
+            if partial:
+                self.values[:kept] = partial.begin(rows.shape[1])
+        new = rows[max(kept - self.computed, 0) :]
+        self.computed += len(rows)
+        self.values[self.computed - len(new) : self.computed] = new
+        if partial and len(new):
+            partial.write(self.computed - len(new), new)
+
+    def computed_values(self) -> np.ndarray | None:
+        """The (steps, C) features so far; None where there are none."""
+        return None if self.values is None else self.values[: self.computed]
+
+
+class BatchRunner:
+    """Collects inputs into batches that may span videos, runs them, and gives each video its features.
+
+    on_progress: called with the number of steps computed (0: all by an earlier run) and the share of a video that they
+    are, summed over videos.
+    """
+
+    def __init__(self, forward: DenseForward | ClipForward, on_progress: Callable[[int, float], None]):
+        self.forward, self.on_progress = forward, on_progress
+        self.videos: list[VideoFeatures] = []  # in order, those that are not finished
+        self.inputs: list[Tensor] = []
+        self.starts: list[bool] = []  # of each input: is it the first of its video?
+        self.shares: list[float] = []  # of each input: what share of its video is it?
+
+    def receive(self, video: VideoFeatures, pixels: Tensor | None) -> None:
+        """The next input of a video; None: there are no more. Runs the network when the batch is full."""
+        if not self.videos or self.videos[-1] is not video:
+            self.videos.append(video)
+            if video.submitted:
+                self.on_progress(0, video.submitted / len(video.plan.frames))
+        if pixels is None:
+            video.ended = True
+            return
+        self.inputs.append(pixels)
+        self.starts.append(video.submitted == video.plan.first)
+        self.shares.append(1 / len(video.plan.frames))
+        video.submitted += 1
+        if len(self.inputs) == self.forward.batch:
+            self._run()
+
+    def flush(self) -> None:
+        """Run the last batch, and take the features that the network still holds."""
+        if self.inputs:
+            self._run()
+        self._distribute(self.forward.finish())
+
+    def finished(self) -> Iterator[VideoFeatures]:
+        """The videos, in order, whose features are complete; each once."""
+        while self.videos and self.videos[0].ended and self.videos[0].computed == self.videos[0].submitted:
+            yield self.videos.pop(0)
+
+    def _run(self) -> None:
+        self._distribute(self.forward.push(torch.stack(self.inputs), self.starts))
+        self.on_progress(len(self.inputs), sum(self.shares))
+        for collected in (self.inputs, self.starts, self.shares):
+            collected.clear()
+
+    def _distribute(self, features: Tensor) -> None:
+        """Features come out in the order in which the inputs went in."""
+        rows = features.float().cpu().numpy()
+        for video in self.videos:
+            own = rows[: video.submitted - video.computed]
+            rows = rows[len(own) :]
+            if len(own):
+                video.add(own)

@@ -1,0 +1,277 @@
+"""From videos to features: decoding, the network and writing overlap, batches span videos, reruns continue.
+
+Mode `dense`: every sampled frame goes through the network once; MANet's temporal shift runs over the whole video.
+Mode `clip`: for each step, frames from a window around it go through the network as one clip.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmad.config import ExtractConfig
+from mmad.data.features import finished_track, save_track
+from mmad.engine.background import in_background
+from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
+from mmad.engine.devices import choose_device
+from mmad.engine.feature_batches import BatchRunner, ClipForward, Compute, DenseForward, FeaturePlan, VideoFeatures
+from mmad.engine.video_jobs import Progress, sort_videos, warn_replaced, warn_unused
+from mmad.errors import InputError, warn
+from mmad.files import output_folder
+from mmad.models import backbone_named, preprocess_of
+from mmad.models.manet import FrameStream
+from mmad.records import FeatureTrack
+from mmad.sidecars import is_same_video, video_of
+from mmad.video import sampling
+from mmad.video.preprocess import Preprocess, prepare_frames
+from mmad.video.reader import probe, stream, video_identity
+
+LONG_VIDEO = 500  # steps from which on the features of a video are kept while it is processed
+AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory, however slow the network is
+
+
+@dataclass
+class Extracted:
+    """The features of a video, or what is wrong with it; with both, the video is broken and only partly read."""
+
+    video_id: str
+    track: FeatureTrack | None = None
+    problem: InputError | None = None
+
+
+class FeatureExtractor:
+    """A backbone with its weights and settings, ready to turn videos into features.
+
+    source: name of the backbone, digest of its weights and settings. usual_fps: frame rate of the videos that the
+    reader of the features was trained on; videos of a very different rate are resampled to it. 0: they are not.
+    """
+
+    def __init__(self, config: ExtractConfig, checkpoint: str | None = None):
+        """checkpoint: a recognizer whose backbone is used; without it `config.backbone` says what to load."""
+        if checkpoint is not None:
+            recognizer = load_recognizer(checkpoint)
+            config = replace(config, backbone=replace(recognizer.backbone_config, weights=str(checkpoint)))
+            self.network = recognizer.backbone.eval()
+        else:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)  # untrained weights, and with them the features, are the same in every run
+                self.network = load_backbone(config.backbone)
+            if config.backbone.weights == "random" or has_untrained(config.backbone):
+                warn("this backbone is untrained in whole or in part; give a trained one with --checkpoint")
+        kind = backbone_named(config.backbone)
+        if config.mode == "dense" and not kind.streams:
+            raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")
+        self.config, self.preprocess = config, Preprocess(**preprocess_of(config.backbone))
+        self.frames = config.frames or kind.frames
+        self.device = choose_device(config.device)
+        self.network.to(self.device)
+        if kind.streams and self.device.type in ("cpu", "cuda"):
+            self.network.to(memory_format=torch.channels_last)  # the same features, up to a quarter faster
+        self.usual_fps = 0.0
+        self.batch = config.batch or (8 if self.device.type == "cpu" else 32)
+        self.settings = self._settings()
+        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
+        self.source = f"{config.backbone.name}/{self.settings['weights']}/{config.mode}-{digest}"
+
+    def _settings(self) -> dict:
+        """Everything that the features depend on, as stored in their sidecars."""
+        config = self.config
+        return {
+            "backbone": config.backbone.name,
+            "shift": config.backbone.shift,
+            "weights": weight_digest(self.network),
+            "mode": config.mode,
+            "stride": config.stride,
+            "fps": config.fps,
+            **({"window": config.window, "frames": self.frames} if config.mode == "clip" else {}),
+            "resized_by": "decoder" if config.resize_in_decoder else "torch, in bytes",
+            "precision": config.precision,
+            "preprocess": json.loads(json.dumps(asdict(self.preprocess))),
+        }
+
+    def extract(
+        self,
+        videos: Iterable[tuple[str, Path]],
+        on_progress: Callable[[int, float], None] | None = None,
+        folder: str | Path | None = None,
+    ) -> Iterator[Extracted]:
+        """Yield an `Extracted` for each (video id, path), in order.
+
+        on_progress: called with the number of steps computed since the last call (0: all by an earlier run) and the
+        share of a video that they are, summed over videos. folder: where features of long videos are kept meanwhile.
+        """
+        runner = BatchRunner(self.forward(), on_progress or (lambda steps, share: None))
+        with closing(in_background(lambda: self._read(videos, folder), AHEAD)) as messages:
+            for video, pixels in messages:
+                runner.receive(video, pixels)
+                yield from map(self._result, runner.finished())
+            runner.flush()
+            yield from map(self._result, runner.finished())
+
+    def forward(self) -> DenseForward | ClipForward:
+        """The way through the network that `mode` says, for one run over videos."""
+        compute = Compute(self.network, self.preprocess, self.device, self.config.precision)
+        if self.config.mode == "dense":
+            return DenseForward(compute, self.batch)
+        return ClipForward(compute, max(self.batch // self.frames, 1))
+
+    def _result(self, video: VideoFeatures) -> Extracted:
+        plan, values, problem = video.plan, video.computed_values(), video.problem
+        if values is None:
+            return Extracted(video.video_id, problem=problem)
+        details = plan.details(self.settings, problem)
+        track = FeatureTrack(video.video_id, values, plan.grid, plan.info.duration, self.source, details)
+        return Extracted(video.video_id, track, problem)
+
+    # --- which frames -------------------------------------------------------------------------------------------
+
+    def plan(self, path: Path, video_id: str) -> FeaturePlan:
+        """Which frames to read. Steps are evenly spaced in time; frames are chosen by their timestamps."""
+        identity, info, config = video_identity(path), probe(path), self.config
+        fps = self.sampled_fps(info.fps)
+        count = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
+        if config.mode == "dense":
+            wanted = sampling.centre_frames(count, config.stride)
+        else:
+            wanted = sampling.window_frames(count, config.stride, config.window, self.frames)
+        frames = wanted if info.constant_rate and fps == info.fps else info.nearest_frames(wanted / fps)
+        frames = np.minimum(frames, info.num_frames - 1)
+        grid = sampling.step_grid(config.stride, fps)
+        return FeaturePlan(video_id=video_id, identity=identity, info=info, frames=frames, grid=grid)
+
+    def sampled_fps(self, fps: float) -> float:
+        """Frames per second at which a video of `fps` frames per second is sampled."""
+        if self.config.fps:
+            return self.config.fps
+        if self.usual_fps and not 0.9 < fps / self.usual_fps < 1.1:
+            return self.usual_fps  # otherwise actions would last more or fewer steps than in training
+        return fps
+
+    def resume(self, plan: FeaturePlan, folder: str | Path) -> FeaturePlan:
+        """The same plan; that of a long video begins after the features that an earlier run kept in the folder."""
+        if len(plan.frames) < LONG_VIDEO:
+            return plan
+        partial = plan.partial_rows(folder, self.source)
+        # At least one step is computed again: if the video breaks just there, it still has features.
+        again = FrameStream(self.network).radius if self.config.mode == "dense" else 1
+        return replace(plan, partial=partial, first=max(partial.count - again, 0))
+
+    def changed(self, sidecar: dict, path: Path) -> str:
+        """Why features with this sidecar are not those of the video as it is now; empty if they seem to be.
+
+        Sidecars of older versions do not identify the file: for those only the step is compared. `InputError` where the
+        video cannot be read.
+        """
+        video, identity = video_of(sidecar), video_identity(path)
+        if "digest" in video and not is_same_video(sidecar, identity):
+            return "is another video than the one its features were made from"
+        step = self.config.stride / self.sampled_fps(video["fps"]) if "fps" in video else sidecar["step"]
+        if not math.isclose(step, sidecar["step"], rel_tol=1e-6):
+            return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
+        return ""
+
+    # --- reading, in the background thread ----------------------------------------------------------------------
+
+    def _read(
+        self, videos: Iterable[tuple[str, Path]], folder: str | Path | None
+    ) -> Iterator[tuple[VideoFeatures, Tensor | None]]:
+        """The inputs of each video, then None when there are no more; a problem is noted in its `VideoFeatures`."""
+        for video_id, path in videos:
+            video = VideoFeatures(video_id)
+            try:
+                plan = self.plan(Path(path), video_id)
+                video.start(self.resume(plan, folder) if folder is not None else plan)
+                for pixels in self.inputs(video.plan):
+                    yield video, pixels
+                video.problem = plan.missing_end()
+            except InputError as error:
+                video.problem = error
+            yield video, None
+
+    def inputs(self, plan: FeaturePlan) -> Iterator[Tensor]:
+        """The network's input for each step, uint8: (3, h, w), in clip mode (frames, 3, h, w). Holds one window."""
+        steps = plan.frames.reshape(len(plan.frames), -1)
+        size = self.preprocess.resized(plan.info.height, plan.info.width) if self.config.resize_in_decoder else None
+        held: dict[int, Tensor] = {}
+        step = plan.first
+        for index, frame in stream(plan.info, np.unique(steps[step:]), size):
+            held[index] = prepare_frames(frame[None], self.preprocess)[0]
+            while step < len(steps) and steps[step].max() <= index:
+                chosen = torch.stack([held[int(i)] for i in steps[step]])
+                yield chosen if plan.frames.ndim == 2 else chosen[0]
+                step += 1
+            if step < len(steps):
+                for old in [i for i in held if i < steps[step].min()]:
+                    del held[old]
+
+
+# --- folders ----------------------------------------------------------------------------------------------------
+
+
+def extract_features(
+    extractor: FeatureExtractor, videos: list[tuple[str, Path]], out: str | Path
+) -> tuple[list[str], list[str]]:
+    """Write one feature file per video (id, path) into `out`; those finished for the very same file are skipped.
+
+    Returns the ids of the videos that have features, also of partly read ones, and what went wrong, one line each.
+    """
+    out = output_folder(out)
+    print(f"features by {extractor.source} on {extractor.device}", flush=True)
+    found = sort_videos(videos, lambda video_id, path: _finished_sidecar(extractor, out, video_id, path))
+    _warn_of_unidentified(found.finished, len(videos), out)
+    whole = sum("broken" not in sidecar for sidecar in found.finished.values())
+    if whole:
+        print(f"{whole} of {len(videos)} videos are done already")
+    ready, problems = set(found.finished), found.problems
+    with Progress(len(found.todo), "{:.1f} steps/s") as progress:
+        for item in extractor.extract(found.todo, progress.add, out):
+            if item.track is not None:
+                save_track(out, item.track)
+                ready.add(item.video_id)
+                _warn_of_damage(item.track)
+            if item.problem is not None:
+                problems.append(str(item.problem))
+                if item.track is None:
+                    warn_unused(item.video_id, out, "features")
+            progress.finish_video()
+        steps, seconds = int(progress.amount), progress.seconds
+    print(f"{len(videos) - len(problems)} of {len(videos)} videos are whole, features in {out}")
+    if steps:
+        print(f"{steps} steps in {seconds:.1f} s, {steps / seconds:.1f} a second")
+    return [video_id for video_id, _ in videos if video_id in ready], problems
+
+
+def _finished_sidecar(extractor: FeatureExtractor, out: Path, video_id: str, path: Path) -> dict | None:
+    """The sidecar of finished features of the video as it is now."""
+    sidecar = finished_track(out, video_id, extractor.source)
+    if sidecar is None:
+        return None
+    try:
+        changed = extractor.changed(sidecar, path)
+    except InputError:  # reported when the video is opened
+        return None
+    if changed:
+        warn_replaced(path, changed)
+    return None if changed else sidecar
+
+
+def _warn_of_unidentified(finished: dict[str, dict], count: int, out: Path) -> None:
+    """Say for which of `count` videos the finished features do not tell which file they were made from."""
+    unknown = [video_id for video_id, sidecar in finished.items() if "digest" not in video_of(sidecar)]
+    if unknown:
+        which = f"{len(unknown)} of {count} videos (the first: {unknown[0]})"
+        problem = f"the features of {which} do not say from which file they were made, as those of older versions"
+        warn(f"{out}: {problem}; where a video was replaced since, move its .json away to have them made again")
+
+
+def _warn_of_damage(track: FeatureTrack) -> None:
+    damaged = track.details["video"].get("damaged")
+    if damaged:
+        warn(f"{track.video_id}: {damaged} packets are damaged, or the seams of a recording in parts")

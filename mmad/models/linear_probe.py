@@ -1,0 +1,135 @@
+"""The linear probe, first part of the detector: features in, scores per class and body part at every step out.
+
+Ridge regression on several views of the features. Nothing here is trained by gradient: `mmad.engine.fit_probe` fits it
+in closed form. With few examples per class such a linear map is hard to beat; the rest is left to the decoder.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from mmad.config import DetectorConfig
+from mmad.ops.probe_targets import SCORES
+from mmad.ops.temporal import moving_mean, shift_in_time
+
+BOUND = 4.0  # standard deviations at which a channel is clipped: an unusual person must not score by one channel alone
+WHITENED = 256  # principal directions from which random features are drawn
+TAPS = 5  # of the random motion filters
+MOTION = ((1, 2), (1, 8), (2, 4), (2, 16))  # their kinds: dilation, and radius of the mean over time; steps
+COSINE_RADIUS = 1  # radius of the mean over time of the random cosines, steps
+
+
+class PlainView(nn.Module):
+    """The standardised features themselves: posture."""
+
+    def __init__(self, channels: int, config: DetectorConfig):
+        super().__init__()
+        self.width = channels
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return x
+
+
+class CentredView(nn.Module):
+    """The features minus their moving mean: removes the looks of a person, and with them long actions."""
+
+    def __init__(self, channels: int, config: DetectorConfig):
+        super().__init__()
+        self.width, self.radius = channels, config.centring
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return x - moving_mean(x, mask, self.radius)
+
+
+class RandomView(nn.Module):
+    """Random features: conjunctions of channels, and how much they move.
+
+    Half of them are cosines of random projections, with which a linear map approximates kernel regression (Rahimi and
+    Recht, NeurIPS 2007). The other half are random filters over time whose taps sum to zero, rectified and averaged
+    over part of a second to some seconds: a linear map of the features themselves cannot see a head that shakes evenly,
+    these can (in the spirit of ROCKET, Dempster et al., 2020). `whiten` is fitted in closed form, the rest is drawn
+    once.
+    """
+
+    def __init__(self, channels: int, config: DetectorConfig):
+        super().__init__()
+        half, rank = config.random, min(channels, WHITENED)
+        self.width = 2 * half
+        generator = torch.Generator().manual_seed(0)  # constants, like a filter bank: independent of the training seed
+        kernels = torch.randn(TAPS, half, generator=generator)
+        kernels = kernels - kernels.mean(dim=0)
+        self.register_buffer("whiten", torch.eye(channels, rank))
+        self.register_buffer("directions", torch.randn(rank, 2 * half, generator=generator) / math.sqrt(rank))
+        self.register_buffer("phase", 2 * math.pi * torch.rand(half, generator=generator))
+        self.register_buffer("kernels", kernels / kernels.norm(dim=0))
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, T, C), (B, T) -> (B, T, 2 half)."""
+        for_cosines, for_motion = (x @ self.whiten @ self.directions).chunk(2, dim=2)
+        cosines = moving_mean(torch.cos(for_cosines + self.phase), mask, COSINE_RADIUS)
+        kinds = zip(MOTION, for_motion.chunk(len(MOTION), dim=2), self.kernels.chunk(len(MOTION), dim=1))
+        motion = [motion_energy(projected, mask, kernels, *kind) for kind, projected, kernels in kinds]
+        return torch.cat([cosines, *motion], dim=2)
+
+
+def motion_energy(x: Tensor, mask: Tensor, kernels: Tensor, dilation: int, radius: int) -> Tensor:
+    """Log of the mean absolute response of a filter per channel: (B, T, D), (B, T), (TAPS, D) -> (B, T, D)."""
+    middle = len(kernels) // 2
+    filtered = sum(kernel * shift_in_time(x, mask, (tap - middle) * dilation) for tap, kernel in enumerate(kernels))
+    return torch.log(moving_mean(filtered.abs(), mask, radius) + 0.1)
+
+
+VIEWS = {"plain": PlainView, "centred": CentredView, "random": RandomView}
+
+
+def score_names(views: list[str]) -> list[str]:
+    """The names of the S scores per class, such as "plain actionness", in the order of the last axis of the scores."""
+    return [f"{view} {score}" for view in views for score in SCORES]
+
+
+def select_score(scores: Tensor, name: str) -> Tensor:
+    """One of SCORES of every view: (..., S) -> (..., views)."""
+    return scores.unflatten(-1, (-1, len(SCORES)))[..., SCORES.index(name)]
+
+
+class LinearProbe(nn.Module):
+    """channels: of the features. entities: E, number of classes and body parts. Scores: S, as `score_names`."""
+
+    def __init__(self, channels: int, entities: int, config: DetectorConfig):
+        super().__init__()
+        self.entities = entities
+        self.views = nn.ModuleDict({name: VIEWS[name](channels, config) for name in config.views})
+        outputs = entities * len(SCORES)
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("deviation", torch.ones(channels))
+        self.register_buffer("bound", torch.full((channels,), BOUND))
+        for name, view in self.views.items():
+            self.register_buffer(f"weight_{name}", torch.zeros(view.width, outputs))
+            self.register_buffer(f"bias_{name}", torch.zeros(outputs))
+
+    def forward(self, features: Tensor, mask: Tensor) -> Tensor:
+        """features (B, T, C), mask (B, T) -> scores (B, T, E, S), zero where masked.
+
+        Scores are in units of their standard deviation over the training videos, about -1..5.
+        """
+        x = self.standardise(features)
+        return self.scores(x, mask, {name: self.weight_and_bias(name) for name in self.views})
+
+    def standardise(self, features: Tensor) -> Tensor:
+        """Each channel minus its mean, in units of its deviation over all training steps, clipped to -bound..bound.
+
+        The bound is BOUND, less where the unit is larger than the standard deviation, and 0 for a channel that was
+        constant in training.
+        """
+        return ((features - self.mean) / self.deviation).clamp(-self.bound, self.bound)
+
+    def weight_and_bias(self, view: str) -> tuple[Tensor, Tensor]:
+        """The linear map of a view: weight (D, E * SCORES) and bias (E * SCORES,)."""
+        return getattr(self, f"weight_{view}"), getattr(self, f"bias_{view}")
+
+    def scores(self, x: Tensor, mask: Tensor, maps: dict[str, tuple[Tensor, Tensor]]) -> Tensor:
+        """Scores by given linear maps of the views: standardised (B, T, C), (B, T) -> (B, T, E, S)."""
+        views = [self.views[name](x, mask) @ weight + bias for name, (weight, bias) in maps.items()]
+        scores = torch.cat([view.unflatten(-1, (self.entities, len(SCORES))) for view in views], dim=-1)
+        return scores * mask[..., None, None]

@@ -1,0 +1,31 @@
+"""Ridge regression from sums over the data: X^T X and X^T Y are all that is needed of it."""
+
+import torch
+from torch import Tensor
+
+
+def solve_ridge(gram: Tensor, moment: Tensor, strength: float) -> Tensor:
+    """The W that minimises |X W - Y|^2 + strength |W|^2 from X^T X (..., D, D) and X^T Y (..., D, O): (..., D, O)."""
+    penalty = strength * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    factor, failed = torch.linalg.cholesky_ex(gram + penalty)
+    if failed.any():  # few steps: rounding left an eigenvalue slightly below zero
+        values, basis = torch.linalg.eigh(gram)
+        return basis @ (basis.mT @ moment / (values.clamp(min=0) + strength).unsqueeze(-1))
+    return torch.cholesky_solve(moment, factor)
+
+
+def ridge_correlations(
+    gram: Tensor, moment: Tensor, held_gram: Tensor, held_moment: Tensor, strengths: list[float]
+) -> Tensor:
+    """Correlation of predictions with targets on held-out data, per strength and output: (S, O).
+
+    gram (D, D), moment (D, O): sums over the data fitted to. held_gram, held_moment: the same over the held-out data.
+    All centred. Not divided by the standard deviation of the targets, which no strength changes. One eigendecomposition
+    serves all strengths.
+    """
+    values, basis = torch.linalg.eigh(gram)
+    moment, held_moment = basis.T @ moment, basis.T @ held_moment
+    held_gram = basis.T @ held_gram @ basis
+    weights = torch.stack([moment / (values.clamp(min=0) + strength).unsqueeze(1) for strength in strengths])
+    deviation = ((held_gram @ weights) * weights).sum(dim=1).clamp(min=1e-12).sqrt()
+    return (weights * held_moment).sum(dim=1) / deviation

@@ -1,0 +1,58 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmad.ops.ridge import ridge_correlations, solve_ridge
+
+
+def test_ridge_is_what_augmented_least_squares_gives():
+    """Ridge regression is least squares with sqrt(strength) I as further rows."""
+    torch.manual_seed(0)
+    x, y = torch.randn(30, 4, dtype=torch.double), torch.randn(30, 2, dtype=torch.double)
+    rows = torch.cat([x, math.sqrt(3.0) * torch.eye(4, dtype=torch.double)])
+    wanted = torch.linalg.lstsq(rows, torch.cat([y, torch.zeros(4, 2, dtype=torch.double)])).solution
+    assert_close(solve_ridge(x.T @ x, x.T @ y, 3.0), wanted)
+    stacked = solve_ridge((x.T @ x).expand(2, 4, 4), (x.T @ y).expand(2, 4, 2), 3.0)
+    assert_close(stacked[1], wanted)
+
+
+def test_ridge_of_a_gram_without_full_rank():
+    """Five steps of eight features, two of them the same."""
+    x, y = np.random.default_rng(0).normal(size=(5, 8)), np.random.default_rng(1).normal(size=(5, 2))
+    x[:, 7] = x[:, 6]
+    gram, moment = x.T @ x, x.T @ y
+    wanted = np.linalg.solve(gram + 0.01 * np.eye(8), moment)
+    assert_close(solve_ridge(torch.from_numpy(gram), torch.from_numpy(moment), 0.01).numpy(), wanted)
+
+
+def test_ridge_of_a_gram_with_an_eigenvalue_below_zero_by_rounding():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(4, 6)), rng.normal(size=(4, 2))
+    gram, moment = x.T @ x, x.T @ y
+    nowhere = np.linalg.svd(x)[2][-1]  # a direction that no step has
+    rounded = gram - 1e-5 * np.outer(nowhere, nowhere)
+    wanted = np.linalg.solve(gram + 1e-6 * np.eye(6), moment)
+    found = solve_ridge(torch.from_numpy(rounded), torch.from_numpy(moment), 1e-6).numpy()
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    stacked = solve_ridge(torch.from_numpy(np.stack([rounded, gram])), torch.from_numpy(moment).expand(2, 6, 2), 1e-6)
+    np.testing.assert_allclose(stacked[1], wanted, rtol=1e-5)
+
+
+def test_ridge_correlations_are_those_of_predictions_made_one_by_one():
+    rng = np.random.default_rng(0)
+    fitted, held_out = rng.normal(size=(40, 6)) @ rng.normal(size=(6, 6)), rng.normal(size=(25, 6))
+    truth = rng.normal(size=(6, 3))
+    y, held_y = fitted @ truth + rng.normal(size=(40, 3)), held_out @ truth + rng.normal(size=(25, 3))
+    fitted, y, held_out, held_y = (values - values.mean(axis=0) for values in (fitted, y, held_out, held_y))
+    strengths = [0.1, 3.0, 100.0]
+    sums = (fitted.T @ fitted, fitted.T @ y, held_out.T @ held_out, held_out.T @ held_y)
+    found = ridge_correlations(*map(torch.from_numpy, sums), strengths).numpy() / np.linalg.norm(held_y, axis=0)
+    assert found.shape == (3, 3)
+    for row, strength in zip(found, strengths):
+        predicted = held_out @ np.linalg.solve(fitted.T @ fitted + strength * np.eye(6), fitted.T @ y)
+        wanted = [np.corrcoef(predicted[:, output], held_y[:, output])[0, 1] for output in range(3)]
+        assert row.tolist() == pytest.approx(wanted)
+    assert len({round(value, 4) for value in found[:, 0].tolist()}) == 3

@@ -33,7 +33,7 @@ from mmad.video import sampling
 from mmad.video.preprocess import Preprocess, prepare_frames
 from mmad.video.reader import probe, stream, video_identity
 
-LONG_VIDEO = 500  # steps from which on the features of a video are kept while it is processed
+LONG_VIDEO = 500  # features of videos with at least so many steps are kept while they are processed
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory, however slow the network is
 
 

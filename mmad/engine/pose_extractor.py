@@ -26,7 +26,7 @@ from mmad.records import LandmarkTrack
 from mmad.sidecars import is_same_video
 from mmad.video.reader import VideoInfo, probe, stream, video_identity
 
-LONG_VIDEO = 300  # frames from which on what was found in a video is kept while it is processed
+LONG_VIDEO = 300  # what was found in videos with at least so many frames is kept while they are processed
 RUN_UP = 1.0  # s processed again after an interruption: the networks follow people from frame to frame
 AHEAD = 4  # decoded frames that may wait for the networks, some 6 MB each
 LONGEST_SIDE = 1920  # pixels; larger pictures are reduced by the decoder

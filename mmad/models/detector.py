@@ -26,7 +26,7 @@ from mmad.models.linear_probe import LinearProbe, score_names, select_score
 from mmad.ops.dense_predictions import DensePredictions
 
 EDGE_DECAY = 3.0  # decay length of the distance-to-edge inputs, steps
-EDGE_REACH = 24  # steps from which on the distance-to-edge inputs are 0
+EDGE_REACH = 24  # the distance-to-edge inputs are 0 at this distance and beyond, steps
 NO_COMPETITOR = -3.0  # score of the hardest competing class for a class that is alone in its body part
 OUTPUTS = {"logits": 1, "offsets": 2, "boundary_logits": 2, "boundary_offsets": 2}  # of the decoder, channels per step
 INITIAL_BIAS = {"logits": -4.0, "offsets": 0.0, "boundary_logits": -3.0, "boundary_offsets": 0.0}  # positives are rare

@@ -16,7 +16,7 @@ import torch
 from measuring import watch_process
 
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferConfig, to_dict
-from mmad.data.features import load_track
+from mmad.data.feature_files import load_track
 from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.decode import detect_track
 from mmad.engine.feature_extractor import FeatureExtractor

@@ -52,7 +52,7 @@ def measure(side: str, folder: str) -> None:
     import torch
 
     from mmad.config import DetectionConfig, load_config
-    from mmad.data.feature_dataset import FeatureDataset, batches_of_like_length, collate
+    from mmad.data.feature_dataset import FeatureDataset, batches_of_similar_length, collate
     from mmad.engine.fit_probe import fit_probe
     from mmad.engine.optim import make_optimizer
     from mmad.engine.train_detector import detector_losses
@@ -78,7 +78,7 @@ def measure(side: str, folder: str) -> None:
     lengths = [len(track.values) for track in dataset.tracks]
     for epoch in range(2):
         seconds = 0.0
-        for indices in batches_of_like_length(lengths, config.train.batch, [0, epoch]):
+        for indices in batches_of_similar_length(lengths, config.train.batch, [0, epoch]):
             batch = collate([dataset[epoch, index] for index in indices])
             began = time.process_time()
             optimizer.zero_grad()

@@ -1,7 +1,7 @@
-"""Arrays of features in files: their shape is known at once, their rows are read when they are asked for.
+"""Arrays of features in files: their shape is read at once, their rows when they are sliced.
 
 No file stays open and none is kept in memory, so that a data set may have more videos than a process may open files.
-All that is read is checked: NaN and infinite values are refused with the file, the row and the channel.
+NaN and infinite values are refused; the error names the file, the row and the channel.
 """
 
 import math
@@ -21,21 +21,21 @@ import numpy as np
 from mmad.errors import InputError, system_error
 from mmad.pickles import Forbidden, load_data
 
-FORMS = ("npy", "npz", "pt", "csv", "pkl")  # looked for in this order
-PROBE = 8192  # bytes at the head, in the middle and at the tail of a file that its fingerprint is made of
-NO_ARRAY = (ValueError, EOFError, TypeError, AttributeError, IndexError, KeyError, OverflowError, MemoryError)
-NO_ARRAY += (RuntimeError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)  # what bad files make of themselves
+FORMATS = ("npy", "npz", "pt", "csv", "pkl")  # in the order in which files are looked for
+FINGERPRINT_BYTES = 8192  # read at the beginning, in the middle and at the end of a file for its fingerprint
+DAMAGED = (ValueError, EOFError, TypeError, AttributeError, IndexError, KeyError, OverflowError, MemoryError)
+DAMAGED += (RuntimeError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)  # what damaged files raise
 REPLACE = "if it is damaged, move it away and make it again"
 
 
 class Unfit(ValueError):
-    """What a file holds can be read, but is no array of features."""
+    """A file can be read, but its content is not an array of features."""
 
 
 class LazyRows:
-    """(T, C) values that are read when they are sliced; what is read is a new float32 array, all of it finite.
+    """(T, C) values that are read when they are sliced; each slice is a new float32 array of finite values.
 
-    Stands where a numpy array could: `values[first:stop]`, `len(values)`, `values.shape`, `np.asarray(values)`.
+    Can be used like a numpy array: `values[first:stop]`, `len(values)`, `values.shape`, `np.asarray(values)`.
     """
 
     __slots__ = ()
@@ -47,7 +47,7 @@ class LazyRows:
         raise NotImplementedError
 
     def fingerprint(self) -> Iterator:
-        """Texts, numbers and arrays that change when the values do, without reading them all."""
+        """Strings, numbers and arrays that change when the values do, without reading them all."""
         raise NotImplementedError
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class LazyRows:
 
     def __getitem__(self, rows: int | slice) -> np.ndarray:
         if not isinstance(rows, slice):
-            index = range(len(self))[rows]  # IndexError where there is no such row
+            index = range(len(self))[rows]  # IndexError if it is out of range
             return self.read(index, index + 1)[0]
         first, stop, step = rows.indices(len(self))
         if step < 0:
@@ -72,53 +72,53 @@ class StoredArray(LazyRows):
 
     path: str
     shape: tuple[int, int]  # (T, C)
-    turned: bool  # the file holds (C, T)
+    transposed: bool  # the file contains (C, T)
 
     def read(self, first: int, stop: int) -> np.ndarray:
-        with _said_plainly(self.path), np.errstate(over="ignore"):  # becomes infinite, and is refused below
+        with _input_errors(self.path), np.errstate(over="ignore"):  # becomes infinite, and is refused below
             rows = np.ascontiguousarray(self._rows(first, stop), dtype=np.float32)
         return _finite(rows, self.path, first)
 
     def _rows(self, first: int, stop: int) -> np.ndarray:
         """(stop - first, C) numbers of any kind."""
         content = _content(self.path, *_stamp(self.path))
-        content = content.T if self.turned else content
+        content = content.T if self.transposed else content
         if content.shape != self.shape:
             raise _changed(self.path)
         return np.array(content[first:stop], dtype=np.float32)
 
     def fingerprint(self) -> Iterator:
         """The file's size and a few parts of it."""
-        with _said_plainly(self.path), open(self.path, "rb") as file:
+        with _input_errors(self.path), open(self.path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             yield size
-            for start in sorted({0, max(0, size // 2 - PROBE // 2), max(0, size - PROBE)}):
+            for start in sorted({0, max(0, size // 2 - FINGERPRINT_BYTES // 2), max(0, size - FINGERPRINT_BYTES)}):
                 file.seek(start)
-                yield np.frombuffer(file.read(PROBE), dtype=np.uint8)
+                yield np.frombuffer(file.read(FINGERPRINT_BYTES), dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class NpyArray(StoredArray):
-    """A .npy file: any stretch of rows is read without the rest."""
+    """A .npy file, of which any range of rows can be read without the rest."""
 
     dtype: np.dtype
     offset: int  # bytes before the first number
     size: int  # of the file, bytes
-    fortran: bool  # the file's first axis is the one that runs fastest
+    fortran: bool  # the first axis of the array in the file varies fastest
 
     def _rows(self, first: int, stop: int) -> np.ndarray:
         steps, channels = self.shape
         with open(self.path, "rb") as file:
-            if os.fstat(file.fileno()).st_size != self.size:  # what the header said may hold no more
+            if os.fstat(file.fileno()).st_size != self.size:  # the header may have changed
                 raise _changed(self.path)
-            if self.turned == self.fortran:  # a row of the track is a stretch of the file
-                return self._stretch(file, first * channels, (stop - first) * channels).reshape(-1, channels)
+            if self.transposed == self.fortran:  # the channels of a row are adjacent in the file
+                return self._read_numbers(file, first * channels, (stop - first) * channels).reshape(-1, channels)
             if stop - first == steps:
-                return self._stretch(file, 0, steps * channels).reshape(channels, steps).T
-            rows = [self._stretch(file, channel * steps + first, stop - first) for channel in range(channels)]
+                return self._read_numbers(file, 0, steps * channels).reshape(channels, steps).T
+            rows = [self._read_numbers(file, channel * steps + first, stop - first) for channel in range(channels)]
             return np.stack(rows, axis=1)
 
-    def _stretch(self, file: BinaryIO, first: int, count: int) -> np.ndarray:
+    def _read_numbers(self, file: BinaryIO, first: int, count: int) -> np.ndarray:
         numbers = np.empty(count, dtype=self.dtype)
         file.seek(self.offset + first * self.dtype.itemsize)
         if file.readinto(numbers.view(np.uint8)) < numbers.nbytes:
@@ -126,30 +126,30 @@ class NpyArray(StoredArray):
         return numbers
 
 
-def open_array(path: str | Path, turned: bool = False) -> StoredArray:
-    """The array in a file, of which only the shape is read, where the form allows that.
+def open_array(path: str | Path, transposed: bool = False) -> StoredArray:
+    """The array in a file, of which only the shape is read where the format allows that.
 
-    turned: the file holds (C, T). `InputError` where it holds no (T, C) array of real numbers; an npz file or a dict
-    may hold several, of which "feats" is taken, or the only one.
+    transposed: the file contains (C, T). Of several arrays in an npz file or a dict, "feats" is used, or the only one.
+    `InputError` where there is no (T, C) array of real numbers.
     """
     path = str(path)
-    form = path.rpartition(".")[2]
-    with _said_plainly(path):
-        if form == "npy":
+    suffix = path.rpartition(".")[2]
+    with _input_errors(path):
+        if suffix == "npy":
             with open(path, "rb") as file:
                 shape, fortran, dtype = _npy_header(file)
                 offset, size = file.tell(), os.fstat(file.fileno()).st_size
-            steps_and_channels = _track_shape(shape, turned, path)
+            steps_and_channels = _track_shape(shape, transposed, path)
             if size - offset < dtype.itemsize * shape[0] * shape[1]:
                 raise EOFError(f"{size} bytes are too few for {shape} {dtype}")
-            return NpyArray(path, steps_and_channels, turned, dtype, offset, size, fortran)
-        return StoredArray(path, _track_shape(SHAPES[form](path), turned, path), turned)
+            return NpyArray(path, steps_and_channels, transposed, dtype, offset, size, fortran)
+        return StoredArray(path, _track_shape(SHAPES[suffix](path), transposed, path), transposed)
 
 
-def _track_shape(shape: tuple[int, ...], turned: bool, path: str) -> tuple[int, int]:
+def _track_shape(shape: tuple[int, ...], transposed: bool, path: str) -> tuple[int, int]:
     if len(shape) != 2 or min(shape) < 1:
         raise InputError(path, f"shape {tuple(shape)}", "expected (steps, channels)")
-    return (shape[1], shape[0]) if turned else (shape[0], shape[1])
+    return (shape[1], shape[0]) if transposed else (shape[0], shape[1])
 
 
 def _changed(path: str) -> InputError:
@@ -166,27 +166,28 @@ def _finite(rows: np.ndarray, path: str, first: int) -> np.ndarray:
 
 
 @contextmanager
-def _said_plainly(path: str) -> Iterator[None]:
-    """What goes wrong with a file within it becomes an `InputError`. What the system says is no fault of the file."""
+def _input_errors(path: str) -> Iterator[None]:
+    """Context in which errors of reading a file become `InputError`; those of the operating system do not blame the
+    file."""
     try:
         yield
     except InputError:
         raise
     except OSError as error:
         raise system_error(path, error) from None
-    except NO_ARRAY as error:
+    except DAMAGED as error:
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         remedy = "" if isinstance(error, (Unfit, Forbidden)) else REPLACE
         raise InputError(path, f"not a readable array ({reason})", remedy) from None
 
 
-# --- the forms --------------------------------------------------------------------------------------------------
+# --- the formats ------------------------------------------------------------------------------------------------
 
 
 def _npy_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """(shape, Fortran order, type) of a .npy file that is open at its beginning; leaves it at the first number."""
+    """(shape, Fortran order, type) of an open .npy file; leaves it at the first number."""
     version = np.lib.format.read_magic(file)
-    if version not in ((1, 0), (2, 0)):  # 3: names of fields beyond Latin 1, which numbers do not have
+    if version not in ((1, 0), (2, 0)):  # version 3 is for structured types only
         raise Unfit(f"version {version} of the .npy format")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
@@ -228,10 +229,10 @@ def _read_npz(path: str) -> np.ndarray:
 
 
 def _open_tensor(path: str, mapped: bool):
-    """The tensor of a .pt file. mapped: leave its numbers in the file, where the file allows that."""
-    import torch  # on demand: the other forms need numpy only
+    """The tensor in a .pt file. mapped: memory-mapped, where the file allows that."""
+    import torch  # on demand: the other formats need numpy only
 
-    with open(path, "rb") as file:  # what the system has to say is said here, before torch says it in its own words
+    with open(path, "rb") as file:  # so that system errors are raised here, not by torch
         mapped = mapped and file.read(2) == b"PK"
     content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     tensor = content[_the_one(list(content))] if isinstance(content, dict) else content
@@ -242,7 +243,7 @@ def _open_tensor(path: str, mapped: bool):
 
 
 def _read_csv(path: str) -> np.ndarray:
-    """Rows of numbers between commas; a first line of names, or of the column numbers 0, 1, 2 ..., is no row."""
+    """Rows of comma-separated numbers; a first line of names, or of the column numbers 0, 1, 2 ..., is skipped."""
     with open(path, encoding="utf-8-sig") as file:
         lines = [line for line in file if line.strip()]
     first = lines[0].strip().split(",") if lines else []
@@ -283,7 +284,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=1)
 def _content(path: str, changed: int, size: int) -> np.ndarray:
-    """The whole array of a file without random access. The last one is kept: long videos are read in many stretches."""
+    """The whole array of a file without random access. The last one is cached: long videos are read in many slices."""
     content = READERS[path.rpartition(".")[2]](path)
     _require_numbers(content.dtype)
     return content

@@ -1,4 +1,4 @@
-"""What is said when the input is wrong: one line, and exit code 2."""
+"""Errors in the input: one line on stderr, and exit code 2."""
 
 import errno
 import sys
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 class InputError(ValueError):
-    """Something a person handed in is wrong.
+    """Something in the input of the user is wrong.
 
     place: the file, with the row or key where there is one ("val.csv, row 12").
     problem: what is wrong there, with the offending value.
-    remedy: what to do about it; may be empty where that is plain.
+    remedy: what to do about it; may be empty where that is obvious.
     """
 
     def __init__(self, place: str | Path, problem: str, remedy: str = ""):
@@ -24,10 +24,10 @@ class InputError(ValueError):
 
 
 def system_error(path: str | Path, error: OSError) -> InputError:
-    """What the operating system said of a file, and what to do. Nothing is known of the file itself, which may be
-    whole: no remedy is to delete it or to make it again."""
-    said = error.strerror or str(error) or type(error).__name__
-    return InputError(path, said, _SYSTEM_REMEDIES.get(error.errno, ""))
+    """An error of the operating system on a file, and what to do. The file itself may be intact: no remedy is to delete
+    or recreate it."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return InputError(path, reason, _SYSTEM_REMEDIES.get(error.errno, ""))
 
 
 _CONNECTION = "check the disk or the network connection, then type the same command again"
@@ -46,7 +46,7 @@ _SYSTEM_REMEDIES = {
 
 
 class Diverged(ArithmeticError):
-    """A computation whose numbers became NaN or infinite: neither bad input nor a defect that a traceback explains."""
+    """Numbers became NaN or infinite: neither bad input nor a defect that a traceback would explain."""
 
 
 def refuse(error: InputError) -> None:
@@ -55,7 +55,7 @@ def refuse(error: InputError) -> None:
 
 
 def warn(line: str) -> None:
-    """What a person should know of, though the work goes on."""
+    """Print a warning to stderr; the work continues."""
     print(f"warning: {line}", file=sys.stderr)
 
 
@@ -63,7 +63,7 @@ def run_command(main: Callable[[], int | None]) -> None:
     """Run a command's `main` and leave with its exit code: 0 done, 2 bad input (one line), 130 interrupted, 1 diverged
     (one line).
 
-    Anything else that escapes is a defect of ours and keeps its traceback (exit code 1 too).
+    Any other exception is a defect of mmad and keeps its traceback (exit code 1 too).
     """
     try:
         code = main() or 0
@@ -75,7 +75,7 @@ def run_command(main: Callable[[], int | None]) -> None:
         code = 1
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError, FileExistsError) as error:
         code = _complain(str(system_error(str(error.filename), error)))
-    except BrokenPipeError:  # `... | head` closed the pipe: not an error of anybody's
+    except BrokenPipeError:  # `... | head` closed the pipe, which is not an error
         sys.stderr.close()
         code = 0
     except OSError as error:
@@ -89,7 +89,7 @@ def run_command(main: Callable[[], int | None]) -> None:
 
 
 def complain(problems: Iterable[str]) -> int:
-    """Say what went wrong beside what went well, a line each; returns the exit code."""
+    """Print what went wrong besides what went well, one line each; returns the exit code."""
     code = 0
     for problem in problems:
         code = _complain(problem)

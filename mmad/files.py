@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and names that stay in their folder. Standard library only."""
+"""Files that are complete or absent, and names that stay in their folder. Standard library only."""
 
 import contextlib
 import gc
@@ -12,12 +12,12 @@ from mmad.errors import InputError
 
 @contextlib.contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`; renamed to `path` when the block ends well, removed when it does not.
+    """A temporary path beside `path`, renamed to `path` when the block succeeds, removed when it fails.
 
-    What was written is synced to disk before the rename, so that a reader sees the old file, the new file or none.
+    The file is synced to disk before the rename, so that a reader sees the old file, the new file or none.
     """
     if not Path(path).name or Path(path).is_dir():
-        raise InputError(path if str(path) else "output file", "is no file name", "name a file")
+        raise InputError(path if str(path) else "output file", "is not a file name", "name a file")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -31,32 +31,35 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def output_folder(name: str | Path) -> Path:
-    """The folder that a person named; an empty name (an unset shell variable) would be the working directory."""
+    """The folder of this name. An empty name (an unset shell variable) is refused: it would be the working
+    directory."""
     if not str(name).strip():
         raise InputError("--out", "is empty", "name a folder")
     return Path(name)
 
 
 def refuse_same_file(out: str | Path, *inputs: str | Path | None) -> None:
-    """Refuse to write over what was read."""
+    """`InputError` where the output would overwrite an input."""
     for name in inputs:
         if name and Path(out).exists() and Path(name).exists() and Path(out).samefile(name):
             raise InputError(out, "is read by this very command", "write to another file")
 
 
 def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 file, complete or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
 
 
 def write_json(path: str | Path, content, indent: int | None = None) -> None:
+    """Write a JSON file, complete or not at all."""
     write_text(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | Path, each_object: Callable[[dict], object] | None = None, unique: bool = False):
     """The content of a JSON file; `InputError` with line and column where it is not JSON.
 
-    each_object: gives what stands for an object, as soon as that is read, where it should not stay a dict as it is.
+    each_object: called with each JSON object as soon as it is read; its result replaces the object.
     unique: refuse an object that has a key twice, such as a video: only what the last one says would be kept.
     """
 
@@ -69,7 +72,7 @@ def read_json(path: str | Path, each_object: Callable[[dict], object] | None = N
         return content
 
     collecting = gc.isenabled()
-    gc.disable()  # nothing in it is garbage, and looking through a million objects again and again takes half the time
+    gc.disable()  # nothing is garbage here, and scanning a million objects repeatedly would take half of the time
     try:
         data = Path(path).read_bytes()
         return json.loads(data, object_hook=each_object, object_pairs_hook=each_key_once if unique else None)
@@ -99,7 +102,7 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def check_id(video_id: str, where: str = "") -> str:
-    """The id itself, refused if it could name a file outside the folder it is looked for in.
+    """The id itself; `InputError` if it could name a file outside its folder.
 
     An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused.
     """
@@ -113,10 +116,10 @@ def check_id(video_id: str, where: str = "") -> str:
         and all(len(part.encode()) <= 200 for part in parts)  # file systems end at 255, suffixes included
     )
     if not harmless:
-        raise InputError(where or "video id", f"{video_id!r} is no name for a file in a folder", "rename the video")
+        raise InputError(where or "video id", f"{video_id!r} is not a name for a file in a folder", "rename the video")
     return video_id
 
 
 def path_for_id(folder: str | Path, video_id: str, suffix: str) -> Path:
-    """`folder/video_id + suffix`, refused if the id would leave the folder."""
+    """`folder/video_id + suffix`; `InputError` if that could be outside the folder."""
     return Path(folder) / f"{check_id(video_id)}{suffix}"

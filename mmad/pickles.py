@@ -1,8 +1,8 @@
-"""Pickles of other people, read as data: numpy arrays, numbers, texts, lists, tuples and dicts, and nothing else.
+"""Pickles of other people, read as data: numpy arrays, numbers, strings, lists, tuples and dicts, and nothing else.
 
-A pickle is a program: it names functions and classes, and its reader calls them. The reader here knows the few names by
-which numpy (1 and 2) writes arrays and numbers, and gives in their place makers of its own, so that no file reaches
-numpy's functions with arguments that these trust: a made-up structured type can make them follow forged pointers.
+A pickle is a program: it names functions and classes, and its reader calls them. The reader here accepts only the names
+by which numpy (1 and 2) writes arrays and numbers, and calls functions of its own instead, so that no file can pass
+arguments to numpy's functions, which do not check them: a forged structured type could make them follow any pointer.
 """
 
 import pickle
@@ -10,30 +10,30 @@ from typing import BinaryIO
 
 import numpy as np
 
-KINDS = "biufcSU"  # types of arrays that are read: truth values, numbers and texts
+KINDS = "biufcSU"  # kinds of numpy types that are read: booleans, numbers and strings
 
 
 class Forbidden(ValueError):
-    """A pickle asks for something that is more than data."""
+    """A pickle contains more than data."""
 
     def __init__(self, what: str):
         super().__init__(f"it asks for {what}, only arrays are read: save it with numpy.save instead")
 
 
 def load_data(file: BinaryIO):
-    """The content of a pickle that is open at its beginning, of any protocol, also Python 2's.
+    """The content of an open pickle of any protocol, also of Python 2.
 
-    `Forbidden` where it holds more than data; what is damaged raises what the standard library raises.
+    `Forbidden` where it contains more than data; a damaged file raises what the standard library raises.
     """
     return _DataUnpickler(file, encoding="latin1").load()
 
 
 class PickledArray(np.ndarray):
-    """An array that takes its content only from bytes of a plain type."""
+    """An array whose content can only be set from bytes of a plain type."""
 
     def __setstate__(self, state: tuple) -> None:
         _, shape, kind, fortran, content = state
-        if isinstance(content, str):  # Python 2's bytes
+        if isinstance(content, str):  # bytes in Python 2
             content = content.encode("latin1")
         if not isinstance(kind, _Kind) or not isinstance(content, bytes):
             raise ValueError("an array's content is not bytes of a plain type")
@@ -46,7 +46,7 @@ class _Kind:
     __slots__ = ("dtype",)
 
     def __init__(self, code: str, *_):
-        if isinstance(code, bytes):  # Python 2's text
+        if isinstance(code, bytes):  # text in Python 2
             code = code.decode("ascii")
         self.dtype = np.dtype(code) if isinstance(code, str) and len(code) < 20 else np.dtype(object)
         if self.dtype.kind not in KINDS or self.dtype.fields or self.dtype.subdtype:
@@ -59,7 +59,7 @@ class _Kind:
 
 
 class _Maker:
-    """A call that a pickle may make. Its own object in every reading: a pickle can change what it is given."""
+    """A call that a pickle may make. A new object in every reading, because a pickle can change the objects it gets."""
 
     __slots__ = ("make",)
 
@@ -84,7 +84,7 @@ def _number(kind: _Kind, content: bytes | str):
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """How protocols 0 to 2 write bytes."""
+    """Bytes as protocols 0 to 2 write them."""
     if encoding != "latin1":
         raise Forbidden(f"text in {encoding}")
     return text.encode("latin1")

@@ -1,4 +1,4 @@
-"""What travels from room to room. Seconds outside, feature steps inside; numpy only."""
+"""The records that the parts of mmad exchange. Files, records and metrics are in seconds, networks in feature steps."""
 
 import hashlib
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TimeGrid:
     """The times of a sequence of feature steps: step i is centred on `start + i * step` seconds.
 
-    The only door between seconds and feature steps. Both ways take and return numbers, arrays or tensors.
+    All conversions between seconds and feature steps go through it; they take and return numbers, arrays or tensors.
     """
 
     start: float
@@ -42,19 +42,19 @@ SHORTEST = 0.001  # s; a video of unknown length is at least this long
 
 @dataclass
 class Annotation:
-    """What happens in one video: what people annotated, or, with scores, what was found and people correct.
+    """The actions in one video as people annotated them, or, with scores, as they were detected, for people to correct.
 
-    duration: s; None where nobody knows it: it then ends with the last action, and `duration_known` is False.
-    segments: (N, 2) float64 s, start and end. labels: (N,) int64. N = 0 is legal: nothing happens.
-    subset: the part of the data set it belongs to, "" where the file does not say.
-    fps: frames a second of the video, None where nobody said. scores: (N,) float64 in 0..1, None where people said so.
-    media: the video's file, None where unknown. notes: what a reader passed over, a sentence each, to be shown.
-    link: what an annotation file calls the video's file, where that is not its id.
+    duration: s; None where it is unknown: it then ends with the last action, and `duration_known` is False.
+    segments: (N, 2) float64 s, start and end. labels: (N,) int64. N = 0 is legal: no action.
+    subset: the part of the data set it belongs to, "" where the file does not give it.
+    fps: frames per second of the video, None where unknown. scores: (N,) float64 in 0..1; None: annotated by people.
+    media: the video's file, None where unknown. notes: what a reader skipped, one sentence each, to be shown.
+    link: the name of the video's file in an annotation file, where that is not its id.
     clock_start: s that a player's clock shows at the first shown frame, which is 0 s here; later than 0 where the sound
     begins before the picture.
 
-    `Detections` stay a record of their own: they are a ranking, their order is what metrics judge them by, and they
-    always have scores. So truth and ranking cannot be handed over in each other's place.
+    `Detections` are a record of their own: a ranking that always has scores, and whose order metrics evaluate. So the
+    one cannot be passed where the other is expected.
     """
 
     video_id: str
@@ -84,13 +84,13 @@ class Annotation:
             raise InputError(f"annotation of {self.video_id}", f"duration {self.duration} s is not positive")
 
     def rows(self) -> list[Row]:
-        """By start, then by end."""
+        """(start, end, label, score) of each action, by start, then by end."""
         scores = [None] * len(self.labels) if self.scores is None else self.scores.tolist()
         rows = zip(self.segments[:, 0].tolist(), self.segments[:, 1].tolist(), self.labels.tolist(), scores)
         return sorted(rows, key=lambda row: row[:3])
 
     def detections(self) -> "Detections":
-        """As a ranking; what people said is certain: score 1."""
+        """As a ranking; annotations by people have score 1."""
         scores = np.ones(len(self.labels)) if self.scores is None else self.scores
         return Detections(self.video_id, self.segments, self.labels, scores)
 
@@ -110,10 +110,10 @@ class Rows(Protocol):
 class FeatureTrack:
     """The features of one video: `values` (T, C) float32, row i centred on `grid.to_seconds(i)`.
 
-    Values in a file are read when they are sliced: take the rows that are needed, once.
-    duration: of the video, s. source: backbone, its weights' digest and the settings that made the values, so
-    that features of other weights are refused. details: what else the sidecar file keeps; "video" says which file it
-    was (its size and a digest of its head and tail), so that another one under the same name is noticed.
+    Values in a file are read when they are sliced: slice once, and only the rows that are needed.
+    duration: of the video, s. source: backbone, digest of its weights, and settings; features of another source are
+    refused. details: further content of the sidecar file; "video" identifies the video file (its size and a digest of
+    its beginning and end), so that another one under the same name is noticed.
     """
 
     video_id: str
@@ -134,11 +134,11 @@ class FeatureTrack:
 class LandmarkTrack:
     """The joints of one person in one video.
 
-    points: (T, J, 3) float32: x to the right and y down in heights of the picture, from its top left corner, and the
-    confidence 0..1; a joint that was not seen has x = y = NaN and confidence 0. times: (T,) s, ascending. layout: which
-    joints they are, a key of `mmad.pose.skeletons.LAYOUTS`. size: (2,) width and height of the picture in pixels.
-    person: 0, 1, ... of several people in one video. duration: of the video in s; 0: to the last time and one step on.
-    source, details: as in `FeatureTrack`.
+    points: (T, J, 3) float32: x to the right and y down, in picture heights, from the top left corner, and confidence
+    0..1; a joint that was not seen has x = y = NaN and confidence 0. times: (T,) s, ascending. layout: which joints
+    they are, a key of `mmad.pose.skeletons.LAYOUTS`. size: (2,) width and height of the picture, pixels. person: 0, 1,
+    ... of several people in one video. duration: of the video, s; 0: it ends one step after the last time. source,
+    details: as in `FeatureTrack`.
     """
 
     video_id: str
@@ -177,13 +177,13 @@ class LandmarkTrack:
 
     @property
     def seen(self) -> np.ndarray:
-        """(T, J) bool: where a joint was found."""
+        """(T, J) bool: whether a joint was found."""
         return self.points[:, :, 2] > 0
 
 
 @dataclass
 class Detections:
-    """What was found in one video, best first.
+    """The detected actions of one video, best first.
 
     segments: (M, 2) float64 s. labels: (M,) int64. scores: (M,) float64 in [0, 1]. M = 0 is legal.
     Unsorted input is sorted by descending score; equal scores keep their order.
@@ -236,32 +236,32 @@ class ApReport:
     """Average precision of every class at every tIoU threshold.
 
     thresholds: (J,). ap: (J, K) in [0, 1], NaN for a class without truth. num_truth: (K,). names: K class names.
-    unjudged: classes that were predicted but have no truth, so that they are left out of every mean.
+    without_truth: names of classes that were predicted but have no truth; they are left out of every mean.
     """
 
     thresholds: np.ndarray
     ap: np.ndarray
     num_truth: np.ndarray
     names: list[str]
-    unjudged: list[str] = field(default_factory=list)
+    without_truth: list[str] = field(default_factory=list)
 
     def mean_ap(self) -> np.ndarray:
-        """(J,) mean over the classes that have truth; NaN where none has."""
-        judged = self.num_truth > 0
-        return self.ap[:, judged].mean(axis=1) if judged.any() else np.full(len(self.thresholds), np.nan)
+        """(J,) mean over the classes that have truth; NaN if none has."""
+        has_truth = self.num_truth > 0
+        return self.ap[:, has_truth].mean(axis=1) if has_truth.any() else np.full(len(self.thresholds), np.nan)
 
     def average(self) -> float:
         """Mean over all thresholds: "Avg 0.1:0.9"."""
         return float(self.mean_ap().mean())
 
     def average_at(self, thresholds: tuple[float, ...] = (0.2, 0.5, 0.7)) -> float:
-        """Mean over chosen thresholds; the default is what MAC 2026 ranks by."""
+        """Mean over the nearest thresholds to these; MAC 2026 ranks by the default."""
         at = [int(np.argmin(np.abs(self.thresholds - wanted))) for wanted in thresholds]
         return float(self.mean_ap()[at].mean())
 
 
 def content_digest(parts: Iterable) -> str:
-    """Twelve characters that change when any part does, or their order. parts: texts, numbers, arrays."""
+    """Twelve hexadecimal digits that change when any part or their order does. parts: strings, numbers, arrays."""
     digest = hashlib.sha256()
     for part in parts:
         array = np.ascontiguousarray(part)
@@ -271,7 +271,7 @@ def content_digest(parts: Iterable) -> str:
 
 
 def annotations_digest(annotations: Iterable[Annotation]) -> str:
-    """Of what they say, in their order: training sees them in it."""
+    """Digest of their content and order: training depends on both."""
     items = ((item.video_id, item.duration, item.segments, item.labels) for item in annotations)
     return content_digest(part for item in items for part in item)
 

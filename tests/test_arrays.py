@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from mmad import arrays
-from mmad.arrays import FORMS, open_array
+from mmad.arrays import FORMATS, open_array
 from mmad.errors import InputError
 
 STEPS, CHANNELS = 7, 3
@@ -51,7 +51,7 @@ SLICES = [
 ]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("turned", [False, True])
 def test_slices_are_those_of_the_array(tmp_path, form, turned):
     values = made()
@@ -79,7 +79,7 @@ def test_npy_of_any_numbers_and_order(tmp_path, dtype, order, turned):
         np.testing.assert_array_equal(read, values[rows])
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_what_is_read_is_the_readers_own(tmp_path, form):
     stored = open_array(write(tmp_path, form, made()))
     stored[:][:] = 9
@@ -87,7 +87,7 @@ def test_what_is_read_is_the_readers_own(tmp_path, form):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts open files as Linux shows them")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_no_file_stays_open(tmp_path, form):
     write(tmp_path, form, made())
     before = open_files()
@@ -105,7 +105,7 @@ def test_stored_arrays_go_to_other_processes(tmp_path):
 # --- what is read is finite -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("value", [np.nan, -np.inf])
 def test_the_first_value_that_is_not_finite_is_named(tmp_path, form, value):
     values = made()
@@ -128,7 +128,7 @@ def test_what_float32_cannot_hold_is_refused(tmp_path):
 # --- damage, and what is none -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.EACCES, errno.ESTALE])
 def test_what_the_system_says_is_no_reason_to_destroy_a_file(tmp_path, monkeypatch, form, number):
     path = write(tmp_path, form, made())
@@ -247,7 +247,7 @@ def test_arrays_that_are_no_real_numbers(tmp_path, form, values):
         open_array(write(tmp_path, form, values))
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize(
     "content", [b"", b"nonsense", b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'shape': (9", b"PK\x03\x04"]
 )

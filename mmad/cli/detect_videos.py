@@ -24,7 +24,7 @@ def detect_videos(
     that was replaced or cannot be read any more are not used. Returns the detections, {video id: duration in s}, and
     what went wrong, one line each.
     """
-    from mmad.data.features import load_track
+    from mmad.data.feature_files import load_track
     from mmad.engine.feature_extractor import extract_features
 
     out = _checked(out)

@@ -11,7 +11,7 @@ from mmad.files import refuse_same_file, write_json
 from mmad.formats import read_predictions, read_truth
 from mmad.formats.fields import check_fps
 from mmad.labels import named_labels
-from mmad.metrics.thresholds import as_json, as_table, fit_thresholds
+from mmad.metrics.best_thresholds import as_json, as_table, fit_thresholds
 
 
 def main(words: list[str] | None = None) -> None:

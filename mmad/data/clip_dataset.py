@@ -269,7 +269,7 @@ def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> Cl
     return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.stack(labels))
 
 
-class EpochBatches(Sampler):
+class ClipBatchSampler(Sampler):
     """Batches of (epoch, index): workers that live for the whole run learn the epoch from the index."""
 
     def __init__(self, count: int, batch: int, order: Callable[[int], Iterable[int]]):
@@ -298,7 +298,7 @@ class ClipLoader(DataLoader):
         order: Callable[[int], Iterable[int]] | None = None,
     ):
         workers = loading.workers
-        batches = EpochBatches(len(source), loading.batch, order or (lambda epoch: range(len(source))))
+        batches = ClipBatchSampler(len(source), loading.batch, order or (lambda epoch: range(len(source))))
         super().__init__(
             source,
             batch_sampler=batches,

@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from mmad.arrays import LazyRows
 from mmad.config import FeaturesConfig
-from mmad.data.features import find_tracks
+from mmad.data.feature_files import find_tracks
 from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest, content_digest
 
@@ -20,7 +20,7 @@ from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest,
 class Sample:
     """One video, or a window of one: features (T, C), segments (N, 2) in steps, labels (N,).
 
-    probe_scores: (T, E, R) found without the video; where they are there, features are not read.
+    probe_scores: (T, E, S) out-of-fold scores of the linear probe, instead of features.
     """
 
     features: Tensor | None
@@ -35,7 +35,7 @@ class Sample:
 class Batch:
     """features: (B, T, C) zero-padded. mask: (B, T) True where a step is real. The lists have B items.
 
-    segments: (N_i, 2) steps. labels: (N_i,). probe_scores: (B, T, E, R) in place of features, which are None then.
+    segments: (N_i, 2) steps. labels: (N_i,). probe_scores: (B, T, E, S) instead of features.
     """
 
     features: Tensor | None
@@ -47,17 +47,17 @@ class Batch:
     probe_scores: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        def there(tensor: Tensor | None) -> Tensor | None:
+        def moved(tensor: Tensor | None) -> Tensor | None:
             return None if tensor is None else tensor.to(device, non_blocking=True)
 
         return Batch(
-            there(self.features),
-            there(self.mask),
+            moved(self.features),
+            moved(self.mask),
             [segments.to(device) for segments in self.segments],
             [labels.to(device) for labels in self.labels],
             self.video_ids,
             self.grids,
-            there(self.probe_scores),
+            moved(self.probe_scores),
         )
 
 
@@ -67,7 +67,7 @@ class FeatureDataset(Dataset):
     annotations: one per video. tracks: the features of these videos, in any order; those of other videos are not used.
     window: steps at most; None: no limit. Item (epoch, i) has a window determined by (seed, epoch, i); item i is that
     of epoch 0. Features in files are read when an item is asked for, and NaN or infinite ones are refused then.
-    probe_scores: of each video (T, E, R), found without it; items then carry these in place of features.
+    probe_scores: out-of-fold scores (T, E, S) of each video; items then hold these instead of features.
 
     `InputError` where a video has no features, or where features differ in their source or number of channels.
     """
@@ -102,11 +102,11 @@ class FeatureDataset(Dataset):
         return len(self.annotations)
 
     def digests(self) -> dict[str, str]:
-        """{what: digest} of what a training learns from."""
+        """{what: digest} of the training data."""
         return {"annotations": annotations_digest(self.annotations), "features": tracks_digest(self.tracks)}
 
     def read_through(self) -> None:
-        """Read every track once: one that cannot be read, or holds NaN, is refused now and not hours later."""
+        """Read every track once, so that one that cannot be read or contains NaN is refused now and not hours later."""
         for track in self.tracks:
             track.values[:]
 
@@ -138,17 +138,20 @@ class FeatureDataset(Dataset):
 def crop(
     segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The actions in a window of `count` steps from `first` on. They are cut at its ends; of those cut, the ones of
-    which less than the part `visible` is left are dropped. Segments are (N, 2) steps, before and after."""
-    low, high = first - 0.5, first + count - 0.5  # where the window's outermost steps begin and end
+    """The actions in a window of `count` steps from step `first` on: segments (N, 2) and labels (N,).
+
+    Actions are cut at the ends of the window; those of which less than the share `visible` is left are dropped.
+    Segments are in steps, those returned relative to `first`.
+    """
+    low, high = first - 0.5, first + count - 0.5  # start of the first and end of the last step of the window
     cut = np.clip(segments, low, high)
     left = (cut[:, 1] - cut[:, 0]) / np.maximum(segments[:, 1] - segments[:, 0], 1e-6)
-    inside = (segments[:, 0] < high) & (segments[:, 1] > low) & (left >= visible)
-    return cut[inside] - first, labels[inside]
+    kept = (segments[:, 0] < high) & (segments[:, 1] > low) & (left >= visible)
+    return cut[kept] - first, labels[kept]
 
 
 def collate(samples: list[Sample]) -> Batch:
-    """Pad to the longest."""
+    """A batch, padded with zeros to the longest sample."""
     inputs = [sample.features if sample.probe_scores is None else sample.probe_scores for sample in samples]
     padded = torch.nn.utils.rnn.pad_sequence(inputs, batch_first=True)
     lengths = torch.tensor([len(values) for values in inputs])
@@ -164,10 +167,10 @@ def collate(samples: list[Sample]) -> Batch:
     )
 
 
-class EpochBatches:
-    """Batches of (epoch, index) for a `FeatureDataset`: a loader whose workers stay asks for the epoch that is set.
+class FeatureBatchSampler:
+    """Batches of (epoch, index) for a `FeatureDataset`; set `epoch` before each epoch.
 
-    lengths: steps of each video.
+    The epoch is part of the index because workers live for the whole run. lengths: steps of each video.
     """
 
     def __init__(self, lengths: Sequence[int], batch: int, seed: int):
@@ -177,12 +180,12 @@ class EpochBatches:
         return -(-len(self.lengths) // self.batch)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for indices in batches_of_like_length(self.lengths, self.batch, [self.seed, self.epoch]):
+        for indices in batches_of_similar_length(self.lengths, self.batch, [self.seed, self.epoch]):
             yield [(self.epoch, index) for index in indices]
 
 
-def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[int]) -> list[list[int]]:
-    """Each index once, in random order, but with others of like length, so that little padding is computed on."""
+def batches_of_similar_length(lengths: Sequence[int], batch: int, seed: Sequence[int]) -> list[list[int]]:
+    """Each index once, in random batches of similar length, which keeps padding short."""
     generator = np.random.default_rng(seed)
     order = np.argsort(np.asarray(lengths) * np.exp(generator.normal(0, 0.1, len(lengths))))
     batches = [order[first : first + batch].tolist() for first in range(0, len(order), batch)]
@@ -190,8 +193,8 @@ def batches_of_like_length(lengths: Sequence[int], batch: int, seed: Sequence[in
 
 
 def tracks_digest(tracks: Sequence[FeatureTrack]) -> str:
-    """Of where the features come from, their times, and a few rows or parts of each video's file: to read them all
-    takes too long."""
+    """Digest of the sources and times of features, and of a few rows or parts of each file: reading all takes too
+    long."""
     return content_digest(part for track in tracks for part in _fingerprint(track))
 
 
@@ -219,7 +222,7 @@ def _tracks_of(annotations: list[Annotation], tracks: Sequence[FeatureTrack]) ->
 
 
 def _one_source(tracks: list) -> str:
-    """All tracks of a data set must come from the same weights and settings, with the same number of channels."""
+    """The source that all tracks have; `InputError` where sources or numbers of channels differ."""
     if not tracks:
         raise InputError("data", "no annotated videos", "check data.train, data.val and their subsets")
     first = tracks[0]

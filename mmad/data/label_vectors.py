@@ -1,10 +1,10 @@
-"""What the joint-embedding loss aims at: a vector for each class name. Numpy only.
+"""Label vectors, the targets of the joint-embedding loss: one per class name. Numpy only.
 
-Three sources: a `.npy` of finished vectors, a GloVe text file (MANet's way: the mean of the vectors of a name's words),
-or `builtin`, which needs no download. Built in, a word is the sum of its letter n-grams and of what `CONCEPTS` says it
-is about, each a fixed random direction (Kanerva's random indexing; n-grams as in Bojanowski et al., TACL 2017): "legs"
-lies near "leg", "scratching" near "touching", "forehead" near "head". A name is the mean of its words, and its body
-part.
+Three sources: a `.npy` file of vectors, a GloVe text file (as for MANet: the mean of the vectors of a name's words), or
+`builtin`, which needs no download. There the vector of a word is the sum of fixed random directions for its letter
+n-grams and for its concepts in `CONCEPTS` (Kanerva's random indexing; n-grams as in Bojanowski et al., TACL 2017), so
+that "legs" is near "leg", "scratching" near "touching", "forehead" near "head". A name is the mean of its words plus
+its body part.
 """
 
 import hashlib
@@ -17,9 +17,9 @@ from mmad.errors import InputError, system_error
 from mmad.labels import LabelSet
 
 SIZE = 300  # as GloVe's
-LENGTH = 5.0  # mean Euclidean length; the authors' label vectors, for which the loss's weight is made, have 4.8
+LENGTH = 5.0  # mean Euclidean length; it is 4.8 for the authors' label vectors, for which they chose the loss weight
 IDLE_WORDS = ("or", "the", "of", "a", "other")
-CONCEPTS = {  # what a word is about, beyond its letters
+CONCEPTS = {  # {words: concepts they share beyond their letters}
     "scratching rubbing touching patting playing tidying pushing covering": "touch hand",
     "waving shaking nodding rubbing scratching patting": "to-and-fro",
     "nodding bowing": "head down",
@@ -48,16 +48,16 @@ def label_vectors(source: str, labels: LabelSet) -> np.ndarray:
     if path.suffix.lower() == ".npy":
         return _finished(path, len(labels))
     words = {word for name in labels.actions for word in words_of(name)}
-    known = _read_glove(path, words)
-    unknown = [name for name in labels.actions if not any(word in known for word in words_of(name))]
+    vectors = _read_glove(path, words)
+    unknown = [name for name in labels.actions if not any(word in vectors for word in words_of(name))]
     if unknown:
         raise InputError(path, f"has no word of the class {unknown[0]!r}", "is it a GloVe text file?")
-    size = len(next(iter(known.values())))
-    return _mean_of_words(labels, lambda word: known.get(word, np.full(size, np.nan))).astype(np.float32)
+    size = len(next(iter(vectors.values())))
+    return _mean_of_words(labels, lambda word: vectors.get(word, np.full(size, np.nan))).astype(np.float32)
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a class name that say what happens."""
+    """The content words of a class name."""
     words = re.findall(r"[^\W\d_]+", name.lower())
     return [word for word in words if word not in IDLE_WORDS] or words or [name]
 
@@ -67,7 +67,7 @@ def _mean_of_words(labels: LabelSet, vector_of) -> np.ndarray:
 
 
 def _builtin_word(word: str) -> np.ndarray:
-    """(SIZE,) letters and concepts of a word, of about equal weight."""
+    """Vector (SIZE,) of a word, from its letters and its concepts with about equal weight."""
     marked = f"<{word}>"
     grams = {marked[i : i + n] for n in (3, 4, 5) for i in range(len(marked) - n + 1)} or {marked}
     letters = sum(map(_direction, sorted(grams))) / np.sqrt(len(grams))
@@ -77,7 +77,7 @@ def _builtin_word(word: str) -> np.ndarray:
 
 
 def _direction(text: str) -> np.ndarray:
-    """(SIZE,) of -1 and 1, fixed by the text, the same on every machine and in every version of anything."""
+    """Vector (SIZE,) of -1 and 1, determined by the text alone."""
     bits = np.frombuffer(hashlib.shake_256(text.encode()).digest(-(-SIZE // 8)), dtype=np.uint8)
     return 2.0 * np.unpackbits(bits)[:SIZE] - 1.0
 
@@ -100,7 +100,7 @@ def _finished(path: Path, num_classes: int) -> np.ndarray:
 
 
 def _read_glove(path: Path, words: set[str]) -> dict[str, np.ndarray]:
-    """{word: (E,)} of the wanted words; a file of gigabytes is read line by line."""
+    """{word: vector (E,)} of the given words; the file may have gigabytes and is read line by line."""
     found: dict[str, np.ndarray] = {}
     number = 0
     try:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mmad.config import NoiseConfig, PoseTrainConfig, VariationConfig
-from mmad.data.performances import Performance
+from mmad.data.performance_files import Performance
 from mmad.labels import LabelSet
 from mmad.pose.cameras import make_camera, vary_proportions
 from mmad.pose.joint_inputs import FPS, POSITION, build_inputs

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mmad.config import ExtractConfig
-from mmad.data.features import finished_track, save_track
+from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.engine.devices import choose_device

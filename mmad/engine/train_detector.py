@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from mmad.config import DataConfig, DetectionConfig
-from mmad.data.feature_dataset import Batch, EpochBatches, FeatureDataset, collate
+from mmad.data.feature_dataset import Batch, FeatureBatchSampler, FeatureDataset, collate
 from mmad.engine.checkpoint import load_into, read_checkpoint
 from mmad.engine.decode import detect_track
 from mmad.engine.devices import choose_device
@@ -92,7 +92,7 @@ def detector_task(
     """A detector with random weights, and how it is trained and evaluated; "score" is the mAP over tIoU 0.1 to 0.9."""
     torch.manual_seed(config.seed)
     model = build_detector(config.detector, train_set.channels, labels)
-    order = EpochBatches([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
+    order = FeatureBatchSampler([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
     loader = DataLoader(
         train_set,
         batch_sampler=order,

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from mmad.config import NoiseConfig, PoseTrainConfig, from_dict
-from mmad.data.features import finished_track, save_track
-from mmad.data.performances import Performance
+from mmad.data.feature_files import finished_track, save_track
+from mmad.data.performance_files import Performance
 from mmad.data.pose_dataset import PoseBatch, PoseBatches, estimated_joints, targets_of, visible_truth
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.devices import choose_device

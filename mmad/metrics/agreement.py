@@ -1,8 +1,8 @@
-"""How far two codings of the same videos agree: two people, or a person and the detector. Numpy only.
+"""Agreement of two codings of the same videos: by two people, or by a person and the detector. Numpy only.
 
-Frame by frame: Cohen's kappa (Cohen 1960), at one moment every `step` seconds, each action being there or not.
-Event by event: precision, recall and F1 of the second coding, measured by the first. Two events of one action match
-from a given tIoU on, those that overlap best first, each once.
+Frame by frame: Cohen's kappa (Cohen 1960) at moments every `step` seconds, each action being present or not.
+Event by event: precision, recall and F1 of the second coding against the first. Two events of one action match if their
+tIoU reaches a threshold, best overlap first, each event once.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ MOST_MOMENTS = 10_000_000  # of one video
 
 @dataclass
 class Agreement:
-    """K actions; tiou of a match, step in s.
+    """Of K actions. tiou: threshold of a match. step: between moments, s.
 
-    frames: (K, 2, 2) moments at which the action is there in the first coding (axis 1: no, yes) and in the second.
-    first, second: (K,) events. matched: (K,) pairs of them. num_videos: in which they were counted.
+    frames: (K, 2, 2) number of moments by whether the action is present in the first coding (axis 1: no, yes) and in
+    the second (axis 2). first, second: (K,) events. matched: (K,) matched pairs of them. num_videos: in both codings.
     """
 
     names: list[str]
@@ -35,15 +35,15 @@ class Agreement:
     matched: np.ndarray
 
     def kappa(self) -> np.ndarray:
-        """(K,); NaN for actions that neither coding ever, or both always, hold."""
+        """(K,) kappa per action; NaN for actions that both codings never, or always, contain."""
         return cohens_kappa(self.frames)
 
     def pooled_kappa(self) -> float:
-        """Over all decisions, a moment and an action each."""
+        """Kappa over all decisions, one per moment and action."""
         return float(cohens_kappa(self.frames.sum(axis=0)))
 
     def scores(self) -> np.ndarray:
-        """(K, 3) precision, recall, F1; NaN where there is no event to judge."""
+        """(K, 3) precision, recall, F1; NaN where there are no events."""
         return precision_recall_f1(self.matched, self.first, self.second)
 
     def pooled_scores(self) -> np.ndarray:
@@ -54,13 +54,13 @@ class Agreement:
 def agree(
     first: list[Annotation], second: list[Annotation], labels: LabelSet, at_tiou: float = 0.5, step: float = 0.04
 ) -> Agreement:
-    """Over the videos that both hold. A video is as long as the longer of the two says."""
+    """Agreement over the videos in both codings; of two durations of a video the longer one is used."""
     if not 0 < at_tiou < 1:
         raise InputError("--tiou", f"{at_tiou:g}", "expected a number between 0 and 1")
     if not 1e-4 <= step < 1e4:
         raise InputError("--step", f"{step:g} s", "expected a number of seconds, such as 0.04")
-    others = {item.video_id: item for item in second}
-    pairs = [(item, others[item.video_id]) for item in first if item.video_id in others]
+    second_of = {item.video_id: item for item in second}
+    pairs = [(item, second_of[item.video_id]) for item in first if item.video_id in second_of]
     frames = np.zeros((len(labels), 2, 2), dtype=np.int64)
     matched = np.zeros(len(labels), dtype=np.int64)
     for one, other in pairs:
@@ -70,10 +70,10 @@ def agree(
             raise InputError(one.video_id, f"{duration:g} s are {num} moments", "is it so long? give a longer --step")
         frames[:, 0, 0] += num  # those of the classes below are moved
         for k in np.union1d(one.labels, other.labels):
-            mine, theirs = one.segments[one.labels == k], other.segments[other.labels == k]
-            frames[k] += _count_frames(_present(mine, num, step), _present(theirs, num, step))
+            segments1, segments2 = one.segments[one.labels == k], other.segments[other.labels == k]
+            frames[k] += _count_frames(_present(segments1, num, step), _present(segments2, num, step))
             frames[k, 0, 0] -= num
-            matched[k] += len(match_best_first(mine, theirs, at_tiou))
+            matched[k] += len(match_best_first(segments1, segments2, at_tiou))
     counts = [
         np.bincount(np.concatenate([item.labels for item in items] or [[]]).astype(np.int64), minlength=len(labels))
         for items in ([one for one, _ in pairs], [other for _, other in pairs])
@@ -82,20 +82,22 @@ def agree(
 
 
 def _present(segments: np.ndarray, num: int, step: float) -> np.ndarray:
-    """(num,) bool: whether one of (N, 2) segments holds the moment (i + 0.5) * step; starts inside, ends outside."""
-    there = np.zeros(num, dtype=bool)
+    """(num,) bool: whether one of (N, 2) segments contains the moment (i + 0.5) * step; starts included, ends
+    excluded."""
+    present = np.zeros(num, dtype=bool)
     for start, end in np.ceil(segments / step - 0.5).astype(np.int64):
-        there[max(start, 0) : max(end, 0)] = True
-    return there
+        present[max(start, 0) : max(end, 0)] = True
+    return present
 
 
-def _count_frames(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-    """(2, 2) of two (T,) bool."""
-    return np.bincount(2 * mine + theirs, minlength=4).reshape(2, 2)
+def _count_frames(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Contingency table (2, 2) of two (T,) bool."""
+    return np.bincount(2 * first + second, minlength=4).reshape(2, 2)
 
 
 def cohens_kappa(counts: np.ndarray) -> np.ndarray:
-    """(observed - expected) / (1 - expected) agreement of (..., 2, 2) counts; NaN where chance alone agrees wholly."""
+    """(observed - expected) / (1 - expected) agreement: (..., 2, 2) counts -> (...); NaN where 1 is expected by
+    chance."""
     total = counts.sum(axis=(-2, -1), keepdims=True)
     share = counts / np.maximum(total, 1)
     observed = share[..., 0, 0] + share[..., 1, 1]
@@ -104,22 +106,22 @@ def cohens_kappa(counts: np.ndarray) -> np.ndarray:
     return np.where(certain, np.nan, (observed - expected) / np.where(certain, 1, 1 - expected))
 
 
-def match_best_first(segments: np.ndarray, others: np.ndarray, at_tiou: float) -> list[tuple[int, int]]:
-    """Pairs (i, j) of (N, 2) and (M, 2) segments in s, the best overlap first, each segment at most once."""
-    overlap = tiou(segments, others)
+def match_best_first(segments1: np.ndarray, segments2: np.ndarray, at_tiou: float) -> list[tuple[int, int]]:
+    """Matched pairs (i, j) of (N, 2) and (M, 2) segments in s, best overlap first, each segment at most once."""
+    overlap = tiou(segments1, segments2)
     rows, columns = np.nonzero(overlap >= at_tiou)
     order = np.argsort(-overlap[rows, columns], kind="stable")
-    pairs, gone, others_gone = [], set(), set()
+    pairs, matched1, matched2 = [], set(), set()
     for i, j in zip(rows[order].tolist(), columns[order].tolist()):
-        if i not in gone and j not in others_gone:
+        if i not in matched1 and j not in matched2:
             pairs.append((i, j))
-            gone.add(i)
-            others_gone.add(j)
+            matched1.add(i)
+            matched2.add(j)
     return pairs
 
 
 def precision_recall_f1(matched, num_true, num_found) -> np.ndarray:
-    """(..., 3) of counts: matched / found, matched / true, and their harmonic mean; NaN for 0 / 0."""
+    """From counts (...): matched / found, matched / true, and their harmonic mean, (..., 3); NaN for 0 / 0."""
     matched, num_true, num_found = (np.asarray(count, dtype=np.float64) for count in (matched, num_true, num_found))
     parts = [(matched, num_found), (matched, num_true), (2 * matched, num_true + num_found)]
     return np.stack(
@@ -128,14 +130,14 @@ def precision_recall_f1(matched, num_true, num_found) -> np.ndarray:
 
 
 def as_json(result: Agreement) -> dict:
-    """Figures that cannot be computed are null."""
+    """The content of `eval/agreement.py --json`; figures that cannot be computed are null."""
     keys = ("precision", "recall", "f1")
 
     def figures(kappa: float, scores: np.ndarray) -> dict:
         named = {"kappa": kappa, **dict(zip(keys, scores.tolist()))}
         return {key: None if np.isnan(value) else float(value) for key, value in named.items()}
 
-    judged = np.flatnonzero(result.first + result.second > 0)
+    occurring = np.flatnonzero(result.first + result.second > 0)
     kappa, scores = result.kappa(), result.scores()
     return {
         "tiou": result.tiou,
@@ -149,7 +151,7 @@ def as_json(result: Agreement) -> dict:
                 "second": int(result.second[k]),
                 "matched": int(result.matched[k]),
             }
-            for k in judged
+            for k in occurring
         },
     }
 

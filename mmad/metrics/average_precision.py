@@ -1,12 +1,12 @@
 """Detection mAP as the official MMA-52 baseline computes it; numpy only.
 
 1. IoU = intersection / (union + 1e-4), in seconds; thresholds 0.1, 0.2 ... 0.9.
-2. Per class, the predictions of all videos are taken by descending score; of equal scores the later one goes first.
-3. A prediction in a video without truth of its class is false. Otherwise, at each threshold on its own, it takes the
-   free truth with which its IoU is highest, if that IoU reaches the threshold.
+2. Per class, the predictions of all videos are sorted by descending score; of equal scores the later one comes first.
+3. A prediction in a video without truth of its class is a false positive. Otherwise, at each threshold independently,
+   it is matched to the unmatched truth with the highest IoU, if that IoU reaches the threshold.
 4. AP = area under the precision envelope; mAP = mean over the classes that have truth.
 
-The official code gives NaN when a class without truth is predicted; such classes are left out here, and named.
+The official code gives NaN when a class without truth is predicted; such classes are left out here, and reported.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ import numpy as np
 from mmad.labels import LabelSet
 from mmad.records import Annotation, ApReport, Detections
 
-# The official thresholds, to the last bit: 0.3 and 0.7 are 0.30000000000000004 and 0.7000000000000001 there.
+# Exactly the official thresholds: 0.3 and 0.7 are 0.30000000000000004 and 0.7000000000000001 there.
 THRESHOLDS = np.linspace(0.1, 0.9, 9)
 EPSILON = 1e-4  # added to the union, in seconds
-RECALLS = np.linspace(0, 1, 1001)  # at which precision is drawn
+RECALLS = np.linspace(0, 1, 1001)  # of precision-recall curves
 
 
 def evaluate(
@@ -31,9 +31,9 @@ def evaluate(
 ) -> ApReport:
     """AP per class and threshold over the videos of `annotations`.
 
-    A detection in a video that is not annotated counts as a false alarm, as in the official evaluator.
-    among: (N,) bool for each annotation, which of its actions are asked for; of the others it does not matter whether
-    they are found. The official evaluator has no such thing.
+    A detection in a video that is not annotated is a false positive, as in the official evaluator.
+    among: for each annotation (N,) bool, which of its actions are evaluated; the rest are ignored: neither true nor
+    false positives. The official evaluator has no such option.
     """
     return _evaluate(annotations, detections, list(labels.actions), np.arange(len(labels)), thresholds, among)
 
@@ -41,14 +41,14 @@ def evaluate(
 def evaluate_parts(
     annotations: list[Annotation], detections: list[Detections], labels: LabelSet, thresholds: np.ndarray = THRESHOLDS
 ) -> ApReport:
-    """The same with every action replaced by its body part."""
+    """AP per body part and threshold, with every action replaced by its body part."""
     return _evaluate(annotations, detections, list(labels.parts), np.asarray(labels.part_of), thresholds)
 
 
 def _evaluate(
     annotations, detections, names: list[str], class_of: np.ndarray, thresholds: np.ndarray, among=None
 ) -> ApReport:
-    """class_of: (labels,) the class that each label counts as."""
+    """class_of: (labels,) the class that each label is evaluated as."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     truth_video, truth_segments, truth_class = concatenate(annotations, number_of, class_of)
     found_video, found_segments, found_class = concatenate(detections, number_of, class_of)
@@ -56,21 +56,21 @@ def _evaluate(
     order = order[np.argsort(found_class[order], kind="stable")]
     truth_order = np.argsort(truth_class, kind="stable")
 
-    asked = np.concatenate(among) if among else np.ones(len(truth_class), dtype=bool)
+    evaluated = np.concatenate(among) if among else np.ones(len(truth_class), dtype=bool)
 
     num_truth = np.bincount(truth_class, minlength=len(names))
-    num_asked = np.bincount(truth_class[asked], minlength=len(names))
+    num_evaluated = np.bincount(truth_class[evaluated], minlength=len(names))
     num_found = np.bincount(found_class, minlength=len(names))
     ap = np.full((len(thresholds), len(names)), np.nan)
     truth_at, found_at = np.cumsum(num_truth) - num_truth, np.cumsum(num_found) - num_found
-    for k in np.flatnonzero(num_asked):
+    for k in np.flatnonzero(num_evaluated):
         truth = truth_order[truth_at[k] : truth_at[k] + num_truth[k]]
         found = order[found_at[k] : found_at[k] + num_found[k]]
         taken = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], thresholds)
-        counts = (taken < 0) | asked[truth][taken]
-        ap[:, k] = average_precision(taken >= 0, num_asked[k], counts)
-    unjudged = [names[k] for k in np.flatnonzero((num_truth == 0) & (num_found > 0))]
-    return ApReport(np.asarray(thresholds), ap, num_asked, names, unjudged)
+        counts = (taken < 0) | evaluated[truth][taken]
+        ap[:, k] = average_precision(taken >= 0, num_evaluated[k], counts)
+    without_truth = [names[k] for k in np.flatnonzero((num_truth == 0) & (num_found > 0))]
+    return ApReport(np.asarray(thresholds), ap, num_evaluated, names, without_truth)
 
 
 def _best_first(detections: list[Detections]) -> np.ndarray:
@@ -79,7 +79,8 @@ def _best_first(detections: list[Detections]) -> np.ndarray:
 
 
 def concatenate(items, number_of: dict[str, int], class_of: np.ndarray):
-    """(video numbers (M,), segments (M, 2), classes (M,)) of many records; -1 is a video that is not annotated."""
+    """(video numbers (M,), segments (M, 2), classes (M,)) of all records; a video that is not annotated has number
+    -1."""
     videos = np.repeat([number_of.get(item.video_id, -1) for item in items], [len(item.labels) for item in items])
     segments = np.concatenate([item.segments for item in items] or [np.empty((0, 2))])
     labels = np.concatenate([item.labels for item in items] or [np.empty(0, dtype=np.int64)])
@@ -93,31 +94,32 @@ def match(
     truth_segments: np.ndarray,
     thresholds: np.ndarray,
 ) -> np.ndarray:
-    """Which truth each prediction of one class takes, -1 for none: (J, M) for J thresholds and M predictions.
+    """The truth that each prediction of one class is matched to, -1 for none: (J, M) for J thresholds, M predictions.
 
-    found_video (M,) and found_segments (M, 2) best first, truth_video (N,), truth_segments (N, 2); a video is a number.
+    found_video: (M,) video numbers and found_segments: (M, 2), best first. truth_video: (N,). truth_segments: (N, 2).
     """
     taken = np.full((len(thresholds), len(found_video)), -1)
     truths_of = _by_value(truth_video, np.arange(len(truth_video)))
     founds_of = _by_value(found_video, np.flatnonzero(np.isin(found_video, truth_video)))
     for video, founds in founds_of.items():
-        truths = truths_of[video][::-1]  # of two truths with equal IoU the official code takes the later
-        best = _take_best_free(tiou(found_segments[founds], truth_segments[truths]), thresholds)
+        truths = truths_of[video][::-1]  # of two truths with equal IoU the official code matches the later
+        best = _match_best_first(tiou(found_segments[founds], truth_segments[truths]), thresholds)
         taken[:, founds] = np.where(best < 0, -1, truths[best])
     return taken
 
 
 def _by_value(values: np.ndarray, indices: np.ndarray) -> dict[int, np.ndarray]:
-    """{value: those of the ascending indices at which it stands}"""
+    """{value: the indices, of the given ascending ones, at which it occurs}"""
     order = indices[np.argsort(values[indices], kind="stable")]
     found, first = np.unique(values[order], return_index=True)
     return dict(zip(found.tolist(), np.split(order, first[1:])))
 
 
-def _take_best_free(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """(J, M) truths, -1 for none, from the (M, N) IoUs of one video's predictions, best first, with its truths."""
+def _match_best_first(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Matched truths (J, M), -1 for none, from the IoU (M, N) of the predictions of one video, best first, with its
+    truths."""
     taken = np.full((len(thresholds), len(iou)), -1)
-    if iou.shape[1] == 1:  # one truth, by far the most frequent case: the first prediction to reach it takes it
+    if iou.shape[1] == 1:  # by far the most frequent case: the first prediction that reaches the threshold
         reached = iou[:, 0] >= thresholds[:, None]
         first = reached.argmax(axis=1)
         taken[np.arange(len(thresholds)), first] = reached.any(axis=1) - 1
@@ -132,19 +134,19 @@ def _take_best_free(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return taken
 
 
-def tiou(segments: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(M, N) IoU of (M, 2) and (N, 2) segments in seconds, with the official 1e-4 s added to the union."""
-    start = np.maximum(segments[:, None, 0], others[None, :, 0])
-    end = np.minimum(segments[:, None, 1], others[None, :, 1])
+def tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
+    """IoU (M, N) of segments (M, 2) and (N, 2) in seconds, with the official 1e-4 s added to the union."""
+    start = np.maximum(segments1[:, None, 0], segments2[None, :, 0])
+    end = np.minimum(segments1[:, None, 1], segments2[None, :, 1])
     intersection = np.clip(end - start, 0, None)
-    length, other_length = segments[:, 1] - segments[:, 0], others[:, 1] - others[:, 0]
-    return intersection / (length[:, None] + other_length[None, :] - intersection + EPSILON)
+    length1, length2 = segments1[:, 1] - segments1[:, 0], segments2[:, 1] - segments2[:, 0]
+    return intersection / (length1[:, None] + length2[None, :] - intersection + EPSILON)
 
 
 def average_precision(correct: np.ndarray, num_truth: int, counts: np.ndarray | None = None) -> np.ndarray:
-    """(J,) area under the precision envelope of (J, M) predictions, best first; 0 where there are none.
+    """Area under the precision envelope: (J, M) correct predictions, best first -> (J,); 0 where there are none.
 
-    counts: (J, M) False for predictions that are to be passed over; all count where it is not given.
+    counts: (J, M) False for predictions that are ignored; default: none is.
     """
     counts = np.ones_like(correct) if counts is None else counts
     correct = correct & counts
@@ -156,11 +158,11 @@ def average_precision(correct: np.ndarray, num_truth: int, counts: np.ndarray | 
 
 @dataclass
 class PrecisionCurves:
-    """Precision by recall at one tIoU, fractions of 1: the highest that any cut at this recall or more reaches.
+    """Precision envelopes at one tIoU, fractions of 1: the highest precision at this recall or more.
 
-    recalls: (R,). classes: (K, R), NaN for a class without truth; the area under a row is the class's AP, that under
-    their mean is mAP. parts: (P, R) of the detections of all classes of a body part by score, each right or wrong as
-    its own class judges it; NaN for a part without truth. part_ap: (P,) area under those.
+    recalls: (R,). classes: (K, R), NaN for a class without truth; the area under a row is the AP of the class, that
+    under their mean is mAP. parts: (P, R) of the detections of all classes of a body part together, correct as for
+    their own class; NaN for a part without truth. part_ap: (P,) area under those.
     """
 
     recalls: np.ndarray
@@ -169,9 +171,9 @@ class PrecisionCurves:
     part_ap: np.ndarray
 
     def mean(self) -> np.ndarray:
-        """(R,) mean over the classes with truth; NaN where none has."""
-        judged = self.classes[~np.isnan(self.classes[:, 0])]
-        return judged.mean(axis=0) if len(judged) else np.full(len(self.recalls), np.nan)
+        """(R,) mean over the classes with truth; NaN if none has."""
+        evaluated = self.classes[~np.isnan(self.classes[:, 0])]
+        return evaluated.mean(axis=0) if len(evaluated) else np.full(len(self.recalls), np.nan)
 
 
 def precision_curves(
@@ -181,7 +183,7 @@ def precision_curves(
     threshold: float = 0.5,
     recalls: np.ndarray = RECALLS,
 ) -> PrecisionCurves:
-    """The curves whose areas `evaluate` gives, at one tIoU; classes without truth are left out."""
+    """The precision-recall curves at one tIoU; their areas are the APs of `evaluate`."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     everything = np.arange(len(labels))
     truth_video, truth_segments, truth_class = concatenate(annotations, number_of, everything)
@@ -200,15 +202,15 @@ def precision_curves(
     part_of = np.asarray(labels.part_of)
     parts, part_ap = np.full((len(labels.parts), len(recalls)), np.nan), np.full(len(labels.parts), np.nan)
     for part in np.unique(part_of[num_truth > 0]):
-        mine = (part_of == part) & (num_truth > 0)
-        found = order[mine[found_class[order]]]
-        parts[part] = precision_at(correct[found], num_truth[mine].sum(), recalls)
-        part_ap[part] = average_precision(correct[None, found], num_truth[mine].sum())[0]
+        of_part = (part_of == part) & (num_truth > 0)
+        found = order[of_part[found_class[order]]]
+        parts[part] = precision_at(correct[found], num_truth[of_part].sum(), recalls)
+        part_ap[part] = average_precision(correct[None, found], num_truth[of_part].sum())[0]
     return PrecisionCurves(recalls, classes, parts, part_ap)
 
 
 def precision_at(correct: np.ndarray, num_truth: int, recalls: np.ndarray) -> np.ndarray:
-    """(R,) height of the precision envelope of (M,) predictions, best first; 0 at a recall that they do not reach."""
+    """Precision envelope (R,) of correct predictions (M,), best first; 0 at recalls that they do not reach."""
     true = np.cumsum(correct)
     precision = true / np.arange(1, len(true) + 1)
     envelope = np.maximum.accumulate(precision[::-1])[::-1]
@@ -217,7 +219,7 @@ def precision_at(correct: np.ndarray, num_truth: int, recalls: np.ndarray) -> np
 
 
 def as_json(actions: ApReport, parts: ApReport) -> dict:
-    """What `mmad map --json` and `report.json` hold: fractions of 1. Classes without truth are left out."""
+    """The content of `mmad map --json` and report.json: fractions of 1. Classes without truth are left out."""
 
     def summary(report: ApReport) -> dict:
         keys = [f"{threshold:.1f}" for threshold in report.thresholds]
@@ -242,16 +244,16 @@ def as_json(actions: ApReport, parts: ApReport) -> dict:
 
 
 def as_table(actions: ApReport, parts: ApReport) -> str:
-    """The figures that papers print, in percent, at both levels."""
+    """The figures that papers report, in percent, for actions and body parts."""
     head = "tIoU        " + "".join(f"{threshold:>7.1f}" for threshold in actions.thresholds)
     lines = [head + "   Avg .1:.9   Avg .2 .5 .7"]
     for title, report in (("action", actions), ("body part", parts)):
         values = "".join(f"{100 * value:7.2f}" for value in report.mean_ap())
         lines.append(f"{title:<12}{values}{100 * report.average():>12.2f}{100 * report.average_at():>15.2f}")
-    judged = int((actions.num_truth > 0).sum())
+    evaluated = int((actions.num_truth > 0).sum())
     instances = int(actions.num_truth.sum())
-    lines.append(f"mean over {judged} classes with truth of {len(actions.names)}, {instances} instances")
-    if actions.unjudged:
-        names = ", ".join(actions.unjudged[:3]) + (" ..." if len(actions.unjudged) > 3 else "")
-        lines.append(f"left out, predicted but without truth: {len(actions.unjudged)} classes ({names})")
+    lines.append(f"mean over {evaluated} classes with truth of {len(actions.names)}, {instances} instances")
+    if actions.without_truth:
+        names = ", ".join(actions.without_truth[:3]) + (" ..." if len(actions.without_truth) > 3 else "")
+        lines.append(f"left out, predicted but without truth: {len(actions.without_truth)} classes ({names})")
     return "\n".join(lines)

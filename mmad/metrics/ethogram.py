@@ -1,4 +1,4 @@
-"""How often and how long each action happens: the table that behaviour researchers start from. Numpy only."""
+"""Ethogram: how often and how long each action happens, as behaviour researchers report it. Numpy only."""
 
 from dataclasses import dataclass
 
@@ -15,8 +15,8 @@ LEVELS = ("action", "body part")
 class Ethogram:
     """V videos and K names: all actions, or all body parts.
 
-    durations: (V,) s. counts: (V, K). totals: (V, K) s, the lengths of all added up. covered: (V, K) s in which at
-    least one is going on: less than the total where some overlap.
+    durations: (V,) s. counts: (V, K). totals: (V, K) s, sum of the lengths. covered: (V, K) s in which at least one is
+    in progress: less than the total where some overlap.
     """
 
     level: str
@@ -28,24 +28,25 @@ class Ethogram:
     covered: np.ndarray
 
     def mean_s(self) -> np.ndarray:
-        """(V, K) mean length in s; NaN where there is none."""
+        """(V, K) mean length, s; NaN where there is none."""
         return np.divide(self.totals, self.counts, out=np.full(self.totals.shape, np.nan), where=self.counts > 0)
 
     def share_of_time(self) -> np.ndarray:
-        """(V, K) in 0..1."""
+        """(V, K) share of the duration that is covered, in 0..1."""
         return self.covered / self.durations[:, None]
 
     def rate_per_minute(self) -> np.ndarray:
+        """(V, K) actions per minute of video."""
         return self.counts / (self.durations[:, None] / 60)
 
     def together(self) -> "Ethogram":
-        """All videos as if they were one: V = 1. Long videos weigh more than short ones."""
+        """All videos as one (V = 1), so that long videos weigh more than short ones."""
         sums = [array.sum(axis=0, keepdims=True) for array in (self.durations, self.counts, self.totals, self.covered)]
         return Ethogram(self.level, ["all"], self.names, *sums)
 
 
 def ethogram(annotations: list[Annotation], labels: LabelSet) -> tuple[Ethogram, Ethogram]:
-    """(of the actions, of the body parts). Names that never happen have zeros."""
+    """The ethograms of the actions and of the body parts. Names that do not occur have zeros."""
     actions = _count(annotations, "action", list(labels.actions), np.arange(len(labels)))
     return actions, _count(annotations, "body part", list(labels.parts), np.asarray(labels.part_of))
 
@@ -68,12 +69,12 @@ def union_length(segments: np.ndarray) -> float:
     """Seconds covered by at least one of (N, 2) segments."""
     segments = segments[np.argsort(segments[:, 0], kind="stable")]
     reached = np.maximum.accumulate(segments[:, 1])
-    before = np.concatenate([segments[:1, 0], reached[:-1]])  # where each one's new time can begin
+    before = np.concatenate([segments[:1, 0], reached[:-1]])  # end of what earlier segments cover
     return float(np.clip(segments[:, 1] - np.maximum(segments[:, 0], before), 0, None).sum())
 
 
 def as_rows(table: Ethogram) -> list[list]:
-    """[[video, *COLUMNS], ...] with a row for each video and name; without a mean where there is none."""
+    """Rows of [video, *COLUMNS], one per video and name; the mean is empty where there is none."""
     means, shares, rates = table.mean_s(), table.share_of_time(), table.rate_per_minute()
     rows = []
     for v, video_id in enumerate(table.video_ids):
@@ -85,7 +86,7 @@ def as_rows(table: Ethogram) -> list[list]:
 
 
 def as_table(table: Ethogram, most: int = 10) -> str:
-    """The most frequent of all videos together, for the screen."""
+    """The most frequent ones over all videos, as text."""
     whole = table.together()
     means, shares, rates = whole.mean_s()[0], whole.share_of_time()[0], whole.rate_per_minute()[0]
     lines = [f"{table.level:<32}{'count':>7}{'mean s':>9}{'% of time':>11}{'per minute':>12}"]

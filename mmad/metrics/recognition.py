@@ -1,4 +1,4 @@
-"""Recognition figures as on MA-52: top-1 and top-5, body top-1, macro and micro F1 at both levels; numpy only.
+"""Recognition metrics of MA-52: top-1 and top-5, body top-1, macro and micro F1 at both levels; numpy only.
 
 F1_mean = (body macro + body micro + action macro + action micro) / 4. Macro F1 is the mean over the classes that occur
 in the truth or in the predictions, as scikit-learn's; micro F1 of single labels is top-1.
@@ -12,9 +12,10 @@ from mmad.labels import LabelSet
 def recognition_figures(
     truth: np.ndarray, actions: np.ndarray, parts: np.ndarray, labels: LabelSet
 ) -> dict[str, float | None]:
-    """truth: (N,) action ids. actions: (N, R) predicted actions, best first. parts: (N, R') predicted body parts.
+    """All recognition metrics, fractions of 1.
 
-    `action_top5` is None where fewer than five actions a clip were given.
+    truth: (N,) action ids. actions: (N, R) predicted actions, best first. parts: (N, R') predicted body parts.
+    `action_top5` is None where fewer than five actions per clip are given.
     """
     part_of = np.asarray(labels.part_of)
     figures = {
@@ -30,7 +31,7 @@ def recognition_figures(
 
 
 def f1_mean(figures: dict) -> float:
-    """The figure that the challenge ranks by."""
+    """The metric that the challenge ranks by."""
     keys = ("body_f1_macro", "body_f1_micro", "action_f1_macro", "action_f1_micro")
     return sum(figures[key] for key in keys) / 4
 
@@ -44,17 +45,17 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def mean_average_precision(truth: np.ndarray, scores: np.ndarray) -> float:
-    """Mean over the classes that occur of the average precision, where several may hold in a sample.
+    """Mean average precision over the classes that occur, for samples with several labels; NaN if none occurs.
 
-    truth (N, K) of 0 and 1, scores (N, K). AP = sum over recall steps of step x precision, equal scores taken together,
-    as scikit-learn's `average_precision_score`.
+    truth: (N, K) of 0 and 1. scores: (N, K). AP = sum over recall steps of step x precision, with equal scores as one
+    step, as scikit-learn's `average_precision_score`.
     """
     found = []
     for right, score in zip(truth.T.astype(bool), scores.T):
         if not right.any():
             continue
         order = np.argsort(-score, kind="stable")
-        last = np.r_[np.flatnonzero(np.diff(score[order])), len(order) - 1]  # where a run of equal scores ends
+        last = np.r_[np.flatnonzero(np.diff(score[order])), len(order) - 1]  # the last of each run of equal scores
         hits = np.cumsum(right[order])[last]
         found.append(float((np.diff(hits, prepend=0) * hits / (last + 1)).sum() / right.sum()))
     return float(np.mean(found)) if found else float("nan")
@@ -66,6 +67,6 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int)
 
 
 def as_table(figures: dict[str, float | None]) -> str:
-    """One figure a line, in percent."""
+    """One metric per line, in percent."""
     lines = [f"{name:<18}{'  --' if value is None else f'{100 * value:6.2f}'}" for name, value in figures.items()]
     return "\n".join(lines)

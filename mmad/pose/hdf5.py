@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.arrays import NO_ARRAY
+from mmad.arrays import DAMAGED
 from mmad.errors import InputError
 from mmad.pickles import load_data
 from mmad.pose.recording import Recording
@@ -80,7 +80,7 @@ def read_deeplabcut_hdf5(path: Path) -> list[Recording]:
     try:
         [(_, columns)] = load_data(io.BytesIO(bytes(names)))
         columns = [tuple(map(str, column)) for column in columns]
-    except NO_ARRAY as error:
+    except DAMAGED as error:
         raise InputError(path, f"its columns cannot be read ({type(error).__name__})", "export it as CSV") from None
     values = np.asarray(rows["values_block_0"], dtype=np.float32)
     if {len(column) for column in columns} - {3, 4} or values.shape != (len(rows), len(columns)):

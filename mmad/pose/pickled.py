@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 
-from mmad.arrays import NO_ARRAY
+from mmad.arrays import DAMAGED
 from mmad.errors import InputError
 from mmad.pickles import Forbidden, load_data
 from mmad.pose.recording import LazySequence, Recording
@@ -51,7 +51,7 @@ def _load(path: Path):
     except Forbidden as error:
         problem = str(error).partition(",")[0]
         raise InputError(path, problem, "only numpy arrays, numbers, texts, lists and dicts are read") from None
-    except NO_ARRAY as error:
+    except DAMAGED as error:
         reason = str(error).partition("\n")[0][:200] or type(error).__name__
         raise InputError(path, f"not a pickle that can be read ({reason})", "is the file complete?") from None
 

@@ -13,7 +13,7 @@ from mmad.config import RenderConfig, to_dict
 from mmad.errors import InputError
 from mmad.files import atomic_path, write_text
 from mmad.labels import MMA52
-from mmad.metrics.statistics import as_text, describe
+from mmad.metrics.statistics import annotation_statistics, as_text
 from mmad.records import Annotation
 from mmad.render.performance import perform
 from mmad.render.plans import SUBSETS, Plan, plan_clips, plan_videos, run_on_cores
@@ -101,7 +101,7 @@ def as_csv(items: Sequence[Annotation]) -> str:
 REAL = """\
 videos 4,534, instances 13,698
 video length s      mean 10.31, 5.00 - 15.03
-instances a video   mean 3.02, 2 - 10
+instances per video mean 3.02, 2 - 10
 instance length s   median 2.59, 5 % 0.67, 95 % 12.17, 0.27 - 14.97
 overlap             86.4 % of the instances overlap another, 4 at once at most
 cut by the video    29.8 % begin at its start, 27.4 % end at its end"""
@@ -125,6 +125,6 @@ def _card(config: RenderConfig, timelines: dict[str, list[Timeline]]) -> str:
     ]
     for subset, items in timelines.items():
         if items:
-            text = as_text(describe([item.annotation() for item in items], MMA52), MMA52, FPS)
+            text = as_text(annotation_statistics([item.annotation() for item in items], MMA52), MMA52, FPS)
             parts.append(f"Here, {subset}:\n\n```\n{text}\n```\n")
     return "\n".join(parts)

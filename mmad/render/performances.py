@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmad.config import NoiseConfig, RenderConfig
-from mmad.data.performances import Performance, load_part, save_part
+from mmad.data.performance_files import Performance, load_part, save_part
 from mmad.data.pose_dataset import estimated_joints
 from mmad.pose.files import save_landmarks
 from mmad.pose.joint_inputs import FPS as JOINTS_FPS

@@ -10,8 +10,8 @@ from mmad.formats.fields import ASSUMED_FPS
 from mmad.formats.mma52 import is_placeholder, read_clip_list
 from mmad.formats.source import EVERYONE, Coders
 from mmad.labels import LabelSet
+from mmad.metrics.statistics import annotation_statistics
 from mmad.metrics.statistics import as_text as statistics_text
-from mmad.metrics.statistics import describe
 from mmad.records import Annotation
 from mmad.video.finding import find_video
 
@@ -56,7 +56,7 @@ def _statistics(annotations: list[Annotation], labels: LabelSet, fps: float | No
     for subset in sorted({item.subset for item in annotations}):
         chosen = [item for item in annotations if item.subset == subset]
         report += [f"subset {subset}"] if subset else []
-        report += statistics_text(describe(chosen, labels), labels, float(np.median(rates))).splitlines()
+        report += statistics_text(annotation_statistics(chosen, labels), labels, float(np.median(rates))).splitlines()
     if rates and len(set(rates)) > 1:
         shares = ", ".join(f"{rate:g}: {100 * rates.count(rate) / len(rates):.1f} %" for rate in sorted(set(rates)))
         report.append(f"frames per second   {shares}")

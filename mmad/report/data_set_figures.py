@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from mmad.errors import InputError
 from mmad.files import write_text
 from mmad.labels import LabelSet
-from mmad.metrics.statistics import co_occurrence, describe
+from mmad.metrics.statistics import annotation_statistics, co_occurrence
 from mmad.records import Annotation
 from mmad.report.class_axes import draw_class_bars, matrix_side, name_classes, width_of_bars
 from mmad.report.pictures import COLOURS, HALF_PAGE, NEUTRAL, picture
@@ -24,7 +24,7 @@ def write_statistics(
 
     Returns the paths.
     """
-    out, statistics = Path(out), describe(annotations, labels)
+    out, statistics = Path(out), annotation_statistics(annotations, labels)
     if not len(statistics.lengths):
         raise InputError("annotations", "there is no action in them to draw", "choose another file or subset")
     pairs = co_occurrence(annotations, len(labels))

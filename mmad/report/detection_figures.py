@@ -73,10 +73,10 @@ def draw_average_precision(path: str | Path, report: ApReport, labels: LabelSet)
 
 def draw_diagnosis(path: str | Path, diagnosis: Diagnosis) -> None:
     """The kinds of the detections, the mAP gained if each kind of error were fixed, and the calibration of scores."""
-    names = list(dict.fromkeys([*diagnosis.counts, *diagnosis.gains]))
+    names = list(dict.fromkeys([*diagnosis.counts, *diagnosis.map_gain]))
     total = max(sum(diagnosis.counts.values()), 1)
     shares = [100 * diagnosis.counts.get(name, np.nan) / total for name in names]
-    gain_of = [100 * diagnosis.gains.get(name, np.nan) for name in names]
+    gain_of = [100 * diagnosis.map_gain.get(name, np.nan) for name in names]
     with picture(path, PAGE, 2.2) as figure:
         kinds, gains, scores = figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
         _draw_kinds(kinds, names, shares, "{:.1f}")

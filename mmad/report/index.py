@@ -84,7 +84,7 @@ def diagnosis_tables(diagnosis: Diagnosis) -> list[Table]:
 def _kinds_table(diagnosis: Diagnosis) -> Table:
     """How many detections are of each kind, and the mAP gained if those were fixed."""
     total = max(sum(diagnosis.counts.values()), 1)
-    gains = {name: in_percent(gain) for name, gain in diagnosis.gains.items()}
+    gains = {name: in_percent(gain) for name, gain in diagnosis.map_gain.items()}
     rows = [(name, n, f"{100 * n / total:.1f} %", gains.get(name, "")) for name, n in diagnosis.counts.items()]
     rows.append(("missed actions", "", "", gains["missed"]))
     rows += [(f"perfect {name}", "", "", f"{100 * value:.1f}") for name, value in diagnosis.ceilings.items()]

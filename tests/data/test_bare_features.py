@@ -6,7 +6,7 @@ import pytest
 from mmad.config import FeaturesConfig
 from mmad.data.bare_features import bare_grid
 from mmad.data.feature_dataset import FeatureDataset
-from mmad.data.features import JoinedRows, find_track, find_tracks, rows_at, save_track
+from mmad.data.feature_files import JoinedRows, find_track, find_tracks, rows_at, save_track
 from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid
 
@@ -44,7 +44,7 @@ def test_a_source_says_what_the_rows_are(tmp_path):
 
 
 def test_a_name_that_leaves_the_folder_is_refused(tmp_path):
-    with pytest.raises(InputError, match="is no name for a file in a folder"):
+    with pytest.raises(InputError, match="is not a name for a file in a folder"):
         find_track(tmp_path, "v", 2.0, FeaturesConfig(prefix="../"))
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from mmad.config import FeaturesConfig
-from mmad.data.feature_dataset import EpochBatches, FeatureDataset, batches_of_like_length, collate, crop
-from mmad.data.features import save_track
+from mmad.data.feature_dataset import FeatureBatchSampler, FeatureDataset, batches_of_similar_length, collate, crop
+from mmad.data.feature_files import save_track
 from mmad.errors import InputError
 from mmad.records import Annotation, FeatureTrack, TimeGrid
 
@@ -230,7 +230,7 @@ def test_collate_pads_probe_scores_as_it_pads_features(tmp_path):
 
 
 def test_an_epoch_of_batches_is_asked_for_by_its_number():
-    batches = EpochBatches([10, 100, 11, 101, 12], batch=2, seed=3)
+    batches = FeatureBatchSampler([10, 100, 11, 101, 12], batch=2, seed=3)
     seen = []
     for epoch in (0, 1, 2, 1):
         batches.epoch = epoch
@@ -244,13 +244,13 @@ def test_an_epoch_of_batches_is_asked_for_by_its_number():
 
 def test_batches_hold_each_video_once_beside_others_of_like_length():
     lengths = [10, 100, 11, 101, 12, 102, 13]
-    batches = batches_of_like_length(lengths, 3, [0, 0])
+    batches = batches_of_similar_length(lengths, 3, [0, 0])
     assert sorted(index for batch in batches for index in batch) == list(range(7))
     assert sorted(map(len, batches)) == [1, 3, 3]
     short = {0, 2, 4, 6}
     assert any(set(batch) <= short for batch in batches)
-    assert batches_of_like_length(lengths, 3, [0, 0]) == batches  # a matter of the seed alone
-    assert any(batches_of_like_length(lengths, 3, [0, epoch]) != batches for epoch in range(1, 9))
+    assert batches_of_similar_length(lengths, 3, [0, 0]) == batches  # determined by the seed alone
+    assert any(batches_of_similar_length(lengths, 3, [0, epoch]) != batches for epoch in range(1, 9))
 
 
 # --- many files -------------------------------------------------------------------------------------------------

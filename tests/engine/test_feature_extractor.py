@@ -16,7 +16,7 @@ from made_videos import cut_off, write_audio, write_video
 
 from mmad import models
 from mmad.config import BackboneConfig, ExtractConfig, RecognitionConfig, to_dict
-from mmad.data.features import load_track
+from mmad.data.feature_files import load_track
 from mmad.data.partial_rows import PartialRows
 from mmad.engine import feature_extractor
 from mmad.engine.background import in_background

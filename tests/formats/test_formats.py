@@ -115,7 +115,7 @@ def test_predictions_and_annotations_are_events_too(tmp_path):
             "Observation id,Behavior,Time\nv,nodding,1\n",
             "no column start \\(s\\), stop \\(s\\); export aggregated",
         ),
-        ("b.csv", "Observation id,Behavior,Start (s),Stop (s)\n../v,nodding,1,2\n", "no name for a file"),
+        ("b.csv", "Observation id,Behavior,Start (s),Stop (s)\n../v,nodding,1,2\n", "not a name for a file"),
         ("b.csv", "Observation id,Behavior,Start (s),Stop (s)\nv,nodding,3,2\n", "expected 0 <= start <= stop"),
         ("l.json", '[{"data": 3, "annotations": [{"result": []}]}]', 'names no "video"'),
         ("l.json", '[{"data": {"video": "v.mp4"}, "annotations": 3}]', "'annotations' is not a list"),
@@ -130,7 +130,7 @@ def test_predictions_and_annotations_are_events_too(tmp_path):
             '[{"annotator": 1, "annotation_id": 2, "video": "../v"}, {"data": {}}]',
             "no annotations in this JSON",
         ),
-        ("l.json", '[{"annotator": 1, "annotation_id": 2, "video": ".."}]', "no name for a file"),
+        ("l.json", '[{"annotator": 1, "annotation_id": 2, "video": ".."}]', "not a name for a file"),
         ("l.json", '[{"annotator": 1, "annotation_id": 2, "video": [], "text": "no.mp4 here"}]', 'names no "video"'),
         (
             "l.json",
@@ -152,7 +152,7 @@ def test_predictions_and_annotations_are_events_too(tmp_path):
         ("f.json", '{"labels": {"v": [{"label": [], "support": [1, 2]}]}}', "unknown label"),
         ("f.json", '{"labels": {"v": [{"label": "nodding", "timestamps": [2, 1]}]}}', "expected 0 <= start <= end"),
         ("s.json", '{"samples": [{"filepath": "data/v.mp4"}]}', "no sample has a field of temporal detections"),
-        ("s.json", '{"samples": [{"filepath": "data/../../v.mp4"}]}', "sample 0: .* no name for a file"),
+        ("s.json", '{"samples": [{"filepath": "data/../../v.mp4"}]}', "sample 0: .* not a name for a file"),
         ("s.json", '{"samples": [{"filepath": null}]}', "filepath None names no file"),
         ("s.json", '{"samples": [{"filepath": "/a/v.mp4"}, {"filepath": "/b/v.mp4"}]}', "'v' is in another sample too"),
         ("s.json", '{"samples": [{"filepath": "v.mp4"}, 3]}', "no annotations in this JSON"),
@@ -239,7 +239,7 @@ def test_what_is_wrong_in_a_folder_can_be_collected(tmp_path):
 
 
 def test_an_id_that_leaves_the_folder_writes_nothing(tmp_path):
-    with pytest.raises(InputError, match="no name for a file"):
+    with pytest.raises(InputError, match="not a name for a file"):
         write_events(tmp_path / "out", [*FOUND, Annotation("../x", None, [[0, 1]], [0])], "elan")
     assert list(tmp_path.iterdir()) == []
 

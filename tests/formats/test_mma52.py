@@ -52,7 +52,7 @@ BAD_ANNOTATIONS = [
     ("a.csv", CSV + "0,v1,0,60,-1,300,30\n", ", line 2", "unknown label -1"),
     ("a.csv", CSV + "0,v1,0,60,1.5,300,30\n", ", line 2", "unknown label '1.5'"),
     ("a.csv", CSV + "0,v1,0,60,noding,300,30\n", ", line 2", "unknown label 'noding'; did you mean 'nodding'?"),
-    ("a.csv", CSV + "0, ,0,60,9,300,30\n", ", line 2", "is no name for a file"),
+    ("a.csv", CSV + "0, ,0,60,9,300,30\n", ", line 2", "is not a name for a file"),
     ("a.csv", CSV + "0,v1,0,60,9,300,30\n1,v1,0,60,9,300,29\n", ", line 3", "v1: 300 frames at 29 fps here"),
     ("a.csv", CSV + "0,v1,0,60\n", ", line 2", "4 fields where the header has 7"),
     ("a.csv", CSV + "0,../v1,0,60,9,300,30\n", ", line 2", "'../v1'"),

@@ -134,7 +134,7 @@ def test_classes_without_truth_are_left_out_and_those_predicted_are_named():
     report = evaluate(annotations, found({"v1": [(0, 4, WAVE, 0.5), (0, 4, POINT, 0.9)]}), LABELS)
     assert np.isnan(report.ap[:, [POINT, BOW]]).all()
     np.testing.assert_allclose(report.mean_ap(), (1 + 0) / 2)
-    assert report.unjudged == ["point"]
+    assert report.without_truth == ["point"]
     last_line = as_table(report, report).splitlines()[-1]
     assert "predicted but without truth" in last_line and "point" in last_line
 
@@ -284,7 +284,7 @@ def test_agrees_with_the_official_evaluator_on_edge_cases(shared):
         expected = np.array([official["ap"][str(k)] for k in range(content["classes"])], dtype=float).T
         np.testing.assert_allclose(report.ap, expected, atol=1e-9, err_msg=name)  # NaN only equals NaN
         undefined = np.isnan(expected).any(axis=0)
-        assert report.unjudged == [LABELS.actions[k] for k in np.flatnonzero(undefined)], name
+        assert report.without_truth == [LABELS.actions[k] for k in np.flatnonzero(undefined)], name
         left = official["mAP"] if not undefined.any() else expected[:, ~undefined].mean(axis=1)
         np.testing.assert_allclose(report.mean_ap(), left, atol=1e-9, err_msg=name)
 

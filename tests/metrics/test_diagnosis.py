@@ -37,7 +37,7 @@ def test_perfect_detections_lose_nothing():
     diagnosis = diagnose(TRUTH, found(PERFECT), LABELS)
     assert diagnosis.counts == {**dict.fromkeys(KINDS, 0), "true": 5}
     assert diagnosis.mean_ap == 1
-    assert set(diagnosis.gains.values()) == {0.0} and set(diagnosis.ceilings.values()) == {1.0}
+    assert set(diagnosis.map_gain.values()) == {0.0} and set(diagnosis.ceilings.values()) == {1.0}
     assert all(missed == 0 for groups in diagnosis.missed.values() for missed, _ in groups.values())
 
 
@@ -57,17 +57,20 @@ def test_one_planted_error_is_found(kind):
     diagnosis = diagnose(TRUTH, detections, LABELS)
     assert diagnosis.counts == {**dict.fromkeys(KINDS, 0), "true": 5 - len(without), kind: 1}
     assert diagnosis.mean_ap < 1
-    others = {name: gain for name, gain in diagnosis.gains.items() if name not in (kind, "missed")}
+    others = {name: gain for name, gain in diagnosis.map_gain.items() if name not in (kind, "missed")}
     assert set(others.values()) == {0.0}
-    assert diagnosis.mean_ap + diagnosis.gains[kind] == pytest.approx(1)  # mended, nothing is left
+    assert diagnosis.mean_ap + diagnosis.map_gain[kind] == pytest.approx(1)  # with these fixed, nothing is lost
 
 
 def test_a_missed_action_is_found():
     diagnosis = diagnose(TRUTH, changed("b", without=[2]), LABELS)
     assert diagnosis.counts == {**dict.fromkeys(KINDS, 0), "true": 4}
-    assert diagnosis.gains == {**dict.fromkeys(diagnosis.gains, 0.0), "missed": pytest.approx(1 - diagnosis.mean_ap)}
+    assert diagnosis.map_gain == {
+        **dict.fromkeys(diagnosis.map_gain, 0.0),
+        "missed": pytest.approx(1 - diagnosis.mean_ap),
+    }
     assert diagnosis.missed["length"]["4-8 s"] == (1, 4)
-    assert diagnosis.missed["others at the same time"] == {
+    assert diagnosis.missed["overlapping actions"] == {
         "no other": (1, 3), "one": (0, 2), "two": (0, 0), "three and more": (0, 0),
     }  # fmt: skip
     assert diagnosis.missed["actions of the class"]["under 10"] == (1, 5)
@@ -107,7 +110,7 @@ def test_a_video_without_truth_is_background():
     detections = [*found(PERFECT), *found({"elsewhere": [(0, 1, WAVE, 0.9)]})]
     diagnosis = diagnose(TRUTH, detections, LABELS)
     assert diagnosis.counts["background"] == 1
-    assert diagnosis.mean_ap + diagnosis.gains["background"] == pytest.approx(1)
+    assert diagnosis.mean_ap + diagnosis.map_gain["background"] == pytest.approx(1)
 
 
 def test_nothing_found():
@@ -130,7 +133,7 @@ def test_kinds_add_up(seed):
     diagnosis = diagnose(truth, detections, LABELS)
     assert sum(diagnosis.counts.values()) == 37 == sum(map(len, diagnosis.kinds))
     assert diagnosis.mean_ap == evaluate(truth, detections, LABELS, np.array([0.5])).mean_ap()[0]
-    assert min(diagnosis.gains.values()) >= -1e-9
+    assert min(diagnosis.map_gain.values()) >= -1e-9
     assert diagnosis.ceilings["classes"] >= diagnosis.mean_ap - 1e-9
     groups = diagnosis.missed.values()
     assert {sum(missed for missed, _ in by.values()) for by in groups} == {

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mmad.labels import MMA52
-from mmad.metrics.statistics import co_occurrence, describe, most_at_once, overlaps, propose_stride
+from mmad.metrics.statistics import annotation_statistics, co_occurrence, most_at_once, overlaps, propose_stride
 from mmad.records import Annotation
 
 
@@ -16,7 +16,7 @@ def test_overlap_by_hand():
 
 def test_statistics_by_hand():
     items = [Annotation("a", 10, [[0, 4], [2, 10]], [9, 9]), Annotation("b", 5, [], [])]
-    found = describe(items, MMA52)
+    found = annotation_statistics(items, MMA52)
     assert (found.overlapping, found.at_start, found.at_end) == (1.0, 0.5, 0.5)
     assert found.counts.tolist() == [2, 0]
     assert found.per_class[9] == 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmad.config import NoiseConfig, PoseTrainConfig, TrainConfig
-from mmad.data.performances import Performance, load_part, save_part
+from mmad.data.performance_files import Performance, load_part, save_part
 from mmad.data.pose_dataset import PoseBatches, offset_limbs, shrink_head_motion, targets_of, visible_truth
 from mmad.labels import MMA52
 from mmad.pose.cameras import Camera, make_camera, vary_proportions

@@ -725,7 +725,7 @@ def test_pyskl_malformed(tmp_path, change, problem):
 @pytest.mark.parametrize("name", ["../../outside", "/etc/passwd", "a/../../b", "C:\\x", "a\nb", "x" * 300])
 def test_ids_cannot_leave_the_folder(tmp_path, name):
     tracks = open_landmarks(write_pickle(tmp_path / "s.pkl", [clip(name)]), FPS)
-    with pytest.raises(InputError, match=r"s\.pkl.*is no name for a file in a folder"):
+    with pytest.raises(InputError, match=r"s\.pkl.*is not a name for a file in a folder"):
         tracks[0]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmad.labels import MMA52
-from mmad.metrics.statistics import describe
+from mmad.metrics.statistics import annotation_statistics
 from mmad.render.acts import NEEDS
 from mmad.render.motions import MOTIONS
 from mmad.render.timelines import FPS, LEAD, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline
@@ -22,7 +22,7 @@ def test_every_action_has_a_frequency_a_length_and_a_motion():
 
 def test_timelines_look_like_the_real_ones():
     """Against the official train annotations: FACTS of the field, as in STATISTICS's source."""
-    found = describe([item.annotation() for item in timelines(1500)], MMA52)
+    found = annotation_statistics([item.annotation() for item in timelines(1500)], MMA52)
     assert found.durations.min() >= 5 and found.durations.max() <= 15.04
     assert found.durations.mean() == pytest.approx(10.3, abs=0.3)
     assert found.counts.min() >= 2 and found.counts.max() <= 10
@@ -91,7 +91,9 @@ def test_what_lies_outside_the_video_is_cut_from_the_annotation():
 
 
 def test_balanced_classes_are_equally_frequent():
-    found = describe([item.annotation() for item in timelines(400, "nodding", "tilting head", tail=0.0)], MMA52)
+    found = annotation_statistics(
+        [item.annotation() for item in timelines(400, "nodding", "tilting head", tail=0.0)], MMA52
+    )
     nods, covers = (found.per_class[MMA52.index[name]] for name in ("nodding", "tilting head"))
     assert 0.8 < nods / covers < 1.25
     assert found.per_class.sum() == nods + covers

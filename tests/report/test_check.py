@@ -39,7 +39,7 @@ def test_a_rate_that_the_file_does_not_say_is_in_the_report(tmp_path, capsys):
     _, report = check_data(tmp_path / "a.json", MMA52)
     assert report[-1].split(maxsplit=3)[-1].startswith("not in the file: 30 are assumed")
     _, report = check_data(tmp_path / "a.json", MMA52, fps=25)
-    assert "assumed" not in "".join(report) and "(0.160 s a step)" in "".join(report)
+    assert "assumed" not in "".join(report) and "(0.160 s per step)" in "".join(report)
     assert capsys.readouterr().err == ""
     check_data(tmp_path / "a.csv", MMA52, fps=25)
     assert capsys.readouterr().err == ""

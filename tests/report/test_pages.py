@@ -26,7 +26,7 @@ def test_an_id_is_text_wherever_it_stands(tmp_path):
 
 @pytest.mark.parametrize("name", ["../v", "/v", "a/../../v"])
 def test_no_id_leaves_its_folder(tmp_path, name):
-    with pytest.raises(InputError, match="no name for a file in a folder"):
+    with pytest.raises(InputError, match="not a name for a file in a folder"):
         write_report(tmp_path / "out", [VideoResult(Detections(name, [], [], []), 2.0)], MMA52)
     assert not list(tmp_path.glob("*.html")) and not list(tmp_path.glob("*.png"))
 

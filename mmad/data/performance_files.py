@@ -1,7 +1,7 @@
-"""What rendered people did, as joints in space: the raw material that poses are learned from, on disk in parts.
+"""Performances of rendered people as joints in space: the training data of the pose network, in files of some dozens.
 
-A part is one .npz file of some dozens of videos. Cameras, proportions and the mistakes of an estimator are drawn anew
-each time that a video is shown (`training_set.py`), so that one performance serves many times.
+Cameras, body proportions and errors of pose estimators are drawn anew each time that a performance is used
+(`pose_dataset.py`).
 """
 
 import zipfile
@@ -18,14 +18,14 @@ from mmad.records import Annotation
 
 @dataclass
 class Performance:
-    """joints: (T, 75, 3) float16 metres in space at `features.FPS` steps a second. truth: what was done when."""
+    """joints: (T, 75, 3) float16, metres in space, at `joint_inputs.FPS`. truth: the actions and their times."""
 
     joints: np.ndarray
     truth: Annotation
 
 
 def save_part(path: str | Path, performances: Sequence[Performance]) -> None:
-    """Write performances into one file, whole or not at all."""
+    """Write performances into one file, complete or not at all."""
     truths = [item.truth for item in performances]
     content = {
         "joints": np.concatenate([item.joints for item in performances]).astype(np.float16),
@@ -53,5 +53,5 @@ def load_part(path: str | Path) -> list[Performance]:
             Performance(points, Annotation(str(name), float(s), some, which)) for points, name, s, some, which in rows
         ]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        problem = f"is no file of performances ({error})"
+        problem = f"is not a file of performances ({error})"
         raise InputError(path, problem, "move it away: the same command makes it anew") from None

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mmad.config import FeaturesConfig
-from mmad.data import features
-from mmad.data.features import find_track, finished_track, load_track, save_track
+from mmad.data import feature_files
+from mmad.data.feature_files import find_track, finished_track, load_track, save_track
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.records import FeatureTrack, TimeGrid
@@ -52,7 +52,7 @@ def test_a_writer_stopped_before_the_sidecar_is_not_done(tmp_path, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(features, "write_json", interrupted)
+    monkeypatch.setattr(feature_files, "write_json", interrupted)
     with pytest.raises(KeyboardInterrupt):
         save_track(tmp_path, made_track())
     assert [file.name for file in tmp_path.iterdir()] == ["v.npy"]  # the old sidecar does not vouch for new values
@@ -64,7 +64,7 @@ def test_a_writer_stopped_within_the_array_leaves_nothing_half_written(tmp_path,
         handle.write(b"half an array")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(features.np, "save", half)
+    monkeypatch.setattr(feature_files.np, "save", half)
     with pytest.raises(KeyboardInterrupt):
         save_track(tmp_path, made_track())
     assert list(tmp_path.iterdir()) == []
@@ -167,6 +167,6 @@ def test_features_that_are_not_there(tmp_path):
 
 @pytest.mark.parametrize("video_id", ["../v", "/v", "", "a\nb"])
 def test_an_id_that_leaves_the_folder_is_refused(tmp_path, video_id):
-    with pytest.raises(InputError, match="is no name for a file in a folder"):
+    with pytest.raises(InputError, match="is not a name for a file in a folder"):
         save_track(tmp_path / "inside", made_track(video_id))
     assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,7 @@ from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.formats.score_thresholds import least_scores, read_thresholds
 from mmad.labels import MMA52, LabelSet
-from mmad.metrics.thresholds import as_json, as_table, best_cut, fit_thresholds
+from mmad.metrics.best_thresholds import as_json, as_table, best_cut, fit_thresholds
 from mmad.records import Annotation, Detections
 
 NODDING, WAVING, BOWING = (MMA52.index[name] for name in ("nodding", "waving", "bowing head"))

@@ -11,7 +11,7 @@ import numpy as np
 
 from mmad.arrays import LazyRows, open_array
 from mmad.config import FeaturesConfig
-from mmad.data.bare_features import UNLIKE, check_times, find_bare
+from mmad.data.bare_features import TOLERANCE, check_times, find_bare
 from mmad.errors import InputError
 from mmad.files import atomic_path, path_for_id, read_json, write_json
 from mmad.records import Annotation, FeatureTrack, Rows, TimeGrid
@@ -158,4 +158,4 @@ def _finest(folders: Sequence[Sequence[FeatureTrack]]) -> int:
     """Index of the folder whose rows are densest in time; within 5 %, the one with the most rows."""
     steps = [np.median([track.grid.step for track in tracks]) for tracks in folders]
     rows = [sum(len(track.values) for track in tracks) for tracks in folders]
-    return max((i for i, step in enumerate(steps) if step <= (1 + UNLIKE) * min(steps)), key=lambda i: rows[i])
+    return max((i for i, step in enumerate(steps) if step <= (1 + TOLERANCE) * min(steps)), key=lambda i: rows[i])

@@ -1,7 +1,7 @@
-"""From which score on a detection of each class is best believed, found on videos whose truth is known. Numpy only.
+"""Score threshold per class with the highest event F1, from videos with known truth. Numpy only.
 
-Best is the highest event F1, 2 TP / (detections + truths), at one tIoU. Detections take truths in order of their score,
-as for mAP, so that what a higher threshold leaves is matched as it was.
+Event F1 is 2 TP / (detections + truths) at one tIoU. Detections are matched to truths in the order of their scores, as
+for mAP, so that a higher threshold does not change the matches of the remaining detections.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from mmad.records import Annotation, Detections
 
 @dataclass
 class Thresholds:
-    """K classes. values: (K,) scores from which on to believe. f1: (K,) reached with them, NaN without truth.
+    """Of K classes. values: (K,) score thresholds. f1: (K,) event F1 with them, NaN without truth.
 
-    pooled: one score for all classes, and pooled_f1 with it over all events; it also stands in `values` for classes
-    without truth and for those of which nothing right was found.
+    pooled: the best common threshold of all classes, and pooled_f1 its F1 over all events. It is also used in `values`
+    for classes without truth or without a correct detection.
     """
 
     names: list[str]
@@ -34,15 +34,15 @@ class Thresholds:
 def fit_thresholds(
     annotations: list[Annotation], detections: list[Detections], labels: LabelSet, at_tiou: float = 0.5
 ) -> Thresholds:
-    """Detections in videos that are not annotated are false alarms, as for mAP."""
+    """The best thresholds. Detections in videos that are not annotated are false positives, as for mAP."""
     if not 0 < at_tiou < 1:
         raise InputError("--tiou", f"{at_tiou:g}", "expected a number between 0 and 1")
     scores, label, correct, num_truth = matched(annotations, detections, labels, at_tiou)
     best = np.full((len(labels), 2), np.nan)  # score, F1
     for k in range(len(labels)):
-        mine = np.flatnonzero(label == k)
-        mine = mine[np.argsort(-scores[mine], kind="stable")]
-        best[k] = best_cut(scores[mine], correct[mine], num_truth[k])
+        found = np.flatnonzero(label == k)
+        found = found[np.argsort(-scores[found], kind="stable")]
+        best[k] = best_cut(scores[found], correct[found], num_truth[k])
     order = np.argsort(-scores, kind="stable")
     pooled, pooled_f1 = best_cut(scores[order], correct[order], num_truth.sum())
     useful = best[:, 1] > 0
@@ -54,7 +54,7 @@ def fit_thresholds(
 def matched(
     annotations: list[Annotation], detections: list[Detections], labels: LabelSet, at_tiou: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of all M detections: scores (M,), labels (M,), which took a truth (M,) bool; and truths per class (K,)."""
+    """Of all M detections: scores (M,), labels (M,), whether they are matched (M,) bool; and truths per class (K,)."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     every_class = np.arange(len(labels))
     truth_video, truth_segments, truth_class = concatenate(annotations, number_of, every_class)
@@ -62,19 +62,19 @@ def matched(
     scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
     correct = np.zeros(len(scores), dtype=bool)
     for k in range(len(labels)):
-        mine, true = np.flatnonzero(label == k), truth_class == k
-        mine = mine[np.argsort(-scores[mine], kind="stable")]
-        taken = match(video[mine], segments[mine], truth_video[true], truth_segments[true], np.array([at_tiou]))
-        correct[mine] = taken[0] >= 0
+        found, true = np.flatnonzero(label == k), truth_class == k
+        found = found[np.argsort(-scores[found], kind="stable")]
+        partner = match(video[found], segments[found], truth_video[true], truth_segments[true], np.array([at_tiou]))
+        correct[found] = partner[0] >= 0
     return scores, label, correct, np.bincount(truth_class, minlength=len(labels))
 
 
 def best_cut(scores: np.ndarray, correct: np.ndarray, num_truth: int) -> tuple[float, float]:
-    """(score, F1) of the best threshold of (M,) detections, best first; of equally good ones the highest.
+    """(score, F1) of the best threshold for detections (M,), best first; of equally good thresholds the highest.
 
-    (1, 0) where there is nothing to find or nothing is found.
+    (1, 0) where no detection is correct.
     """
-    last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]  # equal scores are believed together
+    last = np.append(scores[1:] != scores[:-1], True)[: len(scores)]  # equal scores are kept or dropped together
     f1 = np.where(last, 2 * np.cumsum(correct) / (np.arange(1, len(scores) + 1) + num_truth), -1.0)
     if not correct.any():
         return 1.0, 0.0
@@ -83,7 +83,7 @@ def best_cut(scores: np.ndarray, correct: np.ndarray, num_truth: int) -> tuple[f
 
 
 def as_json(result: Thresholds) -> dict:
-    """What `mmad.formats.score_thresholds.read_thresholds` reads."""
+    """The content of the file that `mmad.formats.score_thresholds.read_thresholds` reads."""
     return {
         "version": "mmad-1",
         "tiou": result.tiou,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-# decord has wheels for 64-bit Linux and Windows on Intel only; without it every video goes through PyAV.
+# decord, with which clips.reader=decord compares, has wheels for 64-bit Linux and Windows on Intel only.
 DECORD_HAS_WHEELS = (
     "(sys_platform == 'linux' and platform_machine == 'x86_64')"
     " or (sys_platform == 'win32' and platform_machine == 'AMD64')"
@@ -32,7 +32,6 @@ setup(
         "jinja2>=3.1",
         "tensorboard>=2.16",
         "av>=17",
-        f"decord>=0.6; {DECORD_HAS_WHEELS}",
         "tqdm>=4.66",
         "matplotlib>=3.8",
         "pillow>=10",
@@ -45,10 +44,12 @@ setup(
         "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],
         "docs": ["sphinx>=8", "myst-parser>=4", "furo>=2024.8"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
+        "decord": [f"decord>=0.6; {DECORD_HAS_WHEELS}"],
         "test": [
             "hypothesis>=6.100",
             *("pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"),
             *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2"),
+            f"decord>=0.6; {DECORD_HAS_WHEELS}",
         ],
     },
 )

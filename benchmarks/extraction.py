@@ -45,7 +45,7 @@ def measure(dense: FeatureExtractor, clip: FeatureExtractor, videos: list, runs:
     steps = sum(map(len, frames))
 
     def every_frame() -> None:
-        unwanted, video._unwanted = video._unwanted, lambda info, wanted: frozenset()
+        unwanted, video._unwanted = video._unwanted, lambda track, info, wanted: frozenset()
         try:
             decode(dense, videos)
         finally:

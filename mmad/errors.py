@@ -17,10 +17,15 @@ class InputError(ValueError):
     def __init__(self, place: str | Path, problem: str, remedy: str = ""):
         self.place, self.problem, self.remedy = str(place), problem, remedy
         line = f"{place}: {problem}" + (f"; {remedy}" if remedy else "")
-        super().__init__(" ".join(line.split()))
+        super().__init__(readable(" ".join(line.split())))
 
     def __reduce__(self):
         return InputError, (self.place, self.problem, self.remedy)
+
+
+def readable(name: str | Path) -> str:
+    """A text that can be printed and stored as UTF-8, of a file name whose bytes are perhaps in another encoding."""
+    return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def system_error(path: str | Path, error: OSError) -> InputError:

@@ -2,12 +2,15 @@
 
 import contextlib
 import gc
+import hashlib
 import json
 import os
+import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mmad.errors import InputError
+from mmad.errors import InputError, readable
 
 
 @contextlib.contextmanager
@@ -101,10 +104,21 @@ def read_lines(path: str | Path) -> list[str]:
         raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
 
 
-def check_id(video_id: str, where: str = "") -> str:
-    """The id itself; `InputError` if it could name a file outside its folder.
+# --- ids: names of videos, which become names of files ---------------------------------------------------------------
 
-    An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused.
+LONGEST_NAME = 200  # bytes of a file's name without suffix; file systems end at 255
+LONGEST_ID = 280  # characters of a part of an id: more no file system allows
+_NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\\]')
+_DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)  # no file of Windows is called so
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters that no name has: controls, halves, ends of lines
+
+
+def check_id(video_id: str, where: str = "") -> str:
+    """The id in its one spelling (Unicode's NFC), refused if it could name a file outside the folder it is looked for
+    in.
+
+    An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused. Any
+    spaces and letters will do.
     """
     parts = PurePosixPath(video_id).parts + PureWindowsPath(video_id).parts
     harmless = (
@@ -112,14 +126,56 @@ def check_id(video_id: str, where: str = "") -> str:
         and not PurePosixPath(video_id).is_absolute()
         and not PureWindowsPath(video_id).anchor
         and ".." not in parts
-        and all(character.isprintable() for character in video_id)
-        and all(len(part.encode()) <= 200 for part in parts)  # file systems end at 255, suffixes included
+        and not any(unicodedata.category(character) in _CONTROLS for character in video_id)
+        and all(len(part) <= LONGEST_ID for part in parts)
     )
     if not harmless:
         raise InputError(where or "video id", f"{video_id!r} is not a name for a file in a folder", "rename the video")
-    return video_id
+    return unicodedata.normalize("NFC", video_id)
+
+
+def id_of_file(path: str | Path) -> str:
+    """The id of a video: its name without its suffix."""
+    return as_id(Path(path).stem)
+
+
+def as_id(name: str) -> str:
+    """The name of a file or folder as part of an id: what would be another folder becomes "_".
+
+    Control characters stay, and with them `check_id` refuses the id: such names are mistakes.
+    """
+    name = re.sub(r"[/\\]", "_", unicodedata.normalize("NFC", readable(name)))
+    if PureWindowsPath(name).drive:  # "C:x"
+        name = name.replace(":", "_", 1)
+    return name if name.strip() and name not in (".", "..") else "_"
+
+
+def spelling(name: str) -> str:
+    """What is the same for two spellings of one name: NFC and NFD, capitals, and spaces of any kind and number."""
+    return " ".join(unicodedata.normalize("NFC", readable(name)).casefold().split())
+
+
+def name_in_folder(video_id: str) -> str:
+    """The id as a path below an output folder, but for the suffix: of names that Linux, macOS and Windows all allow.
+
+    What Windows does not allow becomes "_"; long names are cut, with eight characters in the place of the rest.
+    """
+    *folders, last = check_id(video_id).split("/")
+    folders = [part for part in folders if part not in ("", ".")]
+    # Windows drops dots and spaces at the end of a name; behind the last there is a suffix.
+    return "/".join([*(re.sub(r"[. ]$", "_", _allowed(part)) for part in folders), _allowed(last)])
+
+
+def _allowed(name: str) -> str:
+    safe = _NOT_ON_WINDOWS.sub("_", name)
+    if _DEVICES.fullmatch(safe):
+        safe = f"_{safe}"
+    if len(safe.encode()) <= LONGEST_NAME:
+        return safe
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{safe.encode()[: LONGEST_NAME - 9].decode(errors='ignore')}~{digest}"
 
 
 def path_for_id(folder: str | Path, video_id: str, suffix: str) -> Path:
-    """`folder/video_id + suffix`; `InputError` if that could be outside the folder."""
-    return Path(folder) / f"{check_id(video_id)}{suffix}"
+    """The file of an id in `folder`, or in a folder below it, refused if the id would leave the folder."""
+    return Path(folder) / f"{name_in_folder(video_id)}{suffix}"

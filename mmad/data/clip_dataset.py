@@ -12,9 +12,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler, WeightedRandomSampler
 
 from mmad.config import ClipConfig, ViewConfig
 from mmad.errors import InputError, warn
-from mmad.files import path_for_id
+from mmad.files import check_id
 from mmad.records import Annotation, annotations_digest, content_digest
-from mmad.video.finding import find_video
+from mmad.video.finding import VideoFolder
 from mmad.video.preprocess import Preprocess, centre_crop, resize_frames, three_crops
 from mmad.video.reader import Probes, VideoInfo, read_frames
 from mmad.video.sampling import segment_frames
@@ -29,14 +29,11 @@ class Loading:
 
 
 @dataclass(frozen=True)
-class VideoFolder:
+class SubsetFolder:
     """Where the videos of annotations are: in `folder`, or in its subfolder `subset`."""
 
     folder: str | Path
     subset: str = ""
-
-    def path_of(self, video_id: str) -> Path:
-        return find_video(Path(self.folder), video_id, self.subset)
 
 
 @dataclass
@@ -107,11 +104,7 @@ class ClipDataset(ClipSource):
     ):
         super().__init__(config, preprocess, seed)
         self.clips = clips
-        self.paths = [path_for_id(Path(folder), name, "") for name, _ in clips]
-        missing = [path for path in self.paths if not path.exists()]
-        if missing:
-            remedy = f"{len(missing)} of {len(clips)} listed clips are missing; is this their folder?"
-            raise InputError(missing[0], "no such file", remedy)
+        self.paths = _paths_of([check_id(name) for name, _ in clips], folder)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -132,6 +125,20 @@ class ClipDataset(ClipSource):
         return views, self.clips[index][1]
 
 
+def _paths_of(names: list[str], folder: str | Path) -> list[Path]:
+    """The files of listed clips; `InputError` that counts those that are not there."""
+    videos, paths, missing = VideoFolder(folder), [], []
+    for name in names:
+        try:
+            paths.append(videos.find_listed(name))
+        except InputError:
+            missing.append(Path(folder) / name)
+    if missing:
+        remedy = f"{len(missing)} of {len(names)} listed clips are missing; is this their folder?"
+        raise InputError(missing[0], "no such file", remedy)
+    return paths
+
+
 class WindowDataset(ClipSource):
     """Windows of `config.window` seconds of long videos; the targets of a window are given by `labels_within`.
 
@@ -142,7 +149,7 @@ class WindowDataset(ClipSource):
     def __init__(
         self,
         annotations: Sequence[Annotation],
-        videos: VideoFolder,
+        videos: SubsetFolder,
         config: ClipConfig,
         preprocess: Preprocess,
         num_classes: int,
@@ -151,7 +158,8 @@ class WindowDataset(ClipSource):
         super().__init__(config, preprocess, seed)
         self.num_classes, self.annotations = num_classes, list(annotations)
         self.items: list[tuple[Annotation, int]] = []  # a video, and the index of one of its actions or windows
-        self.paths = {item.video_id: videos.path_of(item.video_id) for item in annotations}
+        files = VideoFolder(videos.folder)
+        self.paths = {item.video_id: files.find(item.video_id, videos.subset) for item in annotations}
         for item in annotations:
             num_windows = max(math.ceil(item.duration / config.window - 0.01), 1)  # the last one overlaps
             count = num_windows if seed is None else len(item.labels)

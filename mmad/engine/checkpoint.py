@@ -5,6 +5,7 @@ its model can be rebuilt from it alone.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 import torch
@@ -21,6 +22,14 @@ from mmad.models.efficientnet_lite import from_package, pretrained_file
 from mmad.models.manet import Recognizer, from_released, is_released
 
 FORMAT = "mmad-1"
+WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "network")  # where other programs keep the tensors
+WRAPPERS = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile, Lightning
+ONLY_TENSORS = (
+    "keep only its state_dict, if you trust the file: where that package is installed, "
+    """python -c "import torch; c = torch.load('OLD.pth', map_location='cpu', weights_only=False); """
+    """torch.save({'state_dict': c['state_dict']}, 'NEW.pth')\""""
+)
+_FOREIGN = re.compile(r"\bGLOBAL (\S+)")  # how torch names a class or function that a file asks for
 LARGEST_BRANCH = 4096  # outputs of a recognizer's branch; the number in a damaged file could exceed memory
 
 
@@ -50,14 +59,37 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
     except OSError as error:
         raise system_error(path, error) from None
     except Exception as error:  # a damaged file can fail in any of a dozen ways
-        reason = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        problem = f"not a checkpoint that can be read safely ({reason})"
+        problem = f"not a checkpoint that can be read safely ({_reason(error)})"
+        if "holds objects" in problem:
+            raise InputError(path, problem, ONLY_TENSORS) from None
         raise InputError(path, problem, "is the file complete?") from None
     if not isinstance(content, dict):
         raise InputError(path, f"holds a {type(content).__name__}", "expected a checkpoint")
     if kind is not None:
         _require_kind(content, kind, path)
     return content
+
+
+def _reason(error: Exception) -> str:
+    """What torch says of a file, without its advice to read it unsafely."""
+    said = str(error).strip()
+    foreign = _FOREIGN.search(said)
+    if foreign:
+        package = foreign[1].split(".")[0] if "." in foreign[1] else "Python"
+        return f"it holds objects of {package}: {foreign[1]}"
+    if said.startswith("Weights only load failed"):
+        return "it holds more than tensors, numbers and texts"
+    return said.splitlines()[0][:120] if said else type(error).__name__
+
+
+def weights_of(content: dict) -> dict:
+    """The named tensors of another program's checkpoint, without what wrappers put before each name."""
+    places = [content, *(content[key] for key in WEIGHTS if isinstance(content.get(key), dict))]
+    state = places[-1] if len(places) == 1 else places[1]
+    for prefix in WRAPPERS * 2:  # one may be inside the other
+        if state and all(isinstance(name, str) and name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
 
 
 def _require_kind(content: dict, kind: str, path: str | Path) -> None:
@@ -118,8 +150,8 @@ def load_recognizer(path: str | Path) -> Recognizer:
         if max(branches.values()) > LARGEST_BRANCH:
             raise InputError(path, f"has a branch of {max(branches.values())} outputs", "is the file damaged?")
     else:
-        state = content.get("state_dict", content)
-        if not isinstance(state, dict) or not all(isinstance(n, str) for n in state) or not is_released(state):
+        state = weights_of(content)
+        if not all(isinstance(n, str) for n in state) or not is_released(state):
             raise InputError(path, "neither a recognizer of ours nor the released MANet", "is it another model's?")
         labels, state, branches = MMA52, from_released(state), {"embedding": 300}
         backbone, clips = BackboneConfig(name="manet_r50"), ClipConfig()

@@ -31,7 +31,7 @@ from mmad.records import FeatureTrack
 from mmad.sidecars import is_same_video, video_of
 from mmad.video import sampling
 from mmad.video.preprocess import Preprocess, prepare_frames
-from mmad.video.reader import probe, stream, video_identity
+from mmad.video.reader import probe, refuse_jumps, stream, video_identity
 
 LONG_VIDEO = 500  # features of videos with at least so many steps are kept while they are processed
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory, however slow the network is
@@ -134,7 +134,7 @@ class FeatureExtractor:
 
     def plan(self, path: Path, video_id: str) -> FeaturePlan:
         """Which frames to read. Steps are evenly spaced in time; frames are chosen by their timestamps."""
-        identity, info, config = video_identity(path), probe(path), self.config
+        identity, info, config = video_identity(path), refuse_jumps(probe(path)), self.config
         fps = self.sampled_fps(info.fps)
         count = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
         if config.mode == "dense":
@@ -235,7 +235,7 @@ def extract_features(
             if item.track is not None:
                 save_track(out, item.track)
                 ready.add(item.video_id)
-                _warn_of_damage(item.track)
+                _warn_of_remarks(item.track)
             if item.problem is not None:
                 problems.append(str(item.problem))
                 if item.track is None:
@@ -271,7 +271,6 @@ def _warn_of_unidentified(finished: dict[str, dict], count: int, out: Path) -> N
         warn(f"{out}: {problem}; where a video was replaced since, move its .json away to have them made again")
 
 
-def _warn_of_damage(track: FeatureTrack) -> None:
-    damaged = track.details["video"].get("damaged")
-    if damaged:
-        warn(f"{track.video_id}: {damaged} packets are damaged, or the seams of a recording in parts")
+def _warn_of_remarks(track: FeatureTrack) -> None:
+    for remark in track.details["video"].get("remarks", ()):
+        warn(f"{track.video_id}: {remark}")

@@ -13,6 +13,7 @@ from mmad.engine.pose_extractor import estimate_video
 from mmad.engine.pose_features import PoseFeatures
 from mmad.engine.pose_weights import PACKAGED, PoseWeights, load_weights
 from mmad.errors import InputError, warn
+from mmad.files import id_of_file
 from mmad.labels import LabelSet
 from mmad.metrics.reliability import drop_below, drop_unreliable
 from mmad.models import build_detector, check_detection
@@ -36,11 +37,11 @@ class Pipeline:
 
         A broken video gives those up to where it breaks, and a warning; `InputError` where nothing can be read.
         """
-        (item,) = self.extractor.extract([(Path(video_path).stem, Path(video_path))])
+        (item,) = self.extractor.extract([(id_of_file(video_path), Path(video_path))])
         if item.track is None:
             raise item.problem
-        if item.problem is not None:
-            warn(str(item.problem))
+        for line in [*([str(item.problem)] if item.problem else []), *item.track.details["video"].get("remarks", ())]:
+            warn(line)
         return self.detect_track(item.track)
 
     def detect_track(self, track: FeatureTrack) -> Detections:

@@ -17,14 +17,14 @@ from mmad.config import PoseConfig
 from mmad.engine.background import in_background
 from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, warn_replaced, warn_unused
 from mmad.errors import InputError, warn
-from mmad.files import output_folder, path_for_id
+from mmad.files import id_of_file, output_folder, path_for_id
 from mmad.pose.estimators import open_estimator
 from mmad.pose.files import finished_landmarks, save_landmarks
 from mmad.pose.people import choose, erase_phantoms, follow, in_order, is_there, nobody
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack
 from mmad.sidecars import is_same_video
-from mmad.video.reader import VideoInfo, probe, stream, video_identity
+from mmad.video.reader import VideoInfo, probe, refuse_jumps, stream, video_identity
 
 LONG_VIDEO = 300  # what was found in videos with at least so many frames is kept while they are processed
 RUN_UP = 1.0  # s processed again after an interruption: the networks follow people from frame to frame
@@ -61,7 +61,7 @@ class PoseExtractor:
 
     def plan(self, path: Path, video_id: str, folder: Path | None = None) -> VideoPlan:
         """Which frames to read. folder: where what an earlier run found in a long video is kept."""
-        identity, info = video_identity(path), probe(path)
+        identity, info = video_identity(path), refuse_jumps(probe(path))
         frames = sampled_frames(info, self.config.fps)
         plan = VideoPlan(video_id=video_id, identity=identity, info=info, frames=frames)
         if folder is None or len(frames) < LONG_VIDEO:
@@ -90,7 +90,7 @@ class PoseExtractor:
             raise InputError(f"{plan.info.path}, {error.place}", error.problem, error.remedy) from None
         details = plan.details(self.settings, problem)
         tracks = [self._track(plan, people[i]["points"], times, i, details) for i in chosen]
-        tracks[0].details["notes"] = self._notes(rows, people, chosen)
+        tracks[0].details["notes"] = [*plan.info.remarks, *self._notes(rows, people, chosen)]
         return tracks, problem
 
     def _find_people(
@@ -183,7 +183,7 @@ def estimate_video(path: str | Path, config: PoseConfig) -> list[LandmarkTrack]:
     """
     path = Path(path)
     with PoseExtractor(config) as extractor:
-        tracks, problem = extractor.tracks(extractor.plan(path, path.stem))
+        tracks, problem = extractor.tracks(extractor.plan(path, id_of_file(path)))
     for line in [*([str(problem)] if problem else []), *(f"{path}: {note}" for note in tracks[0].details["notes"])]:
         warn(line)
     return tracks

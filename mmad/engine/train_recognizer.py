@@ -13,7 +13,7 @@ from mmad.data.clip_dataset import (
     ClipDataset,
     ClipLoader,
     Loading,
-    VideoFolder,
+    SubsetFolder,
     WindowDataset,
     training_order,
 )
@@ -92,7 +92,7 @@ def _data_set(
         return ClipDataset(read_clip_list(path, labels), folder, config.clips, preprocess, seed)
     subset = getattr(config.data, f"{part}_subset")
     annotations = select_subset(read_annotations(path, labels, config.data.fps or None), subset, path)
-    return WindowDataset(annotations, VideoFolder(folder, subset), config.clips, preprocess, len(labels), seed)
+    return WindowDataset(annotations, SubsetFolder(folder, subset), config.clips, preprocess, len(labels), seed)
 
 
 def _new_recognizer(config: RecognitionConfig, labels: LabelSet, embedding: int) -> Recognizer:

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmad.data.partial_rows import PartialRows
-from mmad.errors import InputError, warn
+from mmad.errors import InputError, readable, warn
 from mmad.files import check_id, path_for_id
 from mmad.records import content_digest
 from mmad.video.reader import BrokenVideo, VideoInfo
@@ -47,9 +47,17 @@ class VideoPlan:
     def details(self, settings: dict, problem: InputError | None) -> dict:
         """What the sidecar of its results says: settings, the video file, and what is wrong with it."""
         info = self.info
-        video = {"file": info.path.name, **self.identity, "fps": info.fps, "frames": info.num_frames, "reader": "pyav"}
+        video = {
+            "file": readable(info.path.name),
+            **self.identity,
+            "fps": info.fps,
+            "frames": info.num_frames,
+            "reader": "pyav",
+        }
         if info.damaged:
             video["damaged"] = info.damaged
+        if info.remarks:
+            video["remarks"] = info.remarks
         details = {"settings": settings, "video": video}
         if problem is not None:
             details["broken"] = str(problem)

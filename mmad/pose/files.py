@@ -1,13 +1,14 @@
 """Landmark files: ID.npz with the fields of a `LandmarkTrack`, and its sidecar ID.json: what made them, and from
 what."""
 
+import contextlib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.files import atomic_path, path_for_id, read_json, write_json
+from mmad.files import as_id, atomic_path, name_in_folder, path_for_id, read_json, write_json
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import LandmarkTrack
 from mmad.sidecars import read_finished
@@ -27,7 +28,11 @@ def save_landmarks(folder: str | Path, track: LandmarkTrack) -> None:
 
 
 def load_landmarks(path: str | Path) -> LandmarkTrack:
-    """The track in a .npz file; its sidecar may be missing. The name of the file is the video id."""
+    """The track in a .npz file; its sidecar may be missing.
+
+    Its id is what the sidecar says, with folders and in full length, as long as the file is still called so; else the
+    name of the file.
+    """
     path = Path(path)
     try:
         with np.load(path, allow_pickle=False) as content:
@@ -46,7 +51,7 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
     metadata = read_json(sidecar) if sidecar.exists() else {}
     details = {key: value for key, value in metadata.items() if key not in _FIELDS_OF_SIDECAR}
     return LandmarkTrack(
-        path.stem,
+        _id_of(path, metadata.get("video_id")),
         **values,
         layout=layout,
         person=person,
@@ -54,6 +59,13 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
         source=str(metadata.get("source", "")),
         details=details,
     )
+
+
+def _id_of(path: Path, said: object) -> str:
+    with contextlib.suppress(InputError):
+        if isinstance(said, str) and PurePosixPath(name_in_folder(said)).name == path.stem:
+            return said
+    return as_id(path.stem)
 
 
 def finished_landmarks(folder: str | Path, video_id: str, source: str) -> dict | None:

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmad.errors import InputError
-from mmad.files import check_id
+from mmad.files import check_id, id_of_file
 from mmad.formats.fields import check_fps
 from mmad.pose import hdf5, json_poses, mediapipe_tables, pickled, tables
 from mmad.pose.files import load_landmarks
 from mmad.pose.recording import LazySequence, Recording, Told, as_track
 from mmad.pose.skeletons import LAYOUT, joints_of, to_layout
 from mmad.records import LandmarkTrack
-from mmad.video.finding import VIDEO_SUFFIXES, find_video
+from mmad.video.finding import VideoFolder, is_video
 
 # Name -> what reads it. Each takes a path and gives the recordings in it.
 FORMATS: dict[str, Callable[[Path], Sequence[Recording]]] = {
@@ -150,14 +150,15 @@ def _finder(path: Path, told: Told, videos: str | Path | None) -> Callable[[str]
     """What gives the file of a video by its id, None where it is not there: the one named, in the folder named, or
     beside the joints, where it has anything to tell."""
     if videos is not None:
-        return lambda video_id: _find_or_none(Path(videos), video_id) if Path(videos).is_dir() else Path(videos)
+        folder = VideoFolder(videos)
+        return lambda video_id: _find_or_none(folder, video_id) if Path(videos).is_dir() else Path(videos)
     if told.fps and told.size:
         return lambda video_id: None
     places = [path.parent, *([path] if path.is_dir() else [])]
-    files = [file for place in places for file in place.iterdir() if file.suffix.lower() in VIDEO_SUFFIXES]
-    return {file.stem: file for file in files}.get
+    beside = {id_of_file(file): file for place in places for file in place.iterdir() if is_video(file)}
+    return lambda video_id: beside.get(check_id(video_id))
 
 
-def _find_or_none(folder: Path, video_id: str) -> Path | None:
+def _find_or_none(folder: VideoFolder, video_id: str) -> Path | None:
     with contextlib.suppress(InputError):  # said later, if something is missing that it would have told
-        return find_video(folder, video_id)
+        return folder.find(video_id)

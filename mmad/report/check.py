@@ -13,7 +13,7 @@ from mmad.labels import LabelSet
 from mmad.metrics.statistics import annotation_statistics
 from mmad.metrics.statistics import as_text as statistics_text
 from mmad.records import Annotation
-from mmad.video.finding import find_video
+from mmad.video.finding import VideoFolder
 
 
 def check_data(
@@ -44,8 +44,9 @@ def check_data(
     for item in annotations:
         problems += _instance_problems(item, labels)
     if videos is not None:
+        folder = VideoFolder(videos)
         for item in annotations:
-            problems += _video_problems(item, Path(videos))
+            problems += _video_problems(item, folder)
     return problems, _statistics(annotations, labels, fps)
 
 
@@ -82,11 +83,11 @@ def _instance_problems(item: Annotation, labels: LabelSet) -> list[str]:
     return problems
 
 
-def _video_problems(item: Annotation, folder: Path) -> list[str]:
+def _video_problems(item: Annotation, folder: VideoFolder) -> list[str]:
     from mmad.video.reader import probe  # on demand: annotations alone are checked without any video library
 
     try:
-        file = find_video(folder, item.video_id, item.subset)
+        file = folder.find(item.video_id, item.subset)
         info = probe(file)
     except InputError as error:
         return [str(error)]
@@ -97,6 +98,7 @@ def _video_problems(item: Annotation, folder: Path) -> list[str]:
         problems.append(f"{file}: {info.num_frames} frames, annotated as {item.duration * item.fps:.0f}")
     elif not item.fps and abs(info.duration - item.duration) > 0.1:
         problems.append(f"{file}: {info.duration:.3f} s long, annotated as {item.duration:.3f} s")
+    problems += [f"{file}: {remark}" for remark in info.remarks]
     if not info.whole:
         problems.append(f"{file}: cut off, {info.num_frames} of {info.expected_frames} frames are there")
     return problems
@@ -111,17 +113,17 @@ def _check_list(path: Path, labels: LabelSet, videos: str | None) -> tuple[list[
     report = [f"{len(clips)} clips of {int((counts > 0).sum())} classes, {counts.min()} - {counts.max()} per class"]
     report += [f"classes without a clip: {', '.join(absent)}"] if absent else []
     if videos is not None:
-        problems += _clip_problems([name for name, _ in clips], Path(videos))
+        problems += _clip_problems([name for name, _ in clips], VideoFolder(videos))
     return problems, report
 
 
-def _clip_problems(names: list[str], folder: Path) -> list[str]:
+def _clip_problems(names: list[str], folder: VideoFolder) -> list[str]:
     from mmad.video.reader import probe  # on demand, as above
 
     problems = []
     for name in names:
         try:
-            probe(find_video(folder, name))
+            probe(folder.find(name))
         except InputError as error:
             problems.append(str(error))
     return problems

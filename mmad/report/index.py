@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mmad.files import name_in_folder
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.metrics.diagnosis import Diagnosis, diagnose, in_percent
@@ -71,7 +72,7 @@ def _row(video: VideoResult, map_of: dict[str, float]) -> IndexRow:
     if map_of:
         value = map_of.get(video.video_id)
         cells.append(Cell("", UNKNOWN) if value is None else Cell(f"{100 * value:.1f}", value))
-    return IndexRow(video.video_id, f"report/{video.video_id}.html", cells)
+    return IndexRow(video.video_id, f"report/{name_in_folder(video.video_id)}.html", cells)
 
 
 def diagnosis_tables(diagnosis: Diagnosis) -> list[Table]:

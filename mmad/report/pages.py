@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.files import path_for_id, write_text
+from mmad.files import name_in_folder, path_for_id, write_text
 from mmad.labels import LabelSet
 from mmad.metrics.reliability import check_reliability, drop_below, drop_unreliable
 from mmad.report.content import PageOptions, VideoResult
@@ -50,12 +50,12 @@ def write_video_page(out: Path, page: VideoPage) -> None:
     write_timeline(path_for_id(out / "timelines", video.video_id, ".png"), page, info)
     if video.tracks:
         write_joints(path_for_id(report / "joints", video.video_id, ".js"), video.tracks)
-        page.joints = f"joints/{video.video_id}.js"
+        page.joints = f"joints/{name_in_folder(video.video_id)}.js"
     if video.file:
         page.media = Media(*bring_media(video.file, info, report, video.video_id, page.options.as_is))
     if page.media and info:
         page.media.frame, page.media.ratio = info.frame_duration, info.width / info.height
-    to_top = "../" * (1 + video.video_id.count("/"))
+    to_top = "../" * (1 + name_in_folder(video.video_id).count("/"))
     write_text(path_for_id(report, video.video_id, ".html"), page.html(to_top))
 
 

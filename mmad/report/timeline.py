@@ -15,6 +15,7 @@ from mmad.report.pictures import PAGE, best, part_colour, part_patches, picture,
 TRUTH = "#404040"
 LANE = 0.19  # inches
 FILM = 1.0  # inches
+LONGEST_NAME = 60  # characters of a video's name in the title
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def height_of(lanes: list[int]) -> float:
 
 def _describe(chosen: Detections, truth: Annotation | None) -> str:
     truth_too = ", truth in grey" if truth else ""
-    return f"{chosen.video_id}: the {len(chosen)} best-scored detections{truth_too}"
+    name = chosen.video_id
+    name = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 3]}..."
+    return f"{name}: the {len(chosen)} best-scored detections{truth_too}"
 
 
 def draw_lanes(axes: Axes, chosen: Detections, truth: Annotation | None, labels: LabelSet) -> None:

@@ -325,7 +325,7 @@ def test_bad_videos_are_named_and_good_ones_done(run, trained, tmp_path):
     done = run("tools/detect.py", videos, *arguments, "--out", tmp_path / "out", "--overlay")
     check_refused(done, "audio.mp4", "cut.mp4", "empty.mp4", "text.mp4", lines=4)
     overlays = sorted(path.name for path in (tmp_path / "out" / "overlays").iterdir())
-    assert overlays == ["<one frame> é.mp4", "cut.mp4", "small.mp4"]
+    assert overlays == ["_one frame_ é.mp4", "cut.mp4", "small.mp4"]
     found = json.loads((tmp_path / "out" / "predictions.json").read_text())["results"]
     assert sorted(found) == ["<one frame> é", "cut", "small"]
     assert "<one frame>" not in (tmp_path / "out" / "report.html").read_text()

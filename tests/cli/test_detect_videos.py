@@ -1,8 +1,12 @@
 """Detections in own videos follow the files; what could be read of a broken video counts."""
 
 import json
+import os
+import sys
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -14,9 +18,14 @@ from mmad.engine import feature_extractor
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.infer import Pipeline
 from mmad.errors import InputError
+from mmad.files import name_in_folder, path_for_id
 from mmad.formats import read_predictions
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Detections, FeatureTrack
+from mmad.report.content import VideoResult
+from mmad.report.overlay import write_overlays
+from mmad.report.pages import write_report
+from mmad.video.finding import find_videos
 
 
 class Whole(Pipeline):
@@ -80,3 +89,28 @@ def test_what_a_detector_finds_carries_the_names_it_learned(tmp_path, monkeypatc
     detect_videos(SimpleNamespace(extractor=None, labels=labels), [], tmp_path)
     file = read_predictions(tmp_path / "predictions.json")
     assert (file.labels, file.origin.ground_truth) == (labels, None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not allow all of these names")
+def test_no_name_costs_another_video_its_results(pipeline, tmp_path):
+    """Each has its own page, picture, overlay and rows, whatever it is called."""
+    names = ["good", "x" * 240, "day1/cam", "day2/cam", "a\nb", "10:32", "CON", "Mu\u0308ller", "3.04\u202fPM"]
+    for name in [*names, os.fsdecode(b"caf\xe9")]:
+        (tmp_path / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(tmp_path / "videos" / f"{name}.mp4", 25)
+    (tmp_path / "videos" / "._good.mp4").write_bytes(b"no video")
+    videos = find_videos([str(tmp_path / "videos")])
+    out = tmp_path / "out"
+    found, durations, problems = detect_videos(pipeline, videos, out)
+    (problem,) = problems  # of the one name that no id may have
+    assert r"'a\nb' is not a name for a file in a folder" in problem and len(found) == len(names)
+    expected = {*names, "caf\ufffd", "M\u00fcller"} - {"a\nb", "Mu\u0308ller"}
+    assert set(ends(out)) == set(durations) == expected
+    results = [VideoResult(item, durations[item.video_id], file=dict(videos)[item.video_id]) for item in found]
+    page = write_report(out, results, MMA52).read_text(encoding="utf-8")
+    write_overlays(out / "overlays", found, dict(videos), MMA52)
+    for name in expected:
+        assert f'href="{escape(quote(f"report/{name_in_folder(name)}.html"))}"' in page
+        for folder, suffix in (("report", "html"), ("report/media", "mp4"), ("overlays", "mp4"), ("timelines", "png")):
+            assert path_for_id(out / folder, name, f".{suffix}").stat().st_size > 100
+    assert not [path for path in out.rglob("*") if set(path.name) & set('<>:"|?*\\')]

@@ -2,6 +2,8 @@ import builtins
 import errno
 import os
 import pickle
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from mmad.engine.checkpoint import (
     read_checkpoint,
     save_checkpoint,
     weight_digest,
+    weights_of,
 )
 from mmad.engine.infer import load_detector
 from mmad.errors import InputError
@@ -102,6 +105,23 @@ def test_code_in_a_file_is_not_run(tmp_path, save):
     assert not (tmp_path / "was here").exists()
 
 
+@pytest.mark.parametrize(
+    ("package", "module"), [("mmengine", "mmengine.logging.history_buffer"), ("omegaconf", "omegaconf.dictconfig")]
+)
+def test_objects_of_other_packages_are_named_and_how_to_leave_them_out(tmp_path, monkeypatch, package, module):
+    """As mmengine saves what it logged beside the weights."""
+    kind = type("HistoryBuffer", (), {"__module__": module})
+    for name in (package, module):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules[module].HistoryBuffer = kind
+    torch.save({"state_dict": {"a": torch.zeros(2)}, "message_hub": {"loss": kind()}}, tmp_path / "old.pth")
+    with pytest.raises(InputError) as error:
+        read_checkpoint(tmp_path / "old.pth")
+    assert f"it holds objects of {package}: {module}.HistoryBuffer); keep only its state_dict" in str(error.value)
+    assert "torch.save({'state_dict': c['state_dict']}" in str(error.value)
+    assert str(error.value).isprintable()  # no escapes of terminals
+
+
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "before torch 1.6"])
 def test_truncated_files_are_refused(tmp_path, zipped, part):
@@ -142,6 +162,25 @@ def test_what_is_no_recognizer_is_refused(tmp_path):
     torch.save({"layer.weight": torch.zeros(2)}, tmp_path / "tensors.pt")
     with pytest.raises(InputError, match="neither a recognizer of ours nor the released MANet"):
         load_recognizer(tmp_path / "tensors.pt")
+
+
+WEIGHTS = {"head.weight": torch.zeros(2), "model.bias": torch.ones(3)}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        WEIGHTS,
+        {"state_dict": WEIGHTS, "epoch": 3},
+        {"model_state_dict": WEIGHTS, "optimizer_state_dict": {"state": {}}},
+        {"epoch": 1, "model": WEIGHTS, "optimizer": {}},
+        {f"module.{name}": value for name, value in WEIGHTS.items()},
+        {"model_state_dict": {f"module._orig_mod.{name}": value for name, value in WEIGHTS.items()}},
+        {"state_dict": {f"model.{name}": value for name, value in WEIGHTS.items()}},
+    ],
+)
+def test_weights_are_found_where_other_programs_put_them(content):
+    assert weights_of(content) == WEIGHTS
 
 
 MISFITS = {  # what a Linear(4, 3) is given, what is said

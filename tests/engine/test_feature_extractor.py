@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from made_networks import outspoken
-from made_videos import cut_off, write_audio, write_video
+from made_videos import cut_off, restamped, write_audio, write_video
 
 from mmad import models
 from mmad.config import BackboneConfig, ExtractConfig, RecognitionConfig, to_dict
@@ -175,6 +175,27 @@ def test_resampling_to_one_rate(tmp_path, fps, frames):
     plan = extractor_of(fps=fps).plan(write_video(tmp_path / "a.mp4", 24), "a")
     assert plan.frames.tolist() == frames
     assert plan.grid.to_seconds(1) == pytest.approx(6 / fps)
+
+
+@pytest.mark.parametrize("mode", ["dense", "clip"])
+def test_a_pause_is_said_and_steps_are_those_of_the_running_frames(tmp_path, capsys, mode):
+    """Times stay those that a player shows: the picture stands still for ten seconds."""
+    source = write_video(tmp_path / "a.mp4", 60, fps=30)
+    path = restamped(tmp_path / "b.mp4", source, lambda number: 10 * (number >= 30))
+    assert run_folder([("b", path)], tmp_path / "out", mode=mode) == []
+    track = load_track(tmp_path / "out", "b")
+    assert track.grid.step == pytest.approx(4 / 30, rel=1e-3) and track.duration == pytest.approx(12)
+    assert len(track.values) == 90
+    assert "warning: b: no frames from 1.00 to 11.00 s (a pause?)" in capsys.readouterr().err
+    assert track.details["video"]["remarks"] == ["no frames from 1.00 to 11.00 s (a pause?)"]
+
+
+def test_no_steps_are_made_of_a_jump(tmp_path):
+    source = write_video(tmp_path / "a.mp4", 60)
+    jump = restamped(tmp_path / "b.mp4", source, lambda number: 3600 * (number >= 30))
+    (problem,) = run_folder([("b", jump), ("a", source)], tmp_path / "out")
+    assert "b.mp4: its time stamps jump by 3600.0 s behind frame 29 (1.20 s); cut the file there" in problem
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.json", "a.npy"]
 
 
 @pytest.mark.parametrize("fps, step", [(25, 4 / 30), (29, 4 / 29), (30, 4 / 30), (50, 4 / 30)])
@@ -367,14 +388,6 @@ def test_a_folder_without_videos_is_refused(tmp_path):
         find_videos([str(tmp_path)])
 
 
-def test_duplicate_names_are_refused(tmp_path):
-    for name in ("x/a.mp4", "y/a.avi"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).touch()
-    with pytest.raises(InputError, match=r"y/a\.avi: has the same name as .*x/a\.mp4"):
-        find_videos([str(tmp_path)])
-
-
 def test_shards_share_the_videos_out():
     assert take_shard(list("abcde"), "1/1") == list("abcde")
     assert [take_shard(list("abcde"), f"{number}/3") for number in (1, 2, 3)] == [["a", "d"], ["b", "e"], ["c"]]
@@ -393,7 +406,6 @@ def test_nonsense_shards_are_refused(shard):
 @pytest.fixture
 def all_are_long(monkeypatch):
     monkeypatch.setattr(feature_extractor, "LONG_VIDEO", 1)
-    monkeypatch.setattr(video, "RUN_UP", 12)
 
 
 def interrupted(videos, out, pieces: int = 4, **settings) -> None:

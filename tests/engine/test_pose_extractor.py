@@ -5,12 +5,13 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from made_videos import CLOCKWISE, cut_off, index_of, turned, write_audio, write_video
+from made_videos import CLOCKWISE, cut_off, index_of, restamped, turned, write_audio, write_video
 
 from mmad.config import PoseConfig
 from mmad.engine import pose_extractor
 from mmad.engine.pose_extractor import estimate_video, extract_landmarks, sampled_frames
 from mmad.errors import InputError
+from mmad.files import path_for_id
 from mmad.pose.estimators import ESTIMATORS
 from mmad.pose.files import load_landmarks
 from mmad.pose.people import nobody, person_of
@@ -103,6 +104,19 @@ def test_a_variable_rate(tmp_path):
     chosen = numbers(track)
     assert chosen == sampled_frames(probe(path), 15).tolist() and chosen[:3] == [0, 2, 4]
     assert track.times == pytest.approx(np.array(times)[chosen], abs=1e-3)
+
+
+def test_a_pause_is_said_and_a_jump_refused(tmp_path, capsys):
+    source = write_video(tmp_path / "a.mp4", 60, 15)
+    pause, jump = (
+        restamped(tmp_path / f"{name}.mp4", source, lambda number, s=seconds: s * (number >= 30))
+        for name, seconds in (("pause", 20), ("jump", 3600))
+    )
+    ready, (problem,) = run([("jump", jump), ("pause", pause)], tmp_path / "out")
+    assert ready == ["pause"] and "jump.mp4: its time stamps jump by 3600.0 s behind frame 29 (2.00 s)" in problem
+    assert "warning: pause: no frames from 2.00 to 22.00 s (a pause?)" in capsys.readouterr().err
+    track = load_landmarks(tmp_path / "out" / "pause.npz")
+    np.testing.assert_allclose(track.times, (np.arange(60) + 300 * (np.arange(60) >= 30)) / 15, atol=1e-3)
 
 
 def test_a_turned_video_is_upright(tmp_path):
@@ -249,6 +263,19 @@ def test_other_settings_are_refused(tmp_path, change):
     run([("a", path)], tmp_path / "out")
     with pytest.raises(InputError, match=r"a\.json: was made with other weights or settings .*--out"):
         run([("a", path)], tmp_path / "out", **change)
+
+
+def test_tracks_keep_the_ids_of_their_videos(tmp_path):
+    """Folders and long names too, also when they are read again; a file that was renamed has another name."""
+    ids = ["day1/cam", "day2/cam", "x" * 240]
+    video = write_video(tmp_path / "a.mp4", 10)
+    ready, problems = run([(video_id, video) for video_id in ids], tmp_path / "out")
+    assert (ready, problems) == (ids, [])
+    tracks = [load_landmarks(path_for_id(tmp_path / "out", video_id, ".npz")) for video_id in ids]
+    assert [track.video_id for track in tracks] == ids
+    for suffix in (".npz", ".json"):
+        (tmp_path / "out" / "day1" / f"cam{suffix}").rename(tmp_path / f"other{suffix}")
+    assert load_landmarks(tmp_path / "other.npz").video_id == "other"
 
 
 def test_one_bad_video_does_not_stop_the_others(tmp_path):

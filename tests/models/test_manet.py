@@ -201,11 +201,16 @@ UNUSED = {
 
 
 @pytest.mark.parametrize("unused", [{}, UNUSED], ids=["without", "with unused"])
-@pytest.mark.parametrize("wrapped", [True, False], ids=["mmcv", "bare"])
+@pytest.mark.parametrize("wrapped", ["mmcv", "bare", "data parallel"])
 @torch.inference_mode()
 def test_released_layout_loads(released, unused, wrapped, tmp_path):
     state = released | unused
-    torch.save({"meta": {"epoch": 40}, "state_dict": state} if wrapped else state, tmp_path / "released.pth")
+    contents = {
+        "mmcv": {"meta": {"epoch": 40}, "state_dict": state},
+        "bare": state,
+        "data parallel": {"epoch": 40, "model_state_dict": {f"module.{name}": state[name] for name in state}},
+    }
+    torch.save(contents[wrapped], tmp_path / "released.pth")
     recognizer = load_recognizer(tmp_path / "released.pth")
     assert not recognizer.training
     assert len(recognizer.labels) == 52 and recognizer.backbone_config.name == "manet_r50"

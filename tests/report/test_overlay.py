@@ -3,12 +3,13 @@
 import av
 import numpy as np
 import pytest
-from made_videos import CLOCKWISE, cut_off, index_of, turned, write_video
+from made_videos import ORIENTATIONS, cut_off, index_of, matrix_of, turned, write_video
 
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.records import Detections
 from mmad.report.overlay import draw_strip, write_overlay, write_overlays
+from mmad.video.orientation import Orientation
 from mmad.video.reader import BrokenVideo, probe, stream
 
 # Of 20 frames at 25 a second: frames 5 to 14.
@@ -72,13 +73,15 @@ def test_times_of_a_variable_rate_are_kept(tmp_path):
     assert [index_of(frame[24:48]) for frame in frames] == list(range(6))
 
 
-def test_a_turned_video_comes_out_upright(tmp_path):
-    source = turned(tmp_path / "v.mp4", write_video(tmp_path / "lying.mp4", 5, size=(96, 64)), CLOCKWISE)
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_a_turned_video_comes_out_upright(tmp_path, orientation):
+    lying = write_video(tmp_path / "lying.mp4", 5, size=(96, 64), stripe=True)
+    source = turned(tmp_path / "v.mp4", lying, matrix_of(orientation))
     frames = written(tmp_path, source, NOTHING)
-    info = probe(tmp_path / "out.mp4")
-    assert (info.width, info.rotation) == (64, 0) and info.height >= 96
+    info, width, height = probe(tmp_path / "out.mp4"), probe(source).width, probe(source).height
+    assert (info.width, info.orientation) == (width, Orientation()) and info.height >= height
     for frame, (_, expected) in zip(frames, stream(source)):
-        assert np.abs(frame[:96].astype(int) - expected).mean() < 4
+        assert np.abs(frame[:height].astype(int) - expected).mean() < 4
 
 
 @pytest.mark.parametrize("size", [(48, 96), (16, 16)])

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from mmad.errors import InputError
+from mmad.files import path_for_id
 from mmad.labels import MMA52
 from mmad.records import Annotation, Detections
 from mmad.render.dataset import write_video
@@ -17,11 +18,12 @@ def test_an_id_is_text_wherever_it_stands(tmp_path):
     name = NASTY.replace("/", "")  # a slash would be a folder
     found = Detections(name, [[0.5, 1.5]], [9], [0.5])
     page = write_report(tmp_path, [VideoResult(found, 2.0)], MMA52)
-    viewer = tmp_path / "report" / f"{name}.html"
+    viewer = path_for_id(tmp_path / "report", name, ".html")
     for text in (page.read_text(), viewer.read_text()):
         assert "<script>alert" not in text and "&lt;script&gt;" in text
         assert "http" not in text  # nothing is asked of a network
-    assert (tmp_path / "timelines" / f"{name}.png").stat().st_size > 1000
+    assert not set('<>"') & set(viewer.name)  # no system refuses it
+    assert path_for_id(tmp_path / "timelines", name, ".png").stat().st_size > 1000
 
 
 @pytest.mark.parametrize("name", ["../v", "/v", "a/../../v"])

@@ -2,13 +2,27 @@
 
 import importlib.util
 from fractions import Fraction
+from functools import partial
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
-from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, picture, trimmed, turned, write_audio, write_video
+from made_videos import (
+    CLOCKWISE,
+    HALF_TURN,
+    cut_off,
+    index_of,
+    picture,
+    trimmed,
+    turned,
+    write_audio,
+    write_kind,
+    write_video,
+)
 
 from mmad.errors import InputError
+from mmad.video import opening, second_decoder
 from mmad.video import reader as video
 from mmad.video.reader import BrokenVideo, choose_reader, glance, probe, read_frames, stream
 
@@ -37,6 +51,13 @@ def zeroed(path, source, packet: int):
     data = source.read_bytes()
     path.write_bytes(data[:start] + bytes(length) + data[start + length :])
     return path
+
+
+@pytest.fixture(params=["one thread", "threads"])
+def decoding(request, monkeypatch):
+    """Small pictures are decoded by one thread, larger ones by several, of which each holds a frame."""
+    if request.param == "threads":
+        monkeypatch.setattr(video, "SMALL", 0)
 
 
 # --- probe ------------------------------------------------------------------------------------------------------
@@ -78,7 +99,7 @@ def test_variable_rate_takes_times_from_timestamps(tmp_path):
 
 
 def test_a_file_is_told_by_its_size_its_head_and_its_tail(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "ENDS", 10)
+    monkeypatch.setattr(opening, "ENDS", 10)
     path = tmp_path / "a.mp4"
 
     def identity(content: bytes) -> dict:
@@ -161,17 +182,16 @@ def test_frames_that_nobody_needs_are_not_decoded(tmp_path, decoded, between, su
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
 @pytest.mark.parametrize("between", [0, 2])
-def test_what_lies_long_before_is_jumped_over(tmp_path, monkeypatch, decoded, between, suffix):
+def test_what_lies_before_is_jumped_over(decoding, tmp_path, decoded, between, suffix):
     info = probe(write_video(tmp_path / f"a.{suffix}", 200, between=between))
     every = dict(stream(info))
-    monkeypatch.setattr(video, "RUN_UP", 30)
     for chosen in ([29, 150], [30, 31], [131], [*range(160, 200, 4)], [199]):
         decoded.clear()
         found = dict(stream(info, chosen))
         assert list(found) == chosen
         assert all(np.array_equal(found[index], every[index]) for index in chosen)
         if suffix != "avi":
-            assert len(decoded) <= 1 + 30 + 10 + chosen[-1] - chosen[0] + 20  # as many threads hold some frames ahead
+            assert len(decoded) <= 10 + chosen[-1] - chosen[0] + 20  # as many threads hold some frames ahead
 
 
 @pytest.mark.parametrize("frames", [12, 200])
@@ -255,7 +275,7 @@ def test_both_readers_give_the_same_bits_on_real_clips(shared):
 @pytest.mark.parametrize("reader", ["pyav", pytest.param("decord", marks=needs_decord)])
 @pytest.mark.parametrize("upright", [True, False])
 def test_resizing_in_the_decoder(tmp_path, reader, upright):
-    path = write_video(tmp_path / "a.mp4", 24)
+    path = write_video(tmp_path / "a.mp4", 24, size=(96, 64))
     if not upright:
         path = turned(tmp_path / "b.mp4", path, CLOCKWISE)
     frames = read_frames(path, [9, 2], reader, size=(24, 40))
@@ -278,7 +298,6 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path, upright):
     frames = read_frames(info, [3, 7])
     assert frames.shape == (2, height, width, 3)
     assert said(np.rot90(frames, axes=(1, 2)) if upright else frames) == [3, 7]
-    assert choose_reader(info)[0] == "pyav"
     assert read_frames(info, [3], size=(30, 20)).shape == (1, 30, 20, 3)
     assert glance(info, [3]).shape == (1, height, width, 3)
     assert probe(write_video(tmp_path / "c.mp4", 2, aspect=Fraction(100, 101))).square
@@ -323,38 +342,48 @@ def test_an_edit_list_shows_the_right_frames(tmp_path, hidden, shown):
 # --- which reader -----------------------------------------------------------------------------------------------
 
 
-@needs_decord
-def test_decord_reads_trimmed_clips(tmp_path):
-    assert choose_reader(probe(write_video(tmp_path / "a.mp4"))) == ("decord", "trimmed file that decord reads rightly")
-
-
-def test_pyav_reads_avi(tmp_path):
-    """Which stores no times of presentation: readers that make them up take frames for one another."""
-    path = write_video(tmp_path / "a.avi", 24)
-    assert choose_reader(probe(path))[0] == "pyav"
-    assert said(read_frames(path, [5, 0, 23])) == [5, 0, 23]
-
-
-def test_pyav_without_decord(tmp_path, monkeypatch):
+def test_pyav_reads_unless_decord_is_wished_for(tmp_path):
     info = probe(write_video(tmp_path / "a.mp4"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    assert choose_reader(info) == ("pyav", "decord is not installed")
-
-
-@needs_decord
-def test_pyav_reads_what_decord_reads_wrongly(tmp_path):
-    source = write_video(tmp_path / "a.mp4", 40)
-    reader, reason = choose_reader(probe(trimmed(tmp_path / "b.mp4", source, 7)))
-    assert reader == "pyav" and "edit list" in reason
-    assert choose_reader(probe(cut_off(tmp_path / "c.mp4", source, 12))) == ("pyav", "the file is cut off")
-
-
-def test_a_wished_reader_is_taken(tmp_path):
-    info = probe(write_video(tmp_path / "a.mp4"))
+    assert choose_reader(info) == ("pyav", "reads every kind of file frame by frame")
     assert choose_reader(info, "pyav") == ("pyav", "forced")
     assert choose_reader(info, "decord") == ("decord", "forced")
     with pytest.raises(InputError, match="reader: 'opencv'; choose one of auto, pyav, decord"):
         choose_reader(info, "opencv")
+
+
+def test_frames_of_decord_are_compared_one_by_one(tmp_path, monkeypatch):
+    """Also where only the last of those asked for is another."""
+    path = write_video(tmp_path / "a.mp4", 24)
+
+    class OffByOneAtTheEnd:
+        def get_batch(self, indices):
+            frames = [read_frames(path, [min(i, 21)], "pyav")[0] for i in indices]
+            return SimpleNamespace(asnumpy=lambda: np.stack(frames))
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: True)
+    monkeypatch.setattr(second_decoder, "_open_decord", lambda path: OffByOneAtTheEnd())
+    assert said(read_frames(path, [3, 21, 0, 3], "decord")) == [3, 21, 0, 3]
+    with pytest.raises(InputError, match=r"a\.mp4: decord returns another picture for frame 22; use reader=pyav"):
+        read_frames(path, [3, 22, 5], "decord")
+    assert said(read_frames(path, [3, 22, 5])) == [3, 22, 5]
+
+
+@needs_decord
+@pytest.mark.parametrize("kind", ["H.264 of a broadcast", "MPEG-2 of a DVD", "Windows Media", "MPEG-4 with B frames"])
+def test_files_of_which_decord_returns_other_frames_are_refused_with_it(tmp_path, kind):
+    path = write_kind(tmp_path / "a", kind, 240)
+    chosen = [20, 40, 100, 239]
+    with pytest.raises(InputError, match=r"a\.\w+: decord (returns another picture for frame|cannot read this file)"):
+        read_frames(path, chosen, "decord")
+    assert said(read_frames(path, chosen)) == chosen
+
+
+def test_decord_that_is_not_there_is_said(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match="reader=decord: decord is not installed; pip install decord, or use reader="):
+        read_frames(path, [0], "decord")
+    assert said(read_frames(path, [0])) == [0]
 
 
 @needs_decord
@@ -370,7 +399,7 @@ def test_a_forced_reader_that_fails_says_so(tmp_path):
 
 @pytest.mark.parametrize("between", [0, 2])
 @pytest.mark.parametrize("of_next", [0, 0.5])
-def test_a_file_cut_off_keeps_its_whole_frames(tmp_path, between, of_next):
+def test_a_file_cut_off_keeps_its_whole_frames(decoding, tmp_path, between, of_next):
     source = write_video(tmp_path / "a.mp4", 40, between=between)
     path = cut_off(tmp_path / "b.mp4", source, 10, of_next)  # inside the first frame of the second group
     read, error = until_broken(path)
@@ -380,7 +409,7 @@ def test_a_file_cut_off_keeps_its_whole_frames(tmp_path, between, of_next):
     assert said(read_frames(path, [9, 3])) == [9, 3]
 
 
-def test_a_cut_between_b_frames_moves_no_frame(tmp_path):
+def test_a_cut_between_b_frames_moves_no_frame(decoding, tmp_path):
     path = cut_off(tmp_path / "b.mp4", write_video(tmp_path / "a.mp4", 40), 12, 0)  # stored: 0..10 and 13
     info = probe(path)
     assert info.fps == pytest.approx(25)
@@ -389,7 +418,7 @@ def test_a_cut_between_b_frames_moves_no_frame(tmp_path):
     assert error.read >= 10
 
 
-def test_a_recording_stored_in_parts_is_read_over_the_seam(tmp_path):
+def test_a_recording_stored_in_parts_is_read_over_the_seam(decoding, tmp_path):
     """FFmpeg takes the packet at the seam for a damaged one."""
     first = write_video(tmp_path / "a.ts", 40, between=0).read_bytes()
     times = [1.6 + i / 25 for i in range(40)]
@@ -401,27 +430,26 @@ def test_a_recording_stored_in_parts_is_read_over_the_seam(tmp_path):
     assert said(frame for _, frame in stream(info)) == list(range(80))
 
 
-def test_a_picture_that_changes_its_size_keeps_the_first(tmp_path):
+def test_a_picture_that_changes_its_size_keeps_the_first(decoding, tmp_path):
     first = write_video(tmp_path / "a.ts", 40, between=0).read_bytes()
     path = write_video(tmp_path / "b.ts", 40, times=[1.6 + i / 25 for i in range(40)], size=(128, 96), between=0)
     path.write_bytes(first + path.read_bytes())
     assert read_frames(path, [0, 39, 40, 79]).shape == (4, 48, 64, 3)
 
 
-def test_of_joined_files_the_first_is_read_and_the_rest_missed(tmp_path, monkeypatch):
+def test_of_joined_files_the_first_is_read_and_the_rest_missed(decoding, tmp_path, monkeypatch):
     path = write_video(tmp_path / "b.ts", 60, first=40)
     path.write_bytes(write_video(tmp_path / "a.ts", 40).read_bytes() + path.read_bytes())
     read, error = until_broken(path)
     assert [(index, index_of(frame)) for index, frame in read] == [(i, i) for i in range(40)]
     assert (error.read, error.expected) == (40, 100)
-    monkeypatch.setattr(video, "RUN_UP", 10)
     monkeypatch.setattr(video, "WORTH_JUMPING", 10)
     assert said(frame for _, frame in stream(path, [30, 31])) == [30, 31]  # there are two frames of that time
     assert said(glance(probe(path), [30, 31])) == [30, 31]
     assert "or give files that were joined one by one" in str(error)
 
 
-def test_a_damaged_packet_ends_the_video_there(tmp_path):
+def test_a_damaged_packet_ends_the_video_there(decoding, tmp_path):
     path = zeroed(tmp_path / "b.mp4", write_video(tmp_path / "a.mp4", 40, between=0), packet=12)
     read, error = until_broken(path)
     assert [(index, index_of(frame)) for index, frame in read] == [(i, i) for i in range(12)]
@@ -432,12 +460,13 @@ def test_a_damaged_packet_ends_the_video_there(tmp_path):
     "make, problem",
     [
         (write_audio, "has no video track (it holds: audio)"),
+        (partial(write_audio, cover=True), "has no video track, only a cover picture (it holds: audio)"),
         (lambda path: path.touch(), "the file is empty (0 bytes)"),
         (lambda path: None, "no such file"),
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)), "not a readable video"),
     ],
-    ids=["audio only", "empty", "missing", "folder", "random bytes"],
+    ids=["audio only", "audio with a cover", "empty", "missing", "folder", "random bytes"],
 )
 def test_what_is_no_video_is_refused_in_one_line(tmp_path, make, problem):
     path = tmp_path / "b.mp4"

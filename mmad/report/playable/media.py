@@ -12,6 +12,7 @@ import av
 from mmad.errors import InputError, warn
 from mmad.files import atomic_path, path_for_id
 from mmad.report.playable.mp4 import BT601, copy_packets, encode
+from mmad.video.orientation import Orientation
 from mmad.video.reader import BrokenVideo, VideoInfo, open_video, picture_track, start_in_player, stored_frames
 
 # What browsers play, in FFmpeg's words: container -> its suffixes, pictures, sounds. (AV1: Safari on new devices only.)
@@ -22,11 +23,15 @@ PLAYED = {
 PLAIN = ("yuv420p", "yuvj420p")  # 8 bit, 4:2:0: the only H.264 that all browsers play
 LINKS, COPIES = "media", "copies"  # folders beside the pages: a copy and a video may have the same name
 SHORTER_SIDE = 720  # pixels of a converted picture, at most
-TURNED = {  # rotation in degrees counter-clockwise -> FFmpeg's filters
-    0: (),
-    90: (("transpose", "cclock"),),
-    180: (("hflip",), ("vflip",)),
-    270: (("transpose", "clock"),),
+TURNED = {  # (mirrored first, then degrees counter-clockwise) -> FFmpeg's filters
+    (False, 0): (),
+    (False, 90): (("transpose", "cclock"),),
+    (False, 180): (("hflip",), ("vflip",)),
+    (False, 270): (("transpose", "clock"),),
+    (True, 0): (("hflip",),),
+    (True, 90): (("transpose", "cclock_flip"),),
+    (True, 180): (("vflip",),),
+    (True, 270): (("transpose", "clock_flip"),),
 }
 
 
@@ -53,13 +58,13 @@ def bring_media(
     copy = path_for_id(folder / COPIES, video_id, ".mp4")
     if info is not None and not as_is:
         kind = kind_of(info.path)
-        problem = unplayed(kind, info.path.suffix.lower())
+        problem = unplayed(kind, info.path.suffix.lower()) or unturned(kind, info)
         if problem and (_is_copy(copy, video) or _convert(copy, info, kind, problem)):
             _remove(linked, video)
-            return f"{COPIES}/{video_id}.mp4", 0.0
+            return copy.relative_to(folder).as_posix(), 0.0
     _remove(copy, video)
     _link(video, linked)
-    return f"{LINKS}/{video_id}{linked.suffix}", 0.0 if info is None else start_in_player(info)
+    return linked.relative_to(folder).as_posix(), 0.0 if info is None else start_in_player(info)
 
 
 def kind_of(path: Path) -> Kind:
@@ -89,6 +94,14 @@ def unplayed(kind: Kind, suffix: str) -> str:
     if kind.sounds and not set(kind.sounds) & set(sounds):
         return f"{kind.sounds[0]} sound"
     return ""
+
+
+def unturned(kind: Kind, info: VideoInfo) -> str:
+    """What it is about a picture that some browsers do not turn upright; empty where all do. They follow the turns of
+    .mp4 and .mov files, but not all of them mirror."""
+    if info.orientation.mirrored:
+        return "mirrored pictures"
+    return "pictures that lie in .webm files" if info.rotation and kind.container == "matroska,webm" else ""
 
 
 def _provenance(video: Path) -> str:
@@ -123,7 +136,8 @@ def _convert(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
 
 def _repacked(copy: Path, info: VideoInfo, kind: Kind, problem: str, comment: str) -> bool:
     """Whether the pictures could be copied as they are stored, which takes seconds for an hour."""
-    as_shown = info.timed and info.whole and not info.hidden_packets and not info.rotation
+    upright = info.orientation == Orientation()
+    as_shown = info.timed and info.whole and not info.hidden_packets and upright
     if kind.picture != "h264" or kind.pixels not in PLAIN or not as_shown:
         return False
     try:
@@ -144,7 +158,7 @@ def _encode_readable(copy: Path, info: VideoInfo, comment: str) -> None:
 
 def upright_frames(info: VideoInfo) -> Iterator[tuple[int, av.VideoFrame]]:
     """(frame index, picture) of all frames: upright, square pixels, at most `SHORTER_SIDE`, for H.264."""
-    width, height = (info.width, info.height) if info.rotation % 180 == 0 else (info.height, info.width)
+    width, height = info.orientation.turned_size(info.width, info.height)
     shrunk = min(SHORTER_SIDE / min(width, height), 1)
     width, height = (2 * max(round(side * shrunk / 2), 1) for side in (width, height))
     graph = None
@@ -170,7 +184,7 @@ def _scaling(first: av.VideoFrame, info: VideoInfo, width: int, height: int) -> 
             "scale", f"{width}:{height}:flags=bilinear:out_range=tv:in_color_matrix=bt601:out_color_matrix=bt601"
         ),
         graph.add("format", "yuv420p"),
-        *(graph.add(*step) for step in TURNED[info.rotation]),
+        *(graph.add(*step) for step in TURNED[info.orientation.mirrored, info.orientation.rotation]),
         graph.add("buffersink"),
     ).configure()
     return graph

@@ -126,7 +126,7 @@ class _Sound:
 def _sound_for(target, info: VideoInfo) -> Iterator[_Sound]:
     """The sound of a video as a track of the mp4 file `target`: the first track that can be copied, else the first
     encoded, else none."""
-    start = float(info.timestamps[0]) * info.time_base if info.timed else 0.0
+    start = info.begins
     with open_video(info.path) as container:
         tracks = [track for track in container.streams.audio if _has_sound(track.codec_context)]
         plays = [track for track in tracks if _plays_in_mp4(track)]

@@ -1,22 +1,21 @@
 """Videos that browsers do not play, made into ones that they do, read back: frames, times, sound."""
 
 import os
-import struct
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
-from made_videos import CLOCKWISE, HALF_TURN, cut_off, index_of, picture, trimmed, turned
+from made_videos import ORIENTATIONS, cut_off, index_of, matrix_of, picture, trimmed, turned
 
 from mmad.report.playable import media
 from mmad.report.playable.media import bring_media, kind_of
 from mmad.report.playable.mp4 import BT601
+from mmad.video.orientation import Orientation
 from mmad.video.reader import probe, start_in_player, stream
 
 BT709, UNSAID, JPEG = 1, 2, 5  # FFmpeg's numbers of colour spaces
 
-COUNTER_CLOCKWISE = struct.pack(">9i", 0, -65536, 0, 65536, 0, 0, 0, 0, 1 << 30)
 CLICK = 1.0  # s after the first shown picture
 
 
@@ -209,14 +208,28 @@ def test_times_of_a_variable_rate_stay(tmp_path, codec):
     assert heard(copy) == pytest.approx(CLICK, abs=0.01)
 
 
-@pytest.mark.parametrize("matrix", [CLOCKWISE, HALF_TURN, COUNTER_CLOCKWISE])
-def test_a_turned_video_comes_out_upright(tmp_path, matrix):
+@pytest.mark.parametrize("orientation", [name for name in ORIENTATIONS if name != "as it is"])
+def test_a_turned_video_comes_out_upright(tmp_path, orientation):
     lying = film(tmp_path / "lying.mov", size=(96, 64), frames=10, sound="pcm_s16le")
-    source = turned(tmp_path / "v.mov", lying, matrix)
+    source = turned(tmp_path / "v.mov", lying, matrix_of(orientation))
     copy, _ = brought(tmp_path, source)
     info, expected_info = probe(copy), probe(source)
-    assert (info.width, info.height, info.rotation) == (expected_info.width, expected_info.height, 0)
-    assert expected_info.rotation != 0
+    assert (info.width, info.height) == (expected_info.width, expected_info.height)
+    assert info.orientation == Orientation() != expected_info.orientation
+    for (_, frame), (_, expected) in zip(stream(copy), stream(source)):
+        assert np.abs(frame.astype(int) - expected).mean() < 4
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_what_not_all_browsers_turn_upright_is_converted(tmp_path, capsys, orientation):
+    """All turn the pictures of mp4 files, and not all mirror them."""
+    lying = film(tmp_path / "lying.mp4", size=(96, 64), frames=10, sound="aac")
+    source = turned(tmp_path / "v.mp4", lying, matrix_of(orientation))
+    copy, _ = brought(tmp_path, source)
+    mirrors = probe(source).orientation.mirrored
+    assert mirrors == ("mirrored" in orientation or orientation == "upside down")
+    assert copy.parent.name == ("copies" if mirrors else "media")
+    assert ("browsers do not play mirrored pictures" in capsys.readouterr().out) == mirrors
     for (_, frame), (_, expected) in zip(stream(copy), stream(source)):
         assert np.abs(frame.astype(int) - expected).mean() < 4
 

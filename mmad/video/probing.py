@@ -118,7 +118,8 @@ class VideoInfo:
         if self.gaps:
             longest, others = max(self.gaps, key=lambda gap: gap.length), len(self.gaps) - 1
             more = f", and {others} more times without frames" if others else ""
-            lines.append(f"no frames from {longest.start:.2f} to {longest.end:.2f} s (a pause?){more}")
+            what = "its time stamps jump" if is_jump(longest.length, self.running) else "a pause?"
+            lines.append(f"no frames from {longest.start:.2f} to {longest.end:.2f} s ({what}){more}")
         return lines
 
     def key_before(self, index: int) -> int:

@@ -101,6 +101,7 @@ def test_a_jump_is_named_and_frames_are_still_there(tmp_path, source):
         refuse_jumps(info)
     assert f"b{source.suffix}: its time stamps jump by 3600.0 s behind frame 29 (1.20 s); " in str(error.value)
     assert "-vf setpts=N/25/TB" in str(error.value)
+    assert info.remarks == ["no frames from 1.20 to 3601.20 s (its time stamps jump)"]
     assert said(read_frames(info, [0, 29, 30, 59])) == [0, 29, 30, 59]
     assert info.fps == pytest.approx(25, rel=1e-3)
 

@@ -3,18 +3,12 @@
 Index = label id of the official files (`label_name.txt`). Source: Guo et al., TCSVT 2024, and the challenge data.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from mmad.errors import InputError
-from mmad.files import read_lines
-
-
-def spelling(name: str) -> str:
-    """What is the same for all ways to write one name: case, spaces of any kind and number, Unicode's NFC and NFD."""
-    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
+from mmad.files import read_lines, spelling
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.records import Annotation
-from mmad.video.finding import find_video
+from mmad.video.finding import VideoFolder
 
 SAME_LENGTH = 0.1  # s by which two statements of one video's length may differ
 
@@ -22,7 +22,7 @@ class VideoFiles:
     """
 
     def __init__(self, place: str | Path):
-        self.place = Path(place)
+        self.place, self.folder = Path(place), VideoFolder(place)
         self.find = cache(self._find)
         self.clock = cache(self._clock)
 
@@ -31,7 +31,7 @@ class VideoFiles:
             return self.place
         for name in dict.fromkeys((video_id, PurePosixPath(link.replace("\\", "/")).stem)):
             try:
-                return find_video(self.place, name, subset) if name else None
+                return self.folder.find(name, subset) if name else None
             except InputError:
                 continue
         return None

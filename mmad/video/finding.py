@@ -264,11 +264,6 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def find_video(folder: Path, video_id: str, subset: str = "") -> Path:
-    """The file of one video, as `VideoFolder.find` finds it; for many videos of a folder that is quicker."""
-    return VideoFolder(folder).find(video_id, subset)
-
-
 def take_shard(videos: list, shard: str) -> list:
     """Every N-th item from the I-th on, of "I/N" with I in 1..N: for N processes or machines side by side."""
     number, slash, count = shard.partition("/")

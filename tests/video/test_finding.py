@@ -9,7 +9,7 @@ import pytest
 from mmad.errors import InputError
 from mmad.files import check_id, name_in_folder, path_for_id
 from mmad.video import finding
-from mmad.video.finding import VideoFolder, find_video, find_videos, name_apart
+from mmad.video.finding import VideoFolder, find_videos, name_apart
 
 NFC, NFD = "M\u00fcller", "Mu\u0308ller"
 LONG = "interview with the second participant " * 6  # 228 bytes
@@ -50,14 +50,14 @@ def test_folders_that_are_called_like_videos_are_folders(tmp_path):
     assert find_videos([str(tmp_path)]) == [("inside", tmp_path / "x.mp4" / "inside.mp4")]
     assert find_videos([str(tmp_path / "x.mp4")]) == [("inside", tmp_path / "x.mp4" / "inside.mp4")]
     with pytest.raises(InputError, match="the video is missing"):
-        find_video(tmp_path, "x")
+        VideoFolder(tmp_path).find("x")
 
 
 @pytest.mark.parametrize("suffix", ["MP4", "Mov", "MTS", "m2ts", "TS", "mpg", "WMV", "flv", "vob"])
 def test_suffixes_of_cameras(tmp_path, suffix):
     (file,) = put(tmp_path, f"MVI_0001.{suffix}")
     assert find_videos([str(tmp_path)]) == [("MVI_0001", file)]
-    assert find_video(tmp_path, "MVI_0001") == file
+    assert VideoFolder(tmp_path).find("MVI_0001") == file
 
 
 @links
@@ -148,7 +148,7 @@ def test_names_are_told_apart(tmp_path, files, ids):
     paths = put(tmp_path, *files)
     assert [video_id for video_id, _ in name_apart(paths)] == ids
     assert find_videos([str(tmp_path)]) == list(zip(ids, paths))
-    assert [find_video(tmp_path, video_id) for video_id in ids] == paths
+    assert [VideoFolder(tmp_path).find(video_id) for video_id in ids] == paths
     assert find_videos([str(path) for path in paths]) == list(zip(ids, paths))  # named one by one
 
 
@@ -207,7 +207,7 @@ def test_every_name_makes_an_id_and_a_file(tmp_path, name, video_id, file):
     assert not set(written) & set('<>:"/\\|?*\n\x1b') and len(written.encode()) <= 200
     path = path_for_id(tmp_path / "out", video_id, ".npy")
     assert path.parent == tmp_path / "out"
-    assert find_video(tmp_path, video_id) == tmp_path / name
+    assert VideoFolder(tmp_path).find(video_id) == tmp_path / name
 
 
 @linux
@@ -219,7 +219,7 @@ def test_a_name_with_control_characters_is_refused_and_the_others_are_found(tmp_
     for video_id in (bad, worse):
         with pytest.raises(InputError, match=r"a\\nb' is not a name for a file in a folder; rename the video"):
             check_id(video_id)
-    assert find_video(tmp_path, "good") == tmp_path / "good.mp4"
+    assert VideoFolder(tmp_path).find("good") == tmp_path / "good.mp4"
 
 
 def test_long_names_stay_apart():
@@ -257,17 +257,17 @@ def test_windows_drops_no_end_of_a_folders_name(video_id, written):
 def test_names_of_annotation_files_are_found_in_other_spellings(tmp_path, file, video_id):
     (path,) = put(tmp_path, file)
     put(tmp_path, "another.mp4")
-    assert find_video(tmp_path, video_id, "val") == path
+    assert VideoFolder(tmp_path).find(video_id, "val") == path
 
 
 def test_the_name_as_it_stands_counts_most(tmp_path):
     put(tmp_path, "cam.mp4", "val/cam.mp4", "deep/cam.mp4", "S01.mts", "S01.MP4", "cam.mts")
-    assert find_video(tmp_path, "cam", "val") == tmp_path / "cam.mp4"
-    assert find_video(tmp_path, "cam.mts") == tmp_path / "cam.mts"
-    assert find_video(tmp_path, "deep/cam") == tmp_path / "deep" / "cam.mp4"
+    assert VideoFolder(tmp_path).find("cam", "val") == tmp_path / "cam.mp4"
+    assert VideoFolder(tmp_path).find("cam.mts") == tmp_path / "cam.mts"
+    assert VideoFolder(tmp_path).find("deep/cam") == tmp_path / "deep" / "cam.mp4"
     (tmp_path / "cam.mp4").unlink()
     (tmp_path / "cam.mts").unlink()
-    assert find_video(tmp_path, "Cam", "val") == tmp_path / "val" / "cam.mp4"
+    assert VideoFolder(tmp_path).find("Cam", "val") == tmp_path / "val" / "cam.mp4"
 
 
 @linux
@@ -275,15 +275,15 @@ def test_what_may_be_one_of_two_videos_is_not_guessed(tmp_path):
     put(tmp_path, "day1/cam.mp4", "day2/cam.mp4", "Eva.mp4", "EVA.mp4")
     for video_id, said in (("cam", r"cam: may be day1/cam\.mp4 or day2/cam\.mp4"), ("eva", "may be E")):
         with pytest.raises(InputError, match=rf"{said}.*; name the video as its file"):
-            find_video(tmp_path, video_id)
-    assert find_video(tmp_path, "Eva") == tmp_path / "Eva.mp4"
+            VideoFolder(tmp_path).find(video_id)
+    assert VideoFolder(tmp_path).find("Eva") == tmp_path / "Eva.mp4"
 
 
 @pytest.mark.parametrize("video_id", ["missing", "x" * 260, "day1"])
 def test_what_is_not_there_is_missing(tmp_path, video_id):
     put(tmp_path, "a.mp4", "day1/a.mp4")
     with pytest.raises(InputError, match=r"the video is missing; check --videos"):
-        find_video(tmp_path, video_id)
+        VideoFolder(tmp_path).find(video_id)
 
 
 def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):

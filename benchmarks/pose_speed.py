@@ -20,7 +20,7 @@ from measuring import watch_process
 from PIL import Image
 
 from mmad.errors import run_command
-from mmad.pose.files import load_landmarks
+from mmad.pose.landmark_files import load_landmarks
 from mmad.video.reader import probe, read_frames
 
 WIDTH, HEIGHT = 1920, 1080

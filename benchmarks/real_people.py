@@ -26,7 +26,7 @@ from mmad.files import read_json
 from mmad.formats.predictions import write_predictions
 from mmad.labels import LabelSet
 from mmad.metrics.reliability import CANNOT_TELL, FAIR, GOOD
-from mmad.pose.files import load_landmarks
+from mmad.pose.landmark_files import load_landmarks
 from mmad.records import Detections
 
 ENOUGH = 3  # real events from which on they decide

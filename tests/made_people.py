@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmad.pose.people import nobody, person_of
+from mmad.pose.estimated_people import nobody, person_of
 
 GREY = 110
 

@@ -85,7 +85,7 @@ def by_features(pipeline: "Pipeline", args: argparse.Namespace) -> int:
 def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     """Detections from the joints of the people in the videos."""
     from mmad.cli.detect_videos import detect_people
-    from mmad.pose.formats import read_landmarks
+    from mmad.pose.pose_formats import read_landmarks
     from mmad.report.overlay import write_overlays
     from mmad.report.pose_pages import files_of_people, write_pose_report
 

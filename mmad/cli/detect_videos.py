@@ -46,7 +46,7 @@ def detect_people(
     from tqdm import tqdm
 
     from mmad.engine.pose_extractor import extract_landmarks
-    from mmad.pose.files import load_landmarks
+    from mmad.pose.landmark_files import load_landmarks
 
     out, problems, people = _checked(out), [], list(tracks)
     if videos:

@@ -12,7 +12,7 @@ import re
 from mmad.cli.arguments import command_parser
 from mmad.errors import InputError, complain
 from mmad.files import output_folder
-from mmad.pose.formats import FORMATS
+from mmad.pose.pose_formats import FORMATS
 
 
 def main(words: list[str] | None = None) -> int:
@@ -27,11 +27,11 @@ def main(words: list[str] | None = None) -> int:
     args = parser.parse_args(words)
 
     from mmad.pose.importing import import_tracks
+    from mmad.pose.recording import ImportOptions
 
     size, person = _size(args.size), _person(args.person)
-    told = {"fps": args.fps, "size": size, "format": args.format, "person": person, "videos": args.videos}
-    problems = import_tracks(args.paths, output_folder(args.out), **told)
-    return complain(problems)
+    options = ImportOptions(args.fps, size, args.format, person, videos=args.videos)
+    return complain(import_tracks(args.paths, output_folder(args.out), options))
 
 
 def _size(text: str | None) -> tuple[int, int] | None:

@@ -1,7 +1,7 @@
 """From videos to landmark tracks: frames are chosen by their times, decoding and the networks overlap, reruns continue.
 
 A video is first looked through frame by frame; who is who, and which person is meant, is decided from all its frames
-(`mmad/pose/people.py`). What was found in a long video so far is kept in ID.begun.
+(`mmad/pose/estimated_people.py`). What was found in a long video so far is kept in ID.begun.
 """
 
 import hashlib
@@ -18,9 +18,9 @@ from mmad.engine.background import in_background
 from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, warn_replaced, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file, output_folder, path_for_id
+from mmad.pose.estimated_people import by_size, choose, is_there, nobody, remove_false_people, track_people
 from mmad.pose.estimators import open_estimator
-from mmad.pose.files import finished_landmarks, save_landmarks
-from mmad.pose.people import choose, erase_phantoms, follow, in_order, is_there, nobody
+from mmad.pose.landmark_files import finished_landmarks, save_landmarks
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack
 from mmad.sidecars import is_same_video
@@ -81,7 +81,7 @@ class PoseExtractor:
         if not len(rows):
             raise problem
         times = plan.info.times[plan.frames[: len(rows)]]
-        people = in_order([erase_phantoms(track, times) for track in follow(rows, times)], times)
+        people = by_size([remove_false_people(track, times) for track in track_people(rows, times)], times)
         if not people:
             raise InputError(plan.info.path, "nobody was found in it", NOBODY)
         try:

@@ -1,6 +1,6 @@
-"""Which joints a line connects where a skeleton is drawn, and which belong to the body and to either hand.
+"""Bones: the pairs of joints that are connected when a skeleton is drawn; and the joints of the body and of each hand.
 
-By the names of the joints, so that it holds for every layout of `mmad.pose.skeletons.LAYOUTS`.
+Defined by the names of joints, so that they are valid for every layout of `mmad.pose.skeletons.LAYOUTS`.
 """
 
 from itertools import pairwise
@@ -14,7 +14,7 @@ _ACROSS = (
     ("left shoulder", "right shoulder"),
     ("left hip", "right hip"),
 )
-_CHAINS = (  # "*" is a side; the thumb and fingers that a pose network guesses are left out, the hands have them
+_CHAINS = (  # "*" is a side; thumb, index and pinky of the pose points are left out: the hand joints are better
     ("nose", "* eye", "* ear", "mouth *"),
     ("* hip", "* shoulder", "* elbow", "* wrist", "* hand wrist"),
     ("* hip", "* knee", "* ankle", "* heel", "* foot index", "* ankle"),
@@ -25,9 +25,9 @@ _CHAINS = (  # "*" is a side; the thumb and fingers that a pose network guesses 
 
 
 def bones(layout: str) -> list[tuple[int, int, str]]:
-    """Two joints by their place in the layout, and the side of the body they lie on: "left", "right", "middle".
+    """(joint, joint, side) of each bone: two indices into the layout, and "left", "right" or "middle" of the body.
 
-    A bone of which the layout lacks an end is left out, and so are the points of the face beside eyes, ears and mouth.
+    Bones of which the layout lacks an end are left out, and so are face points other than eyes, ears and mouth.
     """
     place = {joint: index for index, joint in enumerate(LAYOUTS[layout])}
     ends = [(*pair, "middle") for pair in _ACROSS]
@@ -39,9 +39,10 @@ def bones(layout: str) -> list[tuple[int, int, str]]:
 
 
 def joints_of_part(layout: str, part: str) -> list[int]:
-    """The places in the layout of the joints of one of `PARTS`; none where the layout lacks them."""
+    """Indices into the layout of the joints of one of `PARTS`; empty where the layout lacks them."""
     return [index for index, joint in enumerate(LAYOUTS[layout]) if part_of(joint) == part]
 
 
 def part_of(joint: str) -> str:
+    """Which of `PARTS` a joint belongs to."""
     return next((part for part in PARTS[1:] if joint.startswith(f"{part} ")), "body")

@@ -1,4 +1,4 @@
-"""Joints in HDF5 files: SLEAP's .analysis.h5 and DeepLabCut's .h5. Needs h5py; their CSV files need nothing."""
+"""Joints in HDF5 files: SLEAP's .analysis.h5 and DeepLabCut's .h5. Needs h5py, unlike their CSV files."""
 
 import io
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ from mmad.arrays import DAMAGED
 from mmad.errors import InputError
 from mmad.pickles import load_data
 from mmad.pose.recording import Recording
-from mmad.pose.tables import columns_by_name, deeplabcut_recording, sure_without_score
+from mmad.pose.tables import columns_by_name, deeplabcut_recording, fill_missing_scores
 
 DEEPLABCUT_KEY = "df_with_missing"
 
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator:
-    """The open file; `InputError` where h5py is not there, and for what cannot be read while it is open."""
+    """Context with the open file; `InputError` where h5py is missing, and for what cannot be read in it."""
     try:
         import h5py
     except ImportError:
@@ -34,8 +34,8 @@ def open_hdf5(path: Path) -> Iterator:
         raise InputError(path, f"not an HDF5 file that can be read ({reason})", "is the file complete?") from None
 
 
-def kind_of_hdf5(path: Path) -> str:
-    """ "sleap", "deeplabcut" or "" of a file with neither's data."""
+def tool_of_hdf5(path: Path) -> str:
+    """The tool that wrote a file: "sleap", "deeplabcut", or "" if neither."""
     with open_hdf5(path) as file:
         if {"tracks", "node_names"} <= set(file):
             return "sleap"
@@ -44,7 +44,7 @@ def kind_of_hdf5(path: Path) -> str:
 
 def read_sleap_hdf5(path: Path) -> list[Recording]:
     """SLEAP's .analysis.h5: tracks (tracks, 2, nodes, frames), point_scores (tracks, nodes, frames), node_names; or
-    with their axes the other way round. Frames from 0. A node without a score was placed by hand and counts as sure."""
+    with reversed axes. Frames from 0. A node without a score was placed by hand and gets confidence 1."""
     with open_hdf5(path) as file:
         nodes = [_text(name) for name in _array(file, "node_names", path)]
         tracks = _array(file, "tracks", path)
@@ -60,7 +60,7 @@ def read_sleap_hdf5(path: Path) -> list[Recording]:
     points = np.concatenate([tracks, scores[:, None]], axis=1).transpose(3, 0, 2, 1).astype(np.float32)
     named = [("", node, axis, 3 * i + axis) for i, node in enumerate(nodes) for axis in range(3)]
     layout = columns_by_name(named, path)
-    chosen = sure_without_score(points.reshape(*points.shape[:2], -1)[..., layout.at[0]])
+    chosen = fill_missing_scores(points.reshape(*points.shape[:2], -1)[..., layout.at[0]])
     name = path.stem.removesuffix(".analysis")
     identities = [list(range(chosen.shape[1]))] * len(chosen)
     return [
@@ -69,14 +69,14 @@ def read_sleap_hdf5(path: Path) -> list[Recording]:
 
 
 def read_deeplabcut_hdf5(path: Path) -> list[Recording]:
-    """DeepLabCut's .h5, a pandas table: the names of its columns are pickled texts, which are read as data only."""
+    """DeepLabCut's .h5, a pandas table. The names of its columns are pickled; they are read as data only."""
     with open_hdf5(path) as file:
         table = file[DEEPLABCUT_KEY]
         rows = table["table"][()] if "table" in table else None
         names = table.attrs.get("non_index_axes")
     fields = () if rows is None or rows.dtype.names is None else rows.dtype.names
     if names is None or set(fields) != {"index", "values_block_0"}:
-        raise InputError(path, "its pandas table is not of the usual form", "export it as CSV (save_as_csv=True)")
+        raise InputError(path, "its pandas table does not have the usual form", "export it as CSV (save_as_csv=True)")
     try:
         [(_, columns)] = load_data(io.BytesIO(bytes(names)))
         columns = [tuple(map(str, column)) for column in columns]

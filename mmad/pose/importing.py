@@ -1,4 +1,4 @@
-"""Files of joints to landmark tracks, one file a video."""
+"""Importing files of joints as landmark tracks, one file per video."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -7,15 +7,16 @@ from tqdm import tqdm
 
 from mmad.errors import InputError
 from mmad.files import path_for_id, read_json, refuse_same_file
-from mmad.pose.files import save_landmarks
-from mmad.pose.formats import SUFFIXES, open_landmarks, recognise
+from mmad.pose.landmark_files import save_landmarks
+from mmad.pose.pose_formats import SUFFIXES, detect_format, open_landmarks
+from mmad.pose.recording import ImportOptions
 from mmad.records import LandmarkTrack
 
 
 def find_pose_files(paths: Iterable[str | Path]) -> list[Path]:
-    """Files as they are named, and what is known to hold joints in folders, searched to the bottom.
+    """The given files, and the files of a known format in the given folders and their subfolders.
 
-    A folder of OpenPose is one item. Left out are our sidecars, and the .h5 of a table that is there as CSV.
+    A folder of OpenPose is one item. Sidecars of ours, and .h5 files of tables that also exist as CSV, are left out.
     """
     found: list[Path] = []
     for path in map(Path, paths):
@@ -38,13 +39,13 @@ def find_pose_files(paths: Iterable[str | Path]) -> list[Path]:
 
 def _is_known(path: Path) -> bool:
     try:
-        return bool(recognise(path))
+        return bool(detect_format(path))
     except InputError:
         return False
 
 
 def _belongs_to_another(file: Path) -> bool:
-    """Whether a file is the sidecar of a track, the same table as a CSV, or the classes of a data set."""
+    """Whether a file is the sidecar of a track, the same table as a CSV, or the label file of a data set."""
     if file.suffix == ".json":
         return file.with_suffix(".npz").exists()
     if file.suffix in (".h5", ".hdf5"):
@@ -52,21 +53,20 @@ def _belongs_to_another(file: Path) -> bool:
     return file.name.endswith("_label.pkl") and file.with_name(file.name.replace("_label.", "_data.")).exists()
 
 
-def import_tracks(paths: Iterable[str | Path], out: str | Path, **told) -> list[str]:
-    """Write one track a video into `out`; what went wrong is returned, a line each, and the rest goes on.
+def import_tracks(paths: Iterable[str | Path], out: str | Path, options: ImportOptions | None = None) -> list[str]:
+    """Write one track per video into `out`. Returns what went wrong, one line each; the other videos are imported.
 
-    told: fps, size, format, person and videos of `open_landmarks`. What is there already is written over only where it
-    was imported from the same format.
+    Existing tracks are overwritten only if they were imported from the same format.
     """
     files = find_pose_files(paths)
     written: dict[str, Path] = {}
     problems: list[str] = []
     notes: dict[str, list[str]] = {}
-    for file, track in _tracks(files, told):
+    for file, track in _tracks(files, options):
         try:
             if isinstance(track, InputError):
                 raise track
-            _keep(track, file, Path(out), written)
+            _save(track, file, Path(out), written)
         except InputError as error:
             problems.append(str(error))
             continue
@@ -78,12 +78,12 @@ def import_tracks(paths: Iterable[str | Path], out: str | Path, **told) -> list[
     return problems
 
 
-def _tracks(files: list[Path], told: dict) -> Iterator[tuple[Path, LandmarkTrack | InputError]]:
-    """The tracks in all files, and what is wrong with those that cannot be had, with progress."""
+def _tracks(files: list[Path], options: ImportOptions | None) -> Iterator[tuple[Path, LandmarkTrack | InputError]]:
+    """The tracks in all files, or the errors of those that cannot be read, with a progress bar."""
     with tqdm(total=0, disable=None, unit="video") as bar:
         for file in files:
             try:
-                tracks = open_landmarks(file, **told)
+                tracks = open_landmarks(file, options)
             except InputError as error:
                 yield file, error
                 continue
@@ -97,8 +97,8 @@ def _tracks(files: list[Path], told: dict) -> Iterator[tuple[Path, LandmarkTrack
                 bar.update()
 
 
-def _keep(track: LandmarkTrack, file: Path, out: Path, written: dict[str, Path]) -> None:
-    """Save a track, unless that would write over another one."""
+def _save(track: LandmarkTrack, file: Path, out: Path, written: dict[str, Path]) -> None:
+    """Save a track; `InputError` if that would overwrite another one."""
     path = path_for_id(out, track.video_id, ".npz")
     if track.video_id in written:
         problem = f"its video {track.video_id} has the same name as one of {written[track.video_id]}"
@@ -114,16 +114,17 @@ def _keep(track: LandmarkTrack, file: Path, out: Path, written: dict[str, Path])
 
 
 def _source_of(path: Path) -> str:
-    """What a track's sidecar says that made it."""
+    """The source in the sidecar of a track."""
     sidecar = path.with_name(f"{path.stem}.json")
     content = read_json(sidecar) if sidecar.exists() else None
     return str(content.get("source", "unknown")) if isinstance(content, dict) else "unknown"
 
 
 def _notes_of(track: LandmarkTrack) -> Iterator[str]:
+    """What one should know of a track, one line each."""
     if track.details.get("absent"):
-        yield f"absent, so they count as not seen: {track.details['absent']}"
+        yield f"absent joints, which count as not seen: {track.details['absent']}"
     if track.details.get("unused"):
-        yield f"not known as joints, so they are not used: {track.details['unused']}"
+        yield f"unknown body parts, which are not used: {track.details['unused']}"
     if not track.seen.any():
         yield "nobody is seen"

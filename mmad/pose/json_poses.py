@@ -14,17 +14,17 @@ from mmad.pose.skeletons import BY_COUNT, HANDS, LAYOUTS
 OPENPOSE_NAME = re.compile(r"(.*?)_?(\d+)_keypoints\.json")
 OPENPOSE_BODIES = {25: "body25", 18: "openpose18"}
 COUNTS = ", ".join(f"{count} ({BY_COUNT[count]})" for count in sorted(BY_COUNT))
-NO_COUNT = f"of the layouts with names the numbers of joints are {COUNTS}"
+KNOWN_COUNTS = f"known numbers of joints are {COUNTS}"
 
 
 # --- OpenPose ---------------------------------------------------------------------------------------------------
 
 
 def read_openpose(path: Path) -> LazySequence:
-    """A folder of one `NAME_000000000012_keypoints.json` a frame (`--write_json`), or one such file.
+    """A folder with one `NAME_000000000012_keypoints.json` per frame (`--write_json`), or one such file.
 
-    NAME is the video; a folder may hold several. The number is the frame, the first is 0. Body: BODY_25 or COCO with 18
-    joints; hands where there are (`--hand`); faces are not read. A joint at 0, 0 with confidence 0 was not seen.
+    NAME is the video; a folder may contain several. The number is the frame, from 0. Body: BODY_25 or COCO with 18
+    joints; hands where present (`--hand`); faces are not read. A joint at 0, 0 with confidence 0 was not seen.
     """
     folder = path if path.is_dir() else path.parent
     files = sorted(path.iterdir()) if path.is_dir() else [path]
@@ -34,7 +34,7 @@ def read_openpose(path: Path) -> LazySequence:
         if found:
             videos.setdefault(found[1] or folder.resolve().name, []).append((int(found[2]), file))
     if not videos:
-        raise InputError(path, "holds no NAME_NUMBER_keypoints.json", "OpenPose writes them with --write_json")
+        raise InputError(path, "contains no NAME_NUMBER_keypoints.json", "OpenPose writes them with --write_json")
     return LazySequence(lambda video: _openpose_recording(*video), list(videos.items()))
 
 
@@ -59,12 +59,12 @@ def _openpose_recording(video_id: str, files: list[tuple[int, Path]]) -> Recordi
     arrays = [_stacked([_padded(pose, width) for pose in frame], len(layout)) for frame in people]
     if not any((array[:, width:, 2] > 0).any() for array in arrays):
         layout, arrays = layout[:width], [array[:, :width] for array in arrays]
-    known = all(number is not None and number >= 0 for ids in identities for number in ids)  # -1: not followed
-    return Recording(video_id, folder, layout, arrays, frames, identities if known else None)
+    tracked = all(number is not None and number >= 0 for ids in identities for number in ids)  # -1: not tracked
+    return Recording(video_id, folder, layout, arrays, frames, identities if tracked else None)
 
 
 def _openpose_person(person: dict, file: Path) -> tuple[str, tuple[np.ndarray, np.ndarray]]:
-    """(layout of the body, "" where it has none, (its joints (J, 3), those of both hands (42, 3)))."""
+    """(layout of the body, "" if there is none, (its joints (J, 3), those of both hands (42, 3)))."""
     body = _triples(person.get("pose_keypoints_2d", []), file)
     if len(body) and len(body) not in OPENPOSE_BODIES:
         problem = f"a body of {len(body)} joints"
@@ -87,10 +87,10 @@ def _padded(pose: tuple[np.ndarray, np.ndarray], width: int) -> np.ndarray:
 def read_coco(path: Path) -> list[Recording]:
     """A list of {image_id, keypoints, score, ...}, one per person and frame: AlphaPose, results in COCO's form.
 
-    keypoints: x, y, confidence of each joint in turn; their number tells the layout (17, 26, 133, 136, ...). image_id:
-    the frame, a number or a name that ends in one ("12.jpg"); the first is 0, as AlphaPose counts the frames of a
-    video. idx: who it is, where AlphaPose followed people. A file holds one video and bears its name; the folder does
-    where the file is called alphapose-results.json.
+    keypoints: x, y, confidence of each joint in turn; their number determines the layout (17, 26, 133, 136, ...).
+    image_id: the frame, a number or a name that ends in one ("12.jpg"), from 0, as AlphaPose counts. idx: id of the
+    person, where AlphaPose tracked people. A file contains one video and has its name; if it is called
+    alphapose-results.json, its folder has.
     """
     items = _list_of_dicts(read_json(path, _shrink), path)
     frames: dict[int, list[np.ndarray]] = {}
@@ -103,7 +103,7 @@ def read_coco(path: Path) -> list[Recording]:
         joints = joints or len(pose)
         if len(pose) != joints or joints not in BY_COUNT:
             problem = f"{len(pose)} joints" + (f" where the first has {joints}" if len(pose) != joints else "")
-            raise InputError(where, problem, NO_COUNT)
+            raise InputError(where, problem, KNOWN_COUNTS)
         frames.setdefault(frame, []).append(pose)
         identities.setdefault(frame, []).append(_number_in(item.get("idx")))
     return [recording_of_frames(_name_of(path), path, LAYOUTS[BY_COUNT[joints or 17]], frames, identities)]
@@ -126,10 +126,10 @@ def _frame_of(image_id, where: str) -> int:
 
 
 def read_mmpose(path: Path) -> list[Recording]:
-    """What MMPose writes of one video: a list of {frame_id, instances}, from 0 (MMPoseInferencer), or {meta_info,
+    """MMPose's results of one video: a list of {frame_id, instances}, from 0 (MMPoseInferencer), or {meta_info,
     instance_info} with that list, from 1 (its demos).
 
-    instances: {keypoints [[x, y], ...], keypoint_scores [...]}, one per person; their number tells the layout.
+    instances: {keypoints [[x, y], ...], keypoint_scores [...]}, one per person; their number determines the layout.
     """
     content = read_json(path, _shrink)
     demo = isinstance(content, dict)
@@ -147,7 +147,7 @@ def read_mmpose(path: Path) -> list[Recording]:
             joints = joints or len(pose)
             if len(pose) != joints or joints not in BY_COUNT:
                 problem = f"{len(pose)} joints" + (f" where the first has {joints}" if len(pose) != joints else "")
-                raise InputError(where, problem, NO_COUNT)
+                raise InputError(where, problem, KNOWN_COUNTS)
             poses.append(pose)
             identities.setdefault(frame, []).append(_number_in(person.get("track_id")))
     recording = recording_of_frames(path.stem, path, LAYOUTS[BY_COUNT[joints or 17]], frames, identities)
@@ -164,7 +164,7 @@ def _with_scores(person: dict, where: str) -> np.ndarray:
     return np.concatenate([points, scores[:, None]], axis=1)
 
 
-# --- what they share --------------------------------------------------------------------------------------------
+# --- shared -----------------------------------------------------------------------------------------------------
 
 
 def _stacked(poses: list[np.ndarray], joints: int) -> np.ndarray:
@@ -172,16 +172,16 @@ def _stacked(poses: list[np.ndarray], joints: int) -> np.ndarray:
 
 
 def _shrink(item: dict) -> dict:
-    """Keypoints as an array as soon as they are read: as Python's numbers they would need eight times the memory."""
+    """Convert keypoints to an array as soon as they are read: as Python numbers they need eight times the memory."""
     points = item.get("keypoints")
     if isinstance(points, list):
-        with contextlib.suppress(ValueError, TypeError, OverflowError):  # said later, with its place
+        with contextlib.suppress(ValueError, TypeError, OverflowError):  # reported later, with its place
             item["keypoints"] = np.array(points, dtype=np.float32)
     return item
 
 
 def _triples(values, where: str | Path) -> np.ndarray:
-    """(J, 3) of a flat list x, y, confidence, x, ..."""
+    """Joints (J, 3) of a flat list x, y, confidence, x, ..."""
     numbers = _numbers(values, where)
     if numbers.ndim != 1 or len(numbers) % 3:
         raise InputError(
@@ -198,7 +198,7 @@ def _numbers(values, where: str | Path) -> np.ndarray:
 
 
 def _number_in(value) -> int | None:
-    """A person's number, which some tools write as [3]."""
+    """The id of a person, which some tools write as [3]; None if there is none."""
     value = value[0] if isinstance(value, list) and len(value) == 1 else value
     if isinstance(value, float):
         return int(value) if np.isfinite(value) else None
@@ -213,5 +213,5 @@ def _member(content, key: str, where: str | Path):
 
 def _list_of_dicts(content, where: str | Path) -> list[dict]:
     if not isinstance(content, list) or not all(isinstance(item, dict) for item in content):
-        raise InputError(where, "is no list of people or frames", "is it a file of joints?")
+        raise InputError(where, "is not a list of people or frames", "is it a file of joints?")
     return content

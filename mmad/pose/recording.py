@@ -1,4 +1,5 @@
-"""What another tool's file says of the people in a video, and how it becomes a landmark track of one of them."""
+"""The content of another tool's file on the people in a video, and its conversion to the landmark track of one of
+them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,33 +10,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.pose.members import choose_person
-from mmad.pose.skeletons import absent_joints, in_words, joints_of, rearrange
+from mmad.formats.fields import check_fps
+from mmad.pose.imported_people import choose_person
+from mmad.pose.skeletons import LAYOUT, absent_joints, in_words, joints_of, rearrange
 from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack
 
 if TYPE_CHECKING:
     from mmad.video.reader import VideoInfo  # which loads PyAV
 
-PIXELS_FROM = 1.5  # median of the coordinates from which on they are pixels: nobody's joints lie within two pixels
-CENTRED = 0.3  # share of negative coordinates from which on 0 is the middle of the picture, not its corner
-OUTSIDE = 0.5  # share of all confidence outside the picture from which on its size cannot be right
-MOST_FILLED = 20  # frames for each row of the file; more than that are no frames of one video
-LAST_FRAME = 1 << 40  # larger numbers are none of frames
-MOST_NAMED = 8  # body parts of a file that are named where they are not used
+MIN_PIXELS = 1.5  # coordinates with a larger median are pixels: no one's joints are within two pixels
+CENTRED = 0.3  # with more negative coordinates than this share, 0 is the centre of the picture, not its corner
+OUTSIDE = 0.5  # with more of all confidence than this outside the picture, its size cannot be correct
+MOST_FILLED = 20  # most frames per row of the file; with more, they are not frames of one video
+LAST_FRAME = 1 << 40  # larger numbers are not numbers of frames
+MOST_NAMED = 8  # most unused body parts of a file that are listed
 GIVE_SIZE = "give --size WIDTHxHEIGHT, or the video with --videos"
 GIVE_FPS = "give --fps, or the video with --videos"
 
 
 @dataclass
 class Recording:
-    """The people that a file shows in one video, as it has them.
+    """The people in one video as a file contains them.
 
-    joints: the names of the J joints. people: for each of T frames (P, J, 3) float32: x, y in pixels or in parts of the
-    picture's width and height, and the confidence, 0 or NaN where not seen; P = 0 is legal. frames: (T,) int,
-    ascending; the first of the video is 0. identities: for each frame the P ids that the tool gave its people by
-    following them. times: (T,) s; size: width and height in pixels; fps: frames a second; each None where the file does
-    not say. unused: body parts of the file that are no known joints. details: what else is kept with the track.
+    joints: the names of the J joints. people: for each of T frames (P, J, 3) float32: x, y in pixels or in fractions of
+    the picture's width and height, and confidence, 0 or NaN where not seen; P = 0 is legal. frames: (T,) int,
+    ascending; the first of the video is 0. identities: for each frame the P ids of people whom the tool tracked. times:
+    (T,) s; size: width and height, pixels; fps: frames per second; each None where the file does not contain it.
+    unused: body parts of the file that are not known joints. details: further content of the sidecar.
     """
 
     video_id: str
@@ -52,7 +54,7 @@ class Recording:
 
     def __post_init__(self):
         if not len(self.frames):
-            raise InputError(self.path, "holds no frame", "nobody was found, or nothing was written")
+            raise InputError(self.path, "contains no frame", "nobody was found, or nothing was written")
         if max(self.frames) > LAST_FRAME:
             raise InputError(self.path, f"frame {str(max(self.frames))[:40]}", "are these numbers of frames?")
         self.frames = np.asarray(self.frames, dtype=np.int64)
@@ -66,17 +68,17 @@ def recording_of_frames(
     identities: dict[int, list],
     unused: Sequence[str] = (),
 ) -> Recording:
-    """Of frame number -> poses (J, 3) and -> who they are, None where that is not known."""
+    """A recording from {frame number: poses (J, 3)} and {frame number: ids of these, None where unknown}."""
     numbers = sorted(frames)
     empty = np.empty((0, len(joints), 3), dtype=np.float32)
     people = [np.stack(frames[number]) if frames[number] else empty for number in numbers]
     who = [identities.get(number, []) for number in numbers]
-    followed = all(identity is not None for frame in who for identity in frame)
-    return Recording(video_id, path, joints, people, np.array(numbers), who if followed else None, unused=list(unused))
+    tracked = all(identity is not None for frame in who for identity in frame)
+    return Recording(video_id, path, joints, people, np.array(numbers), who if tracked else None, unused=list(unused))
 
 
 class LazySequence(Sequence):
-    """What `make` makes of each of the items, when it is asked for: a data set has thousands."""
+    """`make(item)` of each of the items, computed when it is accessed: a data set has thousands."""
 
     def __init__(self, make: Callable, items: Sequence):
         self.make, self.items = make, items
@@ -89,40 +91,55 @@ class LazySequence(Sequence):
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a person says of a file's videos. Each None where the file or the video itself is to say it.
+class ImportOptions:
+    """How a file of joints is imported. None: taken from the file, else from the video.
 
-    fps: frames a second. size: width and height, pixels. person: "largest", or 0, 1, ... from the largest down.
+    fps: frames per second. size: width and height of the picture, pixels. format: a key of `pose_formats.FORMATS`;
+    None: by the content. person: "largest" over time, or 0, 1, ... from the largest down. layout: of the tracks.
+    videos: the video, or a folder of videos; None: beside the file.
+
+    `InputError` for a rate, size, person or layout that makes no sense.
     """
 
     fps: float | None = None
     size: tuple[int, int] | None = None
+    format: str | None = None
     person: str | int = "largest"
+    layout: str = LAYOUT
+    videos: str | Path | None = None
+
+    def __post_init__(self):
+        joints_of(self.layout)
+        if self.size is not None and (len(self.size) != 2 or min(self.size) <= 0):
+            raise InputError("--size", f"{self.size}", "expected width and height in pixels")
+        if self.person != "largest" and not (isinstance(self.person, int) and self.person >= 0):
+            raise InputError("--person", f"{self.person!r}", "expected largest, or 0, 1, ... from the largest down")
+        check_fps(self.fps)
 
 
-def as_track(recording: Recording, told: Told, layout: str, video: "VideoInfo | None" = None) -> LandmarkTrack:
+def as_track(recording: Recording, options: ImportOptions, video: "VideoInfo | None" = None) -> LandmarkTrack:
     """The landmark track of one person of a recording.
 
-    video: the file that it was made from, where it is there. Joints outside the picture count as not seen.
+    video: the file that it was made from, if it exists. Joints outside the picture count as not seen.
     """
-    joints = joints_of(layout)
-    size = _size_of(recording, told, video)
-    counts_of_video = told.fps is None and recording.fps is None and recording.times is None
+    joints = joints_of(options.layout)
+    size = _size_of(recording, options, video)
+    counts_of_video = options.fps is None and recording.fps is None and recording.times is None
     recording = _with_all_frames(recording, video.num_frames if video is not None and counts_of_video else 0)
-    times = _times_of(recording, told, video)
+    times = _times_of(recording, options, video)
     people = _in_heights(recording, size)
-    person = 0 if told.person == "largest" else int(told.person)
+    person = 0 if options.person == "largest" else int(options.person)
     points = choose_person(people, recording.identities, times, person, recording.path)
     points = _within_picture(points, size, recording)
     return LandmarkTrack(
         recording.video_id,
         rearrange(points, recording.joints, joints),
         times,
-        layout,
+        options.layout,
         np.array(size),
         person,
         duration=video.duration if video is not None else 0.0,
-        details=_details_of(recording, layout),
+        details=_details_of(recording, options.layout),
     )
 
 
@@ -135,17 +152,19 @@ def _details_of(recording: Recording, layout: str) -> dict:
     return {**{key: value for key, value in details.items() if value}, **recording.details}
 
 
-def _size_of(recording: Recording, told: Told, video: "VideoInfo | None") -> tuple[int, int]:
-    """Width and height; where the video is turned by its metadata, most tools saw it upright as we do."""
-    size = told.size or recording.size or (video and (video.width, video.height))
+def _size_of(recording: Recording, options: ImportOptions, video: "VideoInfo | None") -> tuple[int, int]:
+    """Width and height; of a video that its metadata rotates, upright, as most tools see it."""
+    size = options.size or recording.size or (video and (video.width, video.height))
     if size is None:
         raise InputError(recording.path, f"does not say how large the picture of {recording.video_id} is", GIVE_SIZE)
     return size
 
 
 def _with_all_frames(recording: Recording, count: int) -> Recording:
-    """The same with nobody in the frames that its file leaves out, up to `count` of them, where the video has so many:
-    some tools write only what they found. Where its frames are all multiples of ten, so are those that are put in."""
+    """The same with empty frames where the file skips some, up to `count` frames of the video.
+
+    Some tools write only frames with people. If all frames are multiples of ten, for instance, so are the added ones.
+    """
     frames = recording.frames
     if (np.diff(frames) <= 0).any():
         row = int(np.argmax(np.diff(frames) <= 0)) + 1
@@ -167,25 +186,25 @@ def _with_all_frames(recording: Recording, count: int) -> Recording:
 
 
 def _times_between(every: np.ndarray, frames: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """(F,) s of every frame, from those of some; before the first and behind the last they go on evenly."""
+    """Times (F,) of every frame, interpolated from those of some, and extrapolated evenly; s."""
     step = float(np.median(np.diff(times) / np.diff(frames))) if len(frames) > 1 else 0.0
     beyond = np.minimum(every - frames[0], 0) + np.maximum(every - frames[-1], 0)
     return np.interp(every, frames, times) + beyond * step
 
 
-def _times_of(recording: Recording, told: Told, video: "VideoInfo | None") -> np.ndarray:
-    """(T,) s. What a person says counts before what the file says, that before the video."""
-    if told.fps is None and recording.times is not None:
+def _times_of(recording: Recording, options: ImportOptions, video: "VideoInfo | None") -> np.ndarray:
+    """Times (T,) in s: from the options, else from the file, else from the video."""
+    if options.fps is None and recording.times is not None:
         times = recording.times
         if (np.diff(times) <= 0).any():
             row = int(np.argmax(np.diff(times) <= 0)) + 1
             raise InputError(recording.path, f"row {row} (the first is 0) is at {times[row]:g} s, as the one before it")
         return times
-    fps = told.fps or recording.fps
+    fps = options.fps or recording.fps
     if fps is not None:
         return recording.frames / fps
     if video is None:
-        problem = f"does not say how many frames a second {recording.video_id} has"
+        problem = f"does not say how many frames per second {recording.video_id} has"
         raise InputError(recording.path, problem, GIVE_FPS)
     beyond = recording.frames - (video.num_frames - 1)
     if (beyond * video.frame_duration > 1).any():
@@ -196,7 +215,7 @@ def _times_of(recording: Recording, told: Told, video: "VideoInfo | None") -> np
 
 
 def _in_heights(recording: Recording, size: tuple[int, int]) -> list[np.ndarray]:
-    """For each frame (P, J, 3): x and y in heights of the picture, confidence 0..1; NaN, NaN, 0 where not seen."""
+    """For each frame (P, J, 3): x and y in picture heights, confidence 0..1; NaN, NaN, 0 where not seen."""
     width, height = size
     counts = [len(people) for people in recording.people]
     if not any(counts):
@@ -206,9 +225,9 @@ def _in_heights(recording: Recording, size: tuple[int, int]) -> list[np.ndarray]
     points[~seen] = (np.nan, np.nan, 0)
     points[..., 2] = np.minimum(points[..., 2], 1)
     coordinates = points[seen][:, :2]
-    if len(coordinates) and np.median(np.abs(coordinates)) < PIXELS_FROM:
+    if len(coordinates) and np.median(np.abs(coordinates)) < MIN_PIXELS:
         if (coordinates < 0).mean() > CENTRED:
-            problem = "its coordinates are about the middle of the picture, in -1..1"
+            problem = "its coordinates are relative to the centre of the picture, in -1..1"
             raise InputError(recording.path, problem, "write pixels (of OpenPose: --keypoint_scale 0)")
         points[..., 0] *= width / height
     else:
@@ -217,7 +236,7 @@ def _in_heights(recording: Recording, size: tuple[int, int]) -> list[np.ndarray]
 
 
 def _within_picture(points: np.ndarray, size: tuple[int, int], recording: Recording) -> np.ndarray:
-    """(T, J, 3) without what lies outside."""
+    """Joints (T, J, 3) with those outside the picture marked as not seen."""
     confidence, outside = points[..., 2], outside_picture(points, size[0] / size[1])
     if confidence[outside].sum() > OUTSIDE * confidence.sum():
         problem = f"most joints of {recording.video_id} lie outside a picture of {size[0]} x {size[1]}"
@@ -228,6 +247,6 @@ def _within_picture(points: np.ndarray, size: tuple[int, int], recording: Record
 
 
 def frame_number(name: str) -> int | None:
-    """The number at the end of a frame's name, "0.jpg" or "img_0012.png"; None where there is none."""
+    """The number at the end of the name of a frame, "0.jpg" or "img_0012.png"; None if there is none."""
     found = re.search(r"(\d{1,40})(\.[A-Za-z]+)?$", name)
     return int(found[1]) if found else None

@@ -1,6 +1,6 @@
-"""Which joints a skeleton has, by the name of its layout, and how the joints of one layout become those of another.
+"""Layouts: the joints of skeletons by name, and the conversion of joints from one layout to another.
 
-"left" is the person's own left, in every layout. A joint has the same name wherever it is the same place on the body;
+"left" is the person's own left in every layout. A joint has the same name wherever it is the same point of the body;
 `COUNTERPARTS` lists the few that correspond under two names.
 """
 
@@ -17,7 +17,7 @@ SIDES = ("left", "right")
 
 
 def _both(*joints: str) -> tuple[str, ...]:
-    """left and right of the first joint, then of the next."""
+    """Left and right of the first joint, then of the next."""
     return tuple(f"{side} {joint}" for joint in joints for side in SIDES)
 
 
@@ -49,7 +49,7 @@ BODY25 = (
     *(*_of("left", *FOOT), *_of("right", *FOOT)),
 )
 HALPE26 = (*COCO17, "head top", "neck", "mid hip", *_both(*FOOT))
-# The 68 points of a face that the iBUG annotation numbers; only those that MediaPipe's pose has too bear a name.
+# The 68 face points of the iBUG annotation; only those that MediaPipe's pose also has are named.
 _NAMED_OF_FACE = {
     **{36: "right eye outer", 39: "right eye inner", 42: "left eye inner", 45: "left eye outer"},
     **{48: "mouth right", 54: "mouth left"},
@@ -58,7 +58,7 @@ FACE68 = tuple(_NAMED_OF_FACE.get(number, f"face {number}") for number in range(
 _MMN_FACE = tuple(FACE68[number] for number in (28, 33, 36, 45, 51, 57))
 _SIX_OF_HAND = ("hand wrist", *TIPS)
 
-# Name -> the joints, in order.
+# {name: the joints in order}
 LAYOUTS: dict[str, tuple[str, ...]] = {
     "mediapipe75": BODY33 + HANDS,  # 33 pose points, 21 of the left hand, 21 of the right, as MediaPipe orders them
     "mediapipe33": BODY33,
@@ -71,19 +71,19 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "coco_wholebody133": COCO17 + _of("left", *FOOT) + _of("right", *FOOT) + FACE68 + HANDS,
     "halpe26": HALPE26,  # AlphaPose
     "halpe136": HALPE26 + FACE68 + HANDS,
-    # PCAN's: five points hang on either wrist, which we read as the tips from thumb to little finger. Its configuration
+    # PCAN's: five points at either wrist, which we take for the tips from thumb to little finger. Its configuration
     # calls joints 2 to 4 left; in OpenPose, which found them, they are the person's right arm.
     "ma52_openpose28": OPENPOSE18 + _of("left", *TIPS) + _of("right", *TIPS),
     "mmn44": HALPE26 + _MMN_FACE + _of("left", *_SIX_OF_HAND) + _of("right", *_SIX_OF_HAND),  # MMN's for MA-52
     "imigue22": _OPENPOSE_ARMS + _OPENPOSE_HEAD + _of("right", *TIPS) + _of("left", *TIPS),  # MMN's for iMiGUE
 }
-LAYOUT = "mediapipe75"  # the one that our own estimators, networks and rendered people have
+LAYOUT = "mediapipe75"  # of our own estimators, networks and rendered people
 NAMES = LAYOUTS[LAYOUT]
-BY_COUNT = {len(joints): name for name, joints in LAYOUTS.items()}  # for files that only count their joints
+BY_COUNT = {len(joints): name for name, joints in LAYOUTS.items()}  # for files that give only the number of joints
 
-# A joint -> what stands for it where it is not there: one joint, or two in whose middle it lies. BlazePose's "thumb" is
-# nearest to the second joint of the hand model's thumb, "pinky" and "index" to the first of those fingers (medians over
-# clips in which both models found the hand).
+# {joint: its substitute where it is absent}: another joint, or two whose midpoint it is. BlazePose's "thumb" is nearest
+# to the second joint of the hand model's thumb, "pinky" and "index" to the first of those fingers (medians over clips
+# in which both models found the hand).
 COUNTERPARTS: dict[str, tuple[str, ...]] = {
     **{f"{side} foot index": (f"{side} big toe",) for side in SIDES},
     **{f"{side} big toe": (f"{side} foot index",) for side in SIDES},
@@ -96,7 +96,7 @@ COUNTERPARTS: dict[str, tuple[str, ...]] = {
 
 
 def to_layout(track: LandmarkTrack, layout: str) -> LandmarkTrack:
-    """The track with the joints of another layout; those that its own layout lacks are not seen (`absent_joints`)."""
+    """The track in another layout; joints that its own layout lacks (`absent_joints`) are not seen."""
     if layout == track.layout:
         return track
     points = rearrange(track.points, joints_of(track.layout), joints_of(layout))
@@ -106,7 +106,7 @@ def to_layout(track: LandmarkTrack, layout: str) -> LandmarkTrack:
 def rearrange(points: np.ndarray, joints: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
     """Points (..., J, 3) of `joints` -> (..., W, 3) of the `wanted` joints; NaN and confidence 0 where absent.
 
-    A joint between two others has their lower confidence.
+    The midpoint of two joints has the lower confidence of the two.
     """
     at = {joint: index for index, joint in enumerate(joints)}
     result = np.full((*points.shape[:-2], len(wanted), 3), (np.nan, np.nan, 0.0), dtype=np.float32)
@@ -120,17 +120,17 @@ def rearrange(points: np.ndarray, joints: Sequence[str], wanted: Sequence[str]) 
 
 
 def absent_joints(joints: Sequence[str], layout: str) -> list[str]:
-    """The joints of a layout that cannot be had from `joints`."""
+    """The joints of a layout that cannot be taken or computed from `joints`."""
     return [joint for joint in joints_of(layout) if not _sources(joint, joints)]
 
 
 def in_words(joints: Sequence[str]) -> str:
-    """A short list of joints: pairs in one, joints of hands counted."""
+    """Joints as text, shortened: left and right together, joints of hands as a number."""
     words = []
     for joint in joints:
         if joint in HANDS:
             side = joint.split()[0]
-            count = sum(other in joints for other in (LEFT_HAND if side == "left" else RIGHT_HAND))
+            count = sum(item in joints for item in (LEFT_HAND if side == "left" else RIGHT_HAND))
             words.append(f"{side} hand" if count == len(HAND21) else f"{count} joints of the {side} hand")
         else:
             words.append(re.sub("left|right", "left/right", joint) if mirrored(joint) in joints else joint)
@@ -138,40 +138,40 @@ def in_words(joints: Sequence[str]) -> str:
 
 
 def mirrored(joint: str) -> str:
-    """The same joint on the other side of the body; itself where it has none."""
+    """The same joint of the other side of the body; a joint of the middle is its own."""
     return re.sub("left|right", lambda side: "right" if side[0] == "left" else "left", joint)
 
 
 def mirror(points: np.ndarray, aspect: float) -> np.ndarray:
-    """(..., 75, 2 or 3) joints of LAYOUT in a mirror: left becomes right. aspect: width by height of the picture."""
-    turned = points[..., _MIRROR, :].copy()
-    turned[..., 0] = aspect - turned[..., 0]
-    return turned
+    """Joints (..., 75, 2 or 3) of LAYOUT mirrored: left becomes right. aspect: width / height of the picture."""
+    mirrored_points = points[..., _MIRROR, :].copy()
+    mirrored_points[..., 0] = aspect - mirrored_points[..., 0]
+    return mirrored_points
 
 
 _MIRROR = [NAMES.index(mirrored(joint)) for joint in NAMES]
 
 
 def joints_of(layout: str) -> tuple[str, ...]:
-    """The joints of a layout; `InputError` where there is none of that name."""
+    """The joints of a layout; `InputError` for an unknown name."""
     if layout not in LAYOUTS:
-        raise InputError("layout", f"{layout!r} is unknown", f"known are {', '.join(LAYOUTS)}")
+        raise InputError("layout", f"{layout!r} is unknown", f"choose one of {', '.join(LAYOUTS)}")
     return LAYOUTS[layout]
 
 
 def _sources(joint: str, joints) -> tuple[str, ...]:
-    """The joint itself or what stands for it, of those that there are; () where there is neither."""
+    """The joint itself, or its substitutes where they exist in `joints`; () if neither does."""
     if joint in joints:
         return (joint,)
-    others = COUNTERPARTS.get(joint, ())
-    return others if others and all(other in joints for other in others) else ()
+    substitutes = COUNTERPARTS.get(joint, ())
+    return substitutes if substitutes and all(item in joints for item in substitutes) else ()
 
 
-# --- joints that people named themselves ------------------------------------------------------------------------
+# --- names of joints in other tools' files ---------------------------------------------------------------------
 
 
 def joint_named(text: str) -> str | None:
-    """The joint that a body part of DeepLabCut, a node of SLEAP or a column of a table means; None if unknown.
+    """The joint that a body part of DeepLabCut, a node of SLEAP or a column of a table names; None if unknown.
 
     Case, spaces, dots, dashes and underscores do not matter: "LeftShoulder", "shoulder_left", "L.Shoulder" and
     "lshoulder" are the same. DeepLabCut's human model counts instead of naming sides, and has its joints in the order
@@ -194,7 +194,7 @@ _KNUCKLES = {"thumb": ("cmc", "mcp", "ip", "tip"), "others": ("mcp", "pip", "dip
 
 
 def _names_of_hand() -> dict[str, tuple[str, ...]]:
-    """Joint of a hand -> its names behind "left" or "lefthand": numbers, and those of MediaPipe."""
+    """{joint of a hand: its names after "left" or "lefthand"}: numbers, and those of MediaPipe."""
     names = {"wrist": ("handwrist", "handroot", "hand0")}
     for position, finger in enumerate(FINGERS):
         short = "pinky" if finger == "little finger" else finger.removesuffix(" finger")
@@ -207,7 +207,7 @@ def _names_of_hand() -> dict[str, tuple[str, ...]]:
 
 
 def _all_names() -> dict[str, str]:
-    """Every known spelling, in small letters without spaces -> joint."""
+    """{known spelling, in small letters without spaces: joint}"""
     named = {"nose": "nose", "neck": "neck", "midhip": "mid hip"}
     parts = {part: _MORE_NAMES.get(part, (part.replace(" ", ""),)) for part in _SIDED}
     parts.update({f"hand {joint}": names for joint, names in _names_of_hand().items()})

@@ -1,4 +1,4 @@
-"""Joints in tables, a row per frame or person: what all of them need, DeepLabCut's CSV, SLEAP's analysis CSV."""
+"""Joints in tables: reading columns, DeepLabCut's CSV, SLEAP's analysis CSV."""
 
 import csv
 import itertools
@@ -14,11 +14,11 @@ from mmad.pose.recording import Recording, frame_number, recording_of_frames
 from mmad.pose.skeletons import joint_named
 
 AXES = {"x": 0, "y": 1, "visibility": 2, "vis": 2, "v": 2, "confidence": 2, "likelihood": 2, "score": 2, "c": 2}
-SAY_NAMES = "name the joints as in left_shoulder, RightWrist or nose"
+NAME_JOINTS = "name the joints as in left_shoulder, RightWrist or nose"
 
 
 def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of a CSV file, one after the other; each must have as many fields as the first."""
+    """(line number, fields) of each row of a CSV file; `InputError` where the number of fields changes."""
     width = 0
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -36,7 +36,7 @@ def rows_of(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def number_in(text: str, where: str) -> float:
-    """A number; NaN for an empty field."""
+    """The number in a field; NaN if it is empty."""
     try:
         return float(text) if text.strip() else np.nan
     except ValueError:
@@ -44,7 +44,7 @@ def number_in(text: str, where: str) -> float:
 
 
 def numbers_in(fields: list[str], where: str, names: Sequence[str]) -> np.ndarray:
-    """(C,) float32 of the fields of a row; `InputError` names the column."""
+    """The numbers in the fields of a row, (C,) float32; `InputError` names the column."""
     try:
         return np.array([field or "nan" for field in fields], dtype=np.float32)
     except ValueError:
@@ -54,50 +54,56 @@ def numbers_in(fields: list[str], where: str, names: Sequence[str]) -> np.ndarra
 
 @dataclass
 class Columns:
-    """Where in a row the joints of P people stand. joints: names of the J joints. at: (P, J, 3) columns of x, y and
-    confidence; -1 where there is none: then a joint that has x and y counts as seen. unused: other body parts."""
+    """The columns of the joints of P people.
+
+    joints: names of the J joints. at: (P, J, 3) columns of x, y and confidence; -1 where there is no confidence: joints
+    with x and y then count as seen. unused: other body parts.
+    """
 
     joints: list[str]
     at: np.ndarray
     unused: list[str]
 
     def people(self, row: np.ndarray) -> np.ndarray:
-        """(P, J, 3) of the numbers of a row (C,)."""
+        """Joints (P, J, 3) from the numbers in a row (C,)."""
         people = np.append(row, np.float32(np.nan))[self.at]
-        people[..., 2] = np.where(self.at[..., 2] < 0, sure_where_placed(people), people[..., 2])
+        people[..., 2] = np.where(self.at[..., 2] < 0, seen_by_position(people), people[..., 2])
         return people
 
 
-def sure_where_placed(points: np.ndarray) -> np.ndarray:
-    """(..., J, 3) -> (..., J): 1 where x and y are numbers, 0 where not or where both are 0, which is how "not seen" is
-    written without a confidence."""
+def seen_by_position(points: np.ndarray) -> np.ndarray:
+    """Confidence from the position: (..., J, 3) -> (..., J) bool.
+
+    False where x or y is not a number, or both are 0, which means "not seen" in files without confidence.
+    """
     return np.isfinite(points[..., :2]).all(axis=-1) & (points[..., :2] != 0).any(axis=-1)
 
 
 def columns_by_name(named: list[tuple[str, str, int, int]], path: Path) -> Columns:
-    """Of (person, body part, axis 0 x, 1 y, 2 confidence, column); people in the order in which they come."""
+    """Columns from tuples (person, body part, axis, column); axis 0 is x, 1 y, 2 confidence. People keep their
+    order."""
     parts = list(dict.fromkeys(part for _, part, _, _ in named))
     joint_of = {part: joint_named(part) for part in parts}
     joints = list(dict.fromkeys(joint for joint in joint_of.values() if joint))
     unused = [part for part in parts if not joint_of[part]]
     if not joints:
         names = ", ".join(parts[:6]) or "no column of x and y"
-        raise InputError(path, f"no body part of a person that is known ({names})", SAY_NAMES)
+        raise InputError(path, f"no known body part of a person ({names})", NAME_JOINTS)
     persons = list(dict.fromkeys(person for person, part, _, _ in named if joint_of[part]))
     at = np.full((len(persons), len(joints), 3), -1)
     for person, part, axis, column in named:
         if joint_of[part]:
-            place = persons.index(person), joints.index(joint_of[part]), axis
-            if at[place] >= 0:
+            index = persons.index(person), joints.index(joint_of[part]), axis
+            if at[index] >= 0:
                 raise InputError(path, f"two columns are the {joint_of[part]}, one of them {part}", "rename one")
-            at[place] = column
+            at[index] = column
     if (at[..., :2].max(axis=-1) >= 0).sum() > (at[..., :2].min(axis=-1) >= 0).sum():
         raise InputError(path, "a body part has x without y, or y without x", "is the header complete?")
     return Columns(joints, at, unused)
 
 
 def whole_number_in(text: str, where: str) -> int:
-    """The number of a frame, 0, 1, ..., also as "12.0"."""
+    """The number of a frame in a field, 0, 1, ..., also written as "12.0"."""
     number = number_in(text, where)
     if not (np.isfinite(number) and number >= 0 and number == int(number)):
         raise InputError(where, f"{text[:80]!r} is not the number of a frame")
@@ -105,7 +111,7 @@ def whole_number_in(text: str, where: str) -> int:
 
 
 def chosen_numbers(fields: list[str], wanted: list[int], where: str, names: Sequence[str]) -> np.ndarray:
-    """(C,) float32: the numbers in the wanted columns of a row, NaN in the others."""
+    """The numbers in the wanted columns of a row, NaN in the others: (C,) float32."""
     row = np.full(len(names), np.nan, dtype=np.float32)
     row[wanted] = numbers_in([fields[i] for i in wanted], where, [names[i] for i in wanted])
     return row
@@ -116,8 +122,8 @@ def chosen_numbers(fields: list[str], wanted: list[int], where: str, names: Sequ
 
 def read_deeplabcut(path: Path) -> list[Recording]:
     """A table of DeepLabCut: header rows scorer, (individuals,) bodyparts, coords; then a frame's number and x, y,
-    likelihood of each body part. Body parts are known by name (`skeletons.joint_named`), individuals are people that
-    DeepLabCut followed. "videoDLC_resnet50...csv" is of the video "video"."""
+    likelihood of each body part. Body parts are recognized by name (`skeletons.joint_named`), individuals are people
+    that DeepLabCut tracked. "videoDLC_resnet50...csv" is of the video "video"."""
     lines = rows_of(path)
     header, first = _deeplabcut_header(path, lines)
     columns = list(zip(*(header[kind][first:] for kind in ("individuals", "bodyparts", "coords"))))
@@ -131,7 +137,8 @@ def read_deeplabcut(path: Path) -> list[Recording]:
 
 
 def _frame_in(text: str, where: str) -> int:
-    """The frame of a row: its number, or the name of a picture that ends in one, as in tables of labelled frames."""
+    """The frame of a row: its number, or the number at the end of the name of a picture, as in tables of labelled
+    frames."""
     number = frame_number(text) if re.search("[A-Za-z]", text) else whole_number_in(text, where)
     if number is None:
         raise InputError(where, f"{text[:80]!r} is not the number of a frame")
@@ -139,7 +146,7 @@ def _frame_in(text: str, where: str) -> int:
 
 
 def _deeplabcut_header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> tuple[dict[str, list[str]], int]:
-    """({individuals, bodyparts, coords: a row of names each}, the first column with numbers of a body part)."""
+    """({"individuals", "bodyparts", "coords": a row of names each}, the first column with coordinates)."""
     header: dict[str, list[str]] = {}
     for _, fields in itertools.islice(lines, 4):
         header[fields[0].strip().lower()] = fields
@@ -147,7 +154,7 @@ def _deeplabcut_header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> tu
             break
     first = next((i for i, name in enumerate(header.get("coords", [])) if name.strip().lower() in AXES), 0)
     if "bodyparts" not in header or not first:
-        raise InputError(path, "no table of DeepLabCut", "its first column begins scorer, bodyparts, coords")
+        raise InputError(path, "not a table of DeepLabCut", "its first column begins scorer, bodyparts, coords")
     header.setdefault("individuals", [""] * len(header["coords"]))
     return header, first
 
@@ -165,7 +172,7 @@ def deeplabcut_recording(
     frames = np.array(frames)
     order = np.argsort(frames, kind="stable")
     if (np.diff(frames[order]) == 0).any():
-        raise InputError(path, f"frame {frames[order][np.argmin(np.diff(frames[order]))]} is there twice")
+        raise InputError(path, f"frame {frames[order][np.argmin(np.diff(frames[order]))]} occurs twice")
     people = [layout.people(rows[i]) for i in order]
     identities = [list(range(len(layout.at)))] * len(people)
     video_id = re.sub(r"DLC_.*", "", path.stem) or path.stem
@@ -177,7 +184,7 @@ def deeplabcut_recording(
 
 def read_sleap(path: Path) -> list[Recording]:
     """SLEAP's analysis CSV: track, frame_idx, instance.score, then NODE.x, NODE.y, NODE.score; a row per person and
-    frame, frames from 0. A node without a score was placed by hand and counts as sure."""
+    frame, frames from 0. A node without a score was placed by hand and gets confidence 1."""
     lines = rows_of(path)
     _, header = next(lines, (0, []))
     names = [name.strip() for name in header]
@@ -191,7 +198,7 @@ def read_sleap(path: Path) -> list[Recording]:
     for line, fields in lines:
         where = f"{path}, line {line}"
         frame = whole_number_in(fields[at_frame], f"{where}, column frame_idx")
-        pose = sure_without_score(layout.people(chosen_numbers(fields, wanted, where, names))[0])
+        pose = fill_missing_scores(layout.people(chosen_numbers(fields, wanted, where, names))[0])
         frames.setdefault(frame, []).append(pose)
         track = fields[at_track].strip() if at_track is not None else ""
         identities.setdefault(frame, []).append(track or None)
@@ -207,7 +214,7 @@ def _sleap_columns(path: Path, names: list[str]) -> Columns:
     return columns_by_name(named, path)
 
 
-def sure_without_score(points: np.ndarray) -> np.ndarray:
-    """(..., J, 3) in which a joint that has a place and no score is sure."""
-    points[..., 2] = np.where(np.isnan(points[..., 2]), sure_where_placed(points), points[..., 2])
+def fill_missing_scores(points: np.ndarray) -> np.ndarray:
+    """Joints (..., J, 3) in which those with a position and without a score get confidence 1; in place."""
+    points[..., 2] = np.where(np.isnan(points[..., 2]), seen_by_position(points), points[..., 2])
     return points

@@ -10,8 +10,8 @@ import numpy as np
 from mmad.config import NoiseConfig, RenderConfig
 from mmad.data.performance_files import Performance, load_part, save_part
 from mmad.data.pose_dataset import estimated_joints
-from mmad.pose.files import save_landmarks
 from mmad.pose.joint_inputs import FPS as JOINTS_FPS
+from mmad.pose.landmark_files import save_landmarks
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack
 from mmad.render.body import Body

@@ -11,7 +11,7 @@ import pytest
 from made_people import picture
 from made_videos import write_audio, write_video
 
-from mmad.pose.files import load_landmarks
+from mmad.pose.landmark_files import load_landmarks
 
 TOOL = Path(__file__).parents[2] / "tools" / "extract_pose.py"
 needs_networks = pytest.mark.skipif(

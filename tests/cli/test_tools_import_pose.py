@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from made_videos import write_video
 
-from mmad.pose.files import load_landmarks
+from mmad.pose.landmark_files import load_landmarks
 
 ROOT = Path(__file__).parents[2]
 KNOWN = ("--fps", "25", "--size", "640x480")
@@ -65,7 +65,7 @@ def write_clips(path: str, names: list[str], **change) -> None:
 def test_one_file(run, here):
     said = run(write_results("clip.json"), "--out", "tracks", *KNOWN)
     assert said.splitlines()[-1] == "1 tracks of 1 files in tracks"
-    assert "note: absent, so they count as not seen: left/right eye inner, " in said
+    assert "note: absent joints, which count as not seen: left/right eye inner, " in said
     track = load_landmarks("tracks/clip.npz")
     assert (track.source, track.details["file"]) == ("imported from coco", "clip.json")
     np.testing.assert_allclose(track.points[2, 0], [100 / 480, 200 / 480, 0.5], rtol=1e-6)
@@ -148,12 +148,12 @@ def test_the_video_tells_rate_and_size(run, here):
     ("arguments", "problem"),
     [
         (("--out", "t"), "does not say how large the picture of clip is; give --size"),
-        (("--out", "t", "--size", "640x480"), "does not say how many frames a second clip has; give --fps"),
+        (("--out", "t", "--size", "640x480"), "does not say how many frames per second clip has; give --fps"),
         (("--out", "t", *KNOWN[:2], "--size", "640"), "--size: '640' is not WIDTHxHEIGHT"),
         (("--out", "t", *KNOWN, "--person", "left"), "--person: 'left'"),
         (("--out", "t", *KNOWN, "--person", "2"), "person 2 was asked for of 1"),
         (("--out", "t", *KNOWN, "--format", "pyskl"), "not a pickle that can be read"),
-        (("--out", "t", *KNOWN, "--format", "c3d"), "--format: 'c3d' is unknown; known are openpose"),
+        (("--out", "t", *KNOWN, "--format", "c3d"), "--format: 'c3d' is unknown; choose one of openpose"),
         (("--out", "", *KNOWN), "--out: is empty"),
     ],
 )

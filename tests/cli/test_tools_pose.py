@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmad.pose.files import save_landmarks
+from mmad.pose.landmark_files import save_landmarks
 from mmad.records import LandmarkTrack
 
 ROOT = Path(__file__).parents[2]

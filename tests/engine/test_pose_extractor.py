@@ -12,9 +12,9 @@ from mmad.engine import pose_extractor
 from mmad.engine.pose_extractor import estimate_video, extract_landmarks, sampled_frames
 from mmad.errors import InputError
 from mmad.files import path_for_id
+from mmad.pose.estimated_people import nobody, person_of
 from mmad.pose.estimators import ESTIMATORS
-from mmad.pose.files import load_landmarks
-from mmad.pose.people import nobody, person_of
+from mmad.pose.landmark_files import load_landmarks
 from mmad.video.reader import probe
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmad.pose.hands import Hand, assign_hands, square_of_hand, without_doubles
+from mmad.pose.hands import Hand, assign_hands, drop_duplicates, square_of_hand
 from mmad.pose.views import Box
 
 WRISTS = np.array([[0.6, 0.5], [0.4, 0.5]])  # left, right
@@ -64,5 +64,5 @@ def test_hands_on_each_other_go_by_their_looks():
 
 def test_a_hand_found_twice_counts_once():
     one, again, other = hand(0.5), hand(0.51), hand(0.6)
-    assert without_doubles([one, again, other], WIDTH) == [one, other]  # 0.01 is less than 0.15 * 0.2
-    assert without_doubles([], WIDTH) == []
+    assert drop_duplicates([one, again, other], WIDTH) == [one, other]  # 0.01 is less than 0.15 * 0.2
+    assert drop_duplicates([], WIDTH) == []

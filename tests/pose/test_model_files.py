@@ -29,7 +29,9 @@ def test_the_package_has_the_known_files_and_is_not_imported():
 @needs_package
 def test_another_file_in_the_package_is_refused(monkeypatch):
     monkeypatch.setitem(KNOWN, "pose_landmarker_full.task", "0" * 64)
-    with pytest.raises(InputError, match=r"pose_landmarker_full\.task: is not the file that is known .*models=DIR"):
+    with pytest.raises(
+        InputError, match=r"pose_landmarker_full\.task: is not the file that mmad was tested with .*models=DIR"
+    ):
         find_model("pose")
 
 
@@ -62,7 +64,7 @@ def test_a_folder_with_none_or_several_is_refused(tmp_path, names, said):
 
 def test_what_is_no_network_or_no_folder_is_refused(tmp_path):
     (tmp_path / "hand_landmarker.task").write_text("nothing")
-    with pytest.raises(InputError, match=r"hand_landmarker\.task: is no \.task file"):
+    with pytest.raises(InputError, match=r"hand_landmarker\.task: is not a \.task file"):
         find_model("hand", str(tmp_path))
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         find_model("hand", str(tmp_path / "nowhere"))

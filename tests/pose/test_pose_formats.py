@@ -10,8 +10,10 @@ import pytest
 from made_videos import write_video
 
 from mmad.errors import InputError
-from mmad.pose.files import load_landmarks, save_landmarks
-from mmad.pose.formats import FORMATS, open_landmarks, read_landmarks, recognise
+from mmad.pose import pose_formats
+from mmad.pose.landmark_files import load_landmarks, save_landmarks
+from mmad.pose.pose_formats import FORMATS, detect_format
+from mmad.pose.recording import ImportOptions
 from mmad.pose.skeletons import LAYOUTS, absent_joints
 
 WIDTH, HEIGHT, FPS, FRAMES = 640, 480, 25.0, 4
@@ -21,6 +23,14 @@ BODY_25 = (
     "nose neck rshoulder relbow rwrist lshoulder lelbow lwrist midhip rhip rknee rankle lhip lknee lankle reye leye "
 )
 BODY_25 += "rear lear lbigtoe lsmalltoe lheel rbigtoe rsmalltoe rheel"
+
+
+def open_landmarks(path, fps=None, size=None, format=None, **options):
+    return pose_formats.open_landmarks(path, ImportOptions(fps, size, format, **options))
+
+
+def read_landmarks(path, fps=None, size=None, format=None, **options):
+    return pose_formats.read_landmarks(path, ImportOptions(fps, size, format, **options))
 
 
 def place(joint: str, frame: int) -> tuple[float, float]:
@@ -97,7 +107,7 @@ def test_openpose_by_hand(tmp_path):
 def test_openpose_of_one_frame(tmp_path):
     folder = write_openpose(tmp_path / "out", [[openpose_person("body25", frame)] for frame in range(FRAMES)])
     path = folder / "v_000000000000_keypoints.json"
-    assert recognise(path) == "openpose"
+    assert detect_format(path) == "openpose"
     check(read_landmarks(path, FPS, SIZE)[0], "body25", frames=[0])
     path.rename(folder / "000000000000_keypoints.json")
     assert read_landmarks(folder / "000000000000_keypoints.json", FPS, SIZE)[0].video_id == "out"
@@ -128,7 +138,7 @@ def test_openpose_scaled_to_parts_of_the_picture(tmp_path):
     for [person] in frames:
         points = np.reshape(person["pose_keypoints_2d"], (-1, 3)) * (2, 2, 1) - (1, 1, 0)
         person["pose_keypoints_2d"] = points.ravel().tolist()
-    with pytest.raises(InputError, match=r"about the middle of the picture.*--keypoint_scale 0"):
+    with pytest.raises(InputError, match=r"relative to the centre of the picture.*--keypoint_scale 0"):
         read_landmarks(write_openpose(tmp_path / "two", frames), FPS, SIZE)
 
 
@@ -139,7 +149,7 @@ def test_openpose_scaled_to_parts_of_the_picture(tmp_path):
         ({"people": [{"pose_keypoints_2d": [1.0] * 74}]}, "x, y, confidence of each joint"),
         ({"people": [{"pose_keypoints_2d": ["a"] * 75}]}, "not a list of numbers"),
         ({"people": [{"pose_keypoints_2d": [1.0] * 75, "hand_left_keypoints_2d": [1.0] * 9}]}, "hands of 3 and 0"),
-        ({"people": [7]}, "no list of people"),
+        ({"people": [7]}, "not a list of people"),
         ({"persons": []}, "has no 'people'"),
         ([], "has no 'people'"),
     ],
@@ -173,7 +183,7 @@ def test_alphapose_and_coco(tmp_path, layout, form):
         item["image_id"] = form.format(frame) if form else frame
     path = tmp_path / "clip.json"
     path.write_text(json.dumps(items))
-    assert recognise(path) == "coco"
+    assert detect_format(path) == "coco"
     [track] = read_landmarks(path, FPS, SIZE)
     assert track.video_id == "clip"
     check(track, layout)
@@ -263,7 +273,7 @@ def test_layouts_without_a_name(tmp_path):
 def test_a_list_without_anybody(tmp_path):
     path = tmp_path / "v.json"
     path.write_text("[]")
-    with pytest.raises(InputError, match="holds no frame"):
+    with pytest.raises(InputError, match="contains no frame"):
         read_landmarks(path, FPS, SIZE, format="coco")
 
 
@@ -281,7 +291,7 @@ def test_mmpose(tmp_path, layout, demo):
     frames = [{"frame_id": frame + demo, "instances": [mmpose_instance(layout, frame)]} for frame in range(FRAMES)]
     path = tmp_path / "clip.json"
     path.write_text(json.dumps({"meta_info": {"dataset_name": "coco"}, "instance_info": frames} if demo else frames))
-    assert recognise(path) == "mmpose"
+    assert detect_format(path) == "mmpose"
     [track] = read_landmarks(path, FPS, SIZE)
     check(track, layout)
 
@@ -301,7 +311,7 @@ def test_mmpose_without_anybody_in_some_frames(tmp_path):
         ({"keypoints": [[1.0, 2.0]] * 17, "keypoint_scores": [1.0] * 16}, r"keypoint_scores of shape \(16,\)"),
         ({"keypoints": [[1.0, 2.0], [1.0]], "keypoint_scores": [1.0] * 2}, "not a list of numbers"),
         ({"keypoints": [[1.0, 2.0]] * 19, "keypoint_scores": [1.0] * 19}, "19 joints"),
-        (3, "no list of people"),
+        (3, "not a list of people"),
     ],
 )
 def test_mmpose_malformed(tmp_path, instance, problem):
@@ -325,7 +335,7 @@ def test_mediapipe_numbered_columns(tmp_path, layout, first):
     header = ["class", *(f"{axis}{i}" for i in range(first, count + first) for axis in "xyzv")]
     rows = [["sitting", *np.insert(normalised(layout, f), 2, 0.1, axis=1).ravel()] for f in range(FRAMES)]
     path = write_rows(tmp_path / "clip.csv", [header, *rows])
-    assert recognise(path) == "mediapipe"
+    assert detect_format(path) == "mediapipe"
     [track] = read_landmarks(path, FPS, SIZE)
     check(track, layout)
 
@@ -405,16 +415,16 @@ LONG = ["frame", "landmark", "x", "y", "visibility"]
         ([WIDE, ["first", *["0.5"] * 99]], r"line 2: 'first' is not a number"),
         ([WIDE, [1.5, *["0.5"] * 99]], r"line 2: '1.5' is not the number of a frame"),
         ([WIDE, *[[0, *["0.5"] * 99]] * 2], r"row 1 \(the first is 0\) is of frame 0, as one before it"),
-        ([WIDE], "holds no frame"),
-        ([LONG], "holds no frame"),
+        ([WIDE], "contains no frame"),
+        ([LONG], "contains no frame"),
         ([LONG, *([0, i, 0.5, 0.5, 1] for i in range(21))], "landmarks 0 to 20: of a hand"),
-        ([LONG, *([0, i % 33, 0.5, 0.5, 1] for i in range(66))], "line 35: the nose is there twice in one frame"),
+        ([LONG, *([0, i % 33, 0.5, 0.5, 1] for i in range(66))], "line 35: the nose occurs twice in one frame"),
         ([LONG, [0, 99, 0.5, 0.5, 1]], r"line 2: landmark 99; expected 0\.\.74"),
         ([LONG, [0, 40, "left", 0.5, 1]], "line 2, column x: 'left' is not a number"),
         ([LONG[1:], [40, 0.5, 0.5, 1]], "no column frame or time"),
-        ([[*LONG, "type"], [0, 0, 0.5, 0.5, 1, "foot"]], "line 2: type 'foot'; known are pose, left_hand"),
-        ([[f"{a}{i}" for i in range(543) for a in "xy"], [0.5] * 1086], "landmarks 0 to 542; their order is not known"),
-        ([["frame", "paw_x", "paw_y"], [0, 1, 2]], r"no body part of a person that is known \(paw\)"),
+        ([[*LONG, "type"], [0, 0, 0.5, 0.5, 1, "foot"]], "line 2: type 'foot'; choose one of pose, left_hand"),
+        ([[f"{a}{i}" for i in range(543) for a in "xy"], [0.5] * 1086], "landmarks 0 to 542; their order is unknown"),
+        ([["frame", "paw_x", "paw_y"], [0, 1, 2]], r"no known body part of a person \(paw\)"),
         ([["frame", "nose_x", "nose_v"], [0, 1, 2]], "x without y"),
         ([["frame", "nose_x", "nose_y", "x_nose"], [0, 1, 2, 3]], "two columns are the nose"),
         ([["timestamp", *WIDE[1:]], *([40 * f, *["0.5"] * 99] for f in range(3))], "40 s apart; if these are millis"),
@@ -462,7 +472,7 @@ def check_named(track, frames=range(FRAMES), scale: float = 1.0, confidence: flo
 def test_deeplabcut(tmp_path, individuals):
     name = "interviewDLC_resnet50_projectJan1shuffle1_100000.csv"
     path = write_rows(tmp_path / name, deeplabcut_rows(individuals))
-    assert recognise(path) == "deeplabcut"
+    assert detect_format(path) == "deeplabcut"
     [track] = read_landmarks(path, FPS, SIZE)
     assert (track.video_id, track.details["unused"]) == ("interview", "object")
     check_named(track)
@@ -493,12 +503,12 @@ def test_deeplabcut_without_anything_in_some_places(tmp_path):
         (lambda rows: rows[4].__setitem__(2, "abc"), r"line 5, column Nose y: 'abc' is not a number"),
         (lambda rows: rows[4].pop(), r"line 5: 15 fields where the first line has 16"),
         (lambda rows: rows[4].__setitem__(0, "mean"), r"line 5: 'mean' is not the number of a frame"),
-        (lambda rows: rows[4].__setitem__(0, 0), r"frame 0 is there twice"),
-        (lambda rows: rows.__delitem__(slice(3, None)), "holds no frame"),
-        (lambda rows: rows.__delitem__(1), "no table of DeepLabCut"),
-        (lambda rows: rows.__delitem__(slice(1, 3)), "no table of DeepLabCut"),
+        (lambda rows: rows[4].__setitem__(0, 0), r"frame 0 occurs twice"),
+        (lambda rows: rows.__delitem__(slice(3, None)), "contains no frame"),
+        (lambda rows: rows.__delitem__(1), "not a table of DeepLabCut"),
+        (lambda rows: rows.__delitem__(slice(1, 3)), "not a table of DeepLabCut"),
         (lambda rows: rows[1].__setitem__(slice(7, 10), ["left wrist"] * 3), "two columns are the left wrist"),
-        (lambda rows: rows[1].__setitem__(slice(1, None), ["paw"] * 15), "no body part of a person that is known"),
+        (lambda rows: rows[1].__setitem__(slice(1, None), ["paw"] * 15), "no known body part of a person"),
     ],
 )
 def test_deeplabcut_malformed(tmp_path, change, problem):
@@ -560,7 +570,7 @@ def sleap_rows(tracks=("ann",), score: float | str = 0.75) -> list[list]:
 @pytest.mark.parametrize("tracks", [("",), ("ann",), ("bob", "ann"), ("", "")])
 def test_sleap(tmp_path, tracks):
     path = write_rows(tmp_path / "clip.csv", sleap_rows(tracks))
-    assert recognise(path) == "sleap"
+    assert detect_format(path) == "sleap"
     [track] = read_landmarks(path, FPS, SIZE)
     assert (track.video_id, track.details["unused"]) == ("clip", "object")
     check_named(track)
@@ -577,7 +587,7 @@ def test_sleap_placed_by_hand(tmp_path):
         (lambda rows: rows[2].__setitem__(1, "two"), r"line 3, column frame_idx: 'two' is not a number"),
         (lambda rows: rows[2].__setitem__(1, -1), r"line 3, column frame_idx: '-1' is not the number of a frame"),
         (lambda rows: rows[2].__setitem__(4, "?"), r"line 3, column Nose\.y: '\?' is not a number"),
-        (lambda rows: rows.__delitem__(slice(1, None)), "holds no frame"),
+        (lambda rows: rows.__delitem__(slice(1, None)), "contains no frame"),
     ],
 )
 def test_sleap_malformed(tmp_path, change, problem):
@@ -667,7 +677,7 @@ def test_mmn_keeps_its_classes_beside(tmp_path):
     [track] = read_landmarks(path, FPS)
     assert track.details["label"] == 12
     check(track, "mmn44", confidence=1.0)
-    with pytest.raises(InputError, match=r"val_label\.pkl: holds classes and no joints; give MMN's _data\.pkl"):
+    with pytest.raises(InputError, match=r"val_label\.pkl: contains classes and no joints; give MMN's _data\.pkl"):
         read_landmarks(labels, FPS)
 
 
@@ -704,7 +714,7 @@ def test_numbers_of_any_kind(tmp_path, kind):
         ({"keypoint": [[1.0]]}, "keypoint is list, not an array of numbers"),
         ({"keypoint": np.full((1, 2, 17, 2), "a")}, "keypoint is .*, not an array of numbers"),
         ({"keypoint": np.zeros((1, 4, 25, 3))}, "keypoint of shape .*joints of depth cameras are not read"),
-        ({"keypoint": np.zeros((1, 4, 19, 2))}, "19 joints in 4 frames; known are 17,"),
+        ({"keypoint": np.zeros((1, 4, 19, 2))}, "19 joints in 4 frames; known numbers of joints are 17,"),
         ({"keypoint": np.zeros((1, 0, 17, 2))}, "17 joints in 0 frames"),
         ({"keypoint_score": np.zeros((1, 3, 17))}, r"keypoint_score of shape \(1, 3, 17\) for keypoint of shape"),
         ({"img_shape": 480}, "img_shape is not"),
@@ -735,10 +745,10 @@ def test_ids_cannot_leave_the_folder(tmp_path, name):
         (Runs(), "asks for .*only numpy arrays, numbers, texts, lists and dicts are read"),
         ([{**clip("a"), "note": Runs()}], "asks for "),
         ({"annotations": [clip("a")], "split": Runs()}, "asks for "),
-        ([], "no list of clips"),
-        ({"annotations": {}}, "no list of clips"),
-        ([3], "no list of clips"),
-        (5, "no list of clips"),
+        ([], "not contain a list of clips"),
+        ({"annotations": {}}, "not contain a list of clips"),
+        ([3], "not contain a list of clips"),
+        (5, "not contain a list of clips"),
         ({"annotations": [clip("a")], "split": [1]}, "its 'split' is not"),
         ([clip("a"), clip("a")], "clip 1 .*'a' is also the name of clip 0"),
         ([clip("a", frame_dir=None)], "clip 0 .*no frame_dir or filename"),
@@ -771,7 +781,7 @@ def results(tmp_path) -> Path:
 
 
 def test_rate_and_size_must_come_from_somewhere(results):
-    with pytest.raises(InputError, match=r"clip\.json: does not say how many frames a second clip has; give --fps"):
+    with pytest.raises(InputError, match=r"clip\.json: does not say how many frames per second clip has; give --fps"):
         read_landmarks(results, size=SIZE)
     with pytest.raises(InputError, match=r"does not say how large the picture of clip is; give --size"):
         read_landmarks(results, fps=FPS)
@@ -789,8 +799,8 @@ def test_they_may_come_from_the_video(results, tmp_path, where):
     assert track.seen.any(axis=1).tolist() == [True] * 4 + [False] * 6
     assert (track.duration, track.size.tolist()) == (pytest.approx(0.5), [WIDTH, HEIGHT])
     assert track.details["video"]["file"] == "clip.mp4"
-    [told] = read_landmarks(results, fps=10, videos=videos)
-    np.testing.assert_allclose(np.diff(told.times), 0.1)
+    [given] = read_landmarks(results, fps=10, videos=videos)
+    np.testing.assert_allclose(np.diff(given.times), 0.1)
 
 
 def test_another_video_is_noticed(results, tmp_path):
@@ -824,7 +834,7 @@ def test_a_size_that_cannot_be_right(results):
         ({"size": (0, 480)}, "--size"),
         ({"person": "tallest"}, "--person: 'tallest'; expected largest, or 0, 1"),
         ({"person": -1}, "--person"),
-        ({"format": "vicon"}, "--format: 'vicon' is unknown; known are openpose, coco"),
+        ({"format": "vicon"}, "--format: 'vicon' is unknown; choose one of openpose, coco"),
         ({"layout": "coco18"}, "'coco18' is unknown"),
     ],
 )

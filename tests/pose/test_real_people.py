@@ -6,7 +6,7 @@ from pose_networks import networks_run
 
 from mmad.config import PoseConfig
 from mmad.engine.pose_extractor import estimate_video
-from mmad.pose.files import load_landmarks
+from mmad.pose.landmark_files import load_landmarks
 
 needs_networks = pytest.mark.skipif(
     not networks_run(),

@@ -132,7 +132,7 @@ def test_any_number_of_axes():
 
 
 def test_unknown_layouts_are_refused():
-    with pytest.raises(InputError, match="'coco18' is unknown; known are mediapipe75"):
+    with pytest.raises(InputError, match="'coco18' is unknown; choose one of mediapipe75"):
         to_layout(numbered("coco17"), "coco18")
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmad.pose.views import Box, blackened, cut, square_around, squares, whole
+from mmad.pose.views import Box, blackened, crop, square_around, squares, whole
 
 FRAME = np.arange(6 * 10 * 3, dtype=np.uint8).reshape(6, 10, 3)
 
@@ -39,12 +39,12 @@ def test_a_square_around_places_stays_in_the_picture():
 
 
 def test_cutting():
-    assert (cut(FRAME, Box(2, 1, 3, 2)) == FRAME[1:3, 2:5]).all()
-    beyond = cut(FRAME, Box(-1, -1, 3, 3))
+    assert (crop(FRAME, Box(2, 1, 3, 2)) == FRAME[1:3, 2:5]).all()
+    beyond = crop(FRAME, Box(-1, -1, 3, 3))
     assert (beyond[1:, 1:] == FRAME[:2, :2]).all() and not beyond[0].any() and not beyond[:, 0].any()
-    assert cut(FRAME, Box(0, 0, 6, 6), longest=3).shape == (3, 3, 3)
-    assert cut(FRAME, Box(0, 0, 6, 6), longest=30).shape == (6, 6, 3)
-    turned = cut(np.rot90(FRAME), whole(np.rot90(FRAME)))
+    assert crop(FRAME, Box(0, 0, 6, 6), longest=3).shape == (3, 3, 3)
+    assert crop(FRAME, Box(0, 0, 6, 6), longest=30).shape == (6, 6, 3)
+    turned = crop(np.rot90(FRAME), whole(np.rot90(FRAME)))
     assert turned.flags.c_contiguous and (turned == np.rot90(FRAME)).all()
 
 
@@ -57,5 +57,5 @@ def test_blackening():
 def test_inside():
     box = Box(10, 20, 5, 5)
     assert box.contains(np.array([[10, 20], [15, 25], [16, 22], [12, 19], [np.nan, 22]])).tolist() == [1, 1, 0, 0, 0]
-    assert Box(-5, 0, 10, 10).share_inside(100, 100) == pytest.approx(0.5)
-    assert Box(200, 0, 10, 10).share_inside(100, 100) == 0
+    assert Box(-5, 0, 10, 10).share_in_picture(100, 100) == pytest.approx(0.5)
+    assert Box(200, 0, 10, 10).share_in_picture(100, 100) == 0

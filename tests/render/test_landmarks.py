@@ -12,7 +12,7 @@ pytest.importorskip("anny")
 from mmad.config import RenderConfig
 from mmad.formats import read_annotations
 from mmad.labels import MMA52
-from mmad.pose.files import load_landmarks
+from mmad.pose.landmark_files import load_landmarks
 from mmad.pose.skeletons import NAMES
 from mmad.render.body import Body
 from mmad.render.landmarks import Joints

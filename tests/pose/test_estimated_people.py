@@ -5,7 +5,16 @@ import pytest
 from made_people import made_up, rows_of
 
 from mmad.errors import InputError
-from mmad.pose.people import believed, choose, follow, in_order, is_there, nobody, person_of, without_twins
+from mmad.pose.estimated_people import (
+    by_size,
+    choose,
+    first_findings,
+    is_real,
+    is_there,
+    nobody,
+    person_of,
+    track_people,
+)
 
 RATE = 15
 
@@ -21,7 +30,7 @@ def places(track: np.ndarray) -> list[float | None]:
 
 def followed(*columns: list[float | None]) -> list[list[float | None]]:
     rows = rows_of(*columns)
-    return sorted((places(track) for track in follow(rows, times_of(rows))), key=str)
+    return sorted((places(track) for track in track_people(rows, times_of(rows))), key=str)
 
 
 def test_a_person_is_measured_by_shoulders_or_trunk():
@@ -41,7 +50,7 @@ def test_a_person_is_measured_by_shoulders_or_trunk():
 def test_nobody_is_nowhere():
     people = nobody(2, 3)
     assert not is_there(people).any() and np.isnan(people["points"][..., :2]).all()
-    assert follow(people, np.arange(2.0)) == []
+    assert track_people(people, np.arange(2.0)) == []
 
 
 def test_columns_may_be_exchanged():
@@ -55,7 +64,7 @@ def test_people_of_other_sizes_walk_past_each_other():
     for row in range(30):
         rows[row] = [made_up(ways[0][row], y=0.5, size=0.2), made_up(ways[1][row], size=0.25)]
     rows[::2] = rows[::2, ::-1]  # in any order
-    tracks = follow(rows, times_of(rows))
+    tracks = track_people(rows, times_of(rows))
     assert sorted(places(track) for track in tracks) == [list(ways[0].round(2)), list(ways[1].round(2))]
 
 
@@ -86,39 +95,39 @@ def test_somebody_much_larger_is_somebody_else():
     for row in range(50):
         if not 5 <= row < 45:
             rows[row, 0] = made_up(0.5, size=0.1 if row < 5 else 0.25)
-    assert len(follow(rows, times_of(rows))) == 2
+    assert len(track_people(rows, times_of(rows))) == 2
 
 
 def test_one_who_is_found_twice_counts_once():
     rows = nobody(1, 3)
     rows[0] = [made_up(0.5, presence=0.8), made_up(0.51, presence=0.9), made_up(1.0)]
-    assert without_twins(rows).tolist() == [[False, True, True]]
+    assert first_findings(rows).tolist() == [[False, True, True]]
 
 
 # --- who is there -----------------------------------------------------------------------------------------------
 
 
-def test_who_is_sure_and_steady_is_believed():
+def test_who_is_sure_and_steady_is_is_real():
     rows = rows_of([0.5] * 30)[:, 0]
-    assert believed(rows, times_of(rows)).all()
-    assert believed(rows[:1], np.zeros(1)).all()
+    assert is_real(rows, times_of(rows)).all()
+    assert is_real(rows[:1], np.zeros(1)).all()
 
 
-def test_who_walks_is_believed():
+def test_who_walks_is_is_real():
     rows = rows_of(list(np.linspace(0.1, 1.7, 30)))[:, 0]  # 4 sizes a second
-    assert believed(rows, times_of(rows)).all()
+    assert is_real(rows, times_of(rows)).all()
 
 
 def test_who_is_unsure_or_jumps_about_is_nobody():
     unsure = rows_of([0.5] * 30, presence=0.6)[:, 0]
-    assert not believed(unsure, times_of(unsure)).any()
+    assert not is_real(unsure, times_of(unsure)).any()
     restless = rows_of([0.5, 0.58] * 15)[:, 0]
-    assert not believed(restless, times_of(restless))[1:-1].any()
+    assert not is_real(restless, times_of(restless))[1:-1].any()
 
 
 def test_who_is_found_now_and_then_is_nobody():
     rows = rows_of([0.5, None, None] * 10)[:, 0]
-    assert not believed(rows, times_of(rows)).any()
+    assert not is_real(rows, times_of(rows)).any()
 
 
 # --- who is meant -----------------------------------------------------------------------------------------------
@@ -132,7 +141,7 @@ def three_people() -> list[np.ndarray]:
         rows[row, 1] = made_up(0.9, size=0.2)
         if row >= 50:
             rows[row, 2] = made_up(1.6, size=0.12)
-    return in_order(follow(rows, times_of(rows)), times_of(rows))
+    return by_size(track_people(rows, times_of(rows)), times_of(rows))
 
 
 def test_the_largest_comes_first_and_a_glimpse_does_not_count():
@@ -148,7 +157,7 @@ def test_choosing(who, chosen):
 
 def test_who_is_seldom_there_is_not_the_rightmost():
     rows = rows_of([0.5] * 100, [None] * 80 + [1.5] * 20)
-    tracks = in_order(follow(rows, times_of(rows)), times_of(rows))
+    tracks = by_size(track_people(rows, times_of(rows)), times_of(rows))
     assert len(tracks) == 2 and choose(tracks, "right") == choose(tracks, "largest") == [0]
 
 
@@ -159,6 +168,6 @@ def test_a_person_who_is_not_there_cannot_be_chosen():
 
 def test_of_a_short_video_half_is_enough():
     rows = rows_of([None, 0.5, 0.5])
-    assert len(in_order(follow(rows, times_of(rows)), times_of(rows))) == 1
+    assert len(by_size(track_people(rows, times_of(rows)), times_of(rows))) == 1
     rows = rows_of([0.5])
-    assert len(in_order(follow(rows, times_of(rows)), times_of(rows))) == 1
+    assert len(by_size(track_people(rows, times_of(rows)), times_of(rows))) == 1

@@ -30,8 +30,8 @@ def save_landmarks(folder: str | Path, track: LandmarkTrack) -> None:
 def load_landmarks(path: str | Path) -> LandmarkTrack:
     """The track in a .npz file; its sidecar may be missing.
 
-    Its id is what the sidecar says, with folders and in full length, as long as the file is still called so; else the
-    name of the file.
+    Its id is the one in the sidecar, with folders and in full length, if the file still has that name; else the name of
+    the file.
     """
     path = Path(path)
     try:
@@ -61,10 +61,11 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
     )
 
 
-def _id_of(path: Path, said: object) -> str:
+def _id_of(path: Path, video_id: object) -> str:
+    """video_id: from the sidecar; None if there is none."""
     with contextlib.suppress(InputError):
-        if isinstance(said, str) and PurePosixPath(name_in_folder(said)).name == path.stem:
-            return said
+        if isinstance(video_id, str) and PurePosixPath(name_in_folder(video_id)).name == path.stem:
+            return video_id
     return as_id(path.stem)
 
 

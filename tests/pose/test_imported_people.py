@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmad.errors import InputError
-from mmad.pose.members import apart, choose_person, sizes_of
+from mmad.pose.imported_people import choose_person, distances, sizes_of
 
 SHAPE = np.array([(0, 0), (1, 0), (0, 1), (1, 1)], dtype=np.float32)  # four joints in a square
 
@@ -30,17 +30,17 @@ def choose(people, identities=None, person=0, step=0.1):
 def test_sizes_and_distances():
     poses = np.stack([person(0, 1), person(0.5, 1), person(0, 0.5)])
     np.testing.assert_allclose(sizes_of(poses), np.sqrt(2) * np.array([1, 1, 0.5]), rtol=1e-6)
-    np.testing.assert_allclose(apart(poses[:1], poses)[0, :2], [0, 0.5 / np.sqrt(2)], rtol=1e-6)
+    np.testing.assert_allclose(distances(poses[:1], poses)[0, :2], [0, 0.5 / np.sqrt(2)], rtol=1e-6)
     assert sizes_of(np.zeros((0, 4, 3))).shape == (0,)
     nobody = np.full((1, 4, 3), (np.nan, np.nan, 0))
     assert sizes_of(nobody)[0] == 0
-    assert apart(nobody, nobody)[0, 0] == np.inf
+    assert distances(nobody, nobody)[0, 0] == np.inf
 
 
-def test_people_who_share_too_few_joints_are_compared_by_their_middles():
+def test_people_who_share_too_few_joints_are_compared_by_their_centres():
     left, right = person(0, 1), person(0, 1)
     left[2:], right[:2] = (np.nan, np.nan, 0), (np.nan, np.nan, 0)
-    assert apart(left[None], right[None])[0, 0] == pytest.approx(1.0)  # a height apart, which is the size of either
+    assert distances(left[None], right[None])[0, 0] == pytest.approx(1.0)  # as far apart as either is tall
 
 
 def test_the_largest_is_followed_while_the_order_changes():

@@ -1,4 +1,8 @@
-"""Several people in a video: who of one frame is who of the next, and the joints of the one that is asked for."""
+"""People in the files of other tools: who of one frame is who of the next, and the joints of the chosen one.
+
+These files hold the joints of each frame, of any layout, and at best a tool's own identities. People that our own pose
+estimators found are tracked by `mmad/pose/estimated_people.py`, which relies on more than joints.
+"""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,16 +11,16 @@ import numpy as np
 
 from mmad.errors import InputError
 
-FARTHEST = 0.5  # people's sizes that one may move from one frame to the next
-LONGEST = 1.0  # s for which one may be out of sight and still be followed by place alone
-COMING_BACK = 1.0  # people's sizes between where one left and where the same person comes back
-CONSIDERED = 8  # people who are put together of their pieces, beyond the one asked for, before the largest is chosen
+FARTHEST = 0.5  # most that a person moves from one frame to the next, sizes
+LONGEST = 1.0  # longest absence of a person who is still tracked by position, s
+COMING_BACK = 1.0  # largest distance between where a person leaves and returns, sizes
+CONSIDERED = 8  # people joined from their pieces beyond the chosen one, before they are sorted by size
 COMMON = 3  # joints that two poses must share to be compared joint by joint
 
 
 @dataclass(eq=False)
 class Piece:
-    """One person, followed without a break of identity. rows: frames in which the person is; members: as which."""
+    """A person tracked without interruption. rows: the frames. members: the index of the person in each frame."""
 
     rows: list[int] = field(default_factory=list)
     members: list[int] = field(default_factory=list)
@@ -31,19 +35,19 @@ class Piece:
 def choose_person(
     people: list[np.ndarray], identities: list[list] | None, times: np.ndarray, person: int, place: str | Path
 ) -> np.ndarray:
-    """(T, J, 3): the joints of one person, NaN and confidence 0 where nobody or somebody else is.
+    """The joints of one person: (T, J, 3), NaN and confidence 0 where the person is absent.
 
-    people: for each of T frames the (P, J, 3) of those in it, of which those without any joint are nobody. identities:
-    who they are, where a tool followed them; else they are followed by place. person: 0 is the largest over time (size
-    times confidence), 1 the next. `InputError` at `place` where there are not so many.
+    people: for each of T frames the joints (P, J, 3) of those in it; those without any joint are nobody. identities:
+    ids of these, where a tool tracked them; otherwise they are tracked by position. person: 0 is the largest over time
+    (size times confidence), 1 the next. `InputError` at `place` if there are not so many.
     """
     points = np.full((len(people), *people[0].shape[1:]), (np.nan, np.nan, 0), dtype=np.float32)
     present = [np.flatnonzero((frame[..., 2] > 0).any(axis=-1)) for frame in people]
-    if all(len(members) <= 1 for members in present):  # always the same one, however far apart
-        persons = [_places(present)] if any(map(len, present)) else []
+    if all(len(members) <= 1 for members in present):  # always the same person, however far apart
+        persons = [_row_and_member(present)] if any(map(len, present)) else []
     else:
-        followed = identities is not None and _distinct(identities)
-        pieces = _by_identity(people, present, identities) if followed else _by_place(people, present, times)
+        tracked = identities is not None and _distinct(identities)
+        pieces = _by_identity(people, present, identities) if tracked else _by_position(people, present, times)
         persons = _persons(pieces, people, person + CONSIDERED)
     if person and person >= len(persons):
         raise InputError(place, f"person {person} was asked for of {len(persons)}", "the largest is 0, the next 1")
@@ -53,53 +57,52 @@ def choose_person(
 
 
 def sizes_of(poses: np.ndarray) -> np.ndarray:
-    """(P, J, 3) -> (P,): diagonal of the box around the joints that are seen; 0 where none is."""
+    """Diagonal of the box around the joints that are seen: (P, J, 3) -> (P,); 0 if none is."""
     seen = poses[..., 2:] > 0
     least = np.where(seen, poses[..., :2], np.inf).min(axis=1)
     most = np.where(seen, poses[..., :2], -np.inf).max(axis=1)
     return np.linalg.norm(np.where(most >= least, most - least, 0), axis=-1)
 
 
-def apart(poses: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(A, J, 3), (P, J, 3) -> (A, P): how far apart two people are, in sizes of the larger one; infinite for nobody.
+def distances(poses1: np.ndarray, poses2: np.ndarray) -> np.ndarray:
+    """Distance of people in sizes of the larger one: (A, J, 3), (P, J, 3) -> (A, P); infinite for nobody.
 
-    The mean distance of the joints that both show, or the distance of their middles where these are too few.
+    The mean distance of common joints, or the distance of the centres where there are fewer than COMMON.
     """
-    seen, also = poses[:, None, :, 2] > 0, others[None, :, :, 2] > 0
-    common = seen & also  # (A, P, J)
-    between = np.linalg.norm(poses[:, None, :, :2] - others[None, :, :, :2], axis=-1)
+    common = (poses1[:, None, :, 2] > 0) & (poses2[None, :, :, 2] > 0)  # (A, P, J)
+    between = np.linalg.norm(poses1[:, None, :, :2] - poses2[None, :, :, :2], axis=-1)
     joints = np.where(common, between, 0).sum(axis=-1) / np.maximum(common.sum(axis=-1), 1)
-    middles = np.linalg.norm(_middles(poses)[:, None] - _middles(others)[None], axis=-1)
-    distance = np.where(common.sum(axis=-1) >= COMMON, joints, middles)
-    size = np.maximum(sizes_of(poses)[:, None], sizes_of(others)[None])
+    centres = np.linalg.norm(_centres(poses1)[:, None] - _centres(poses2)[None], axis=-1)
+    distance = np.where(common.sum(axis=-1) >= COMMON, joints, centres)
+    size = np.maximum(sizes_of(poses1)[:, None], sizes_of(poses2)[None])
     return np.divide(distance, size, out=np.full(distance.shape, np.inf), where=size > 0)
 
 
-def _middles(poses: np.ndarray) -> np.ndarray:
-    """(P, J, 3) -> (P, 2): mean of the joints that are seen; 0, 0 where none is."""
+def _centres(poses: np.ndarray) -> np.ndarray:
+    """Mean of the joints that are seen: (P, J, 3) -> (P, 2); 0, 0 if none is."""
     seen = poses[..., 2:] > 0
     return np.where(seen, poses[..., :2], 0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
 
 
 def _distinct(identities: list[list]) -> bool:
-    """Whether nobody is in a frame twice; some tools write 0 for everybody when they do not follow people."""
+    """Whether no id occurs twice in a frame; some tools write 0 for everyone when they do not track people."""
     return all(len(set(ids)) == len(ids) for ids in identities)
 
 
-def _places(present: list[np.ndarray]) -> list[tuple[int, int]]:
-    """(row, member) of everybody in every frame."""
+def _row_and_member(present: list[np.ndarray]) -> list[tuple[int, int]]:
+    """(row, member) of everyone in every frame."""
     return [(row, int(member)) for row, members in enumerate(present) for member in members]
 
 
 def _by_identity(people: list[np.ndarray], present: list[np.ndarray], identities: list[list]) -> list[Piece]:
     pieces: dict = {}
-    for row, member in _places(present):
+    for row, member in _row_and_member(present):
         pieces.setdefault(identities[row][member], Piece()).add(row, member, people[row][member])
     return list(pieces.values())
 
 
-def _by_place(people: list[np.ndarray], present: list[np.ndarray], times: np.ndarray) -> list[Piece]:
-    """The nearest pairs of a frame's people and those seen shortly before become the same person, nearest first."""
+def _by_position(people: list[np.ndarray], present: list[np.ndarray], times: np.ndarray) -> list[Piece]:
+    """Match the people of each frame to those seen shortly before, nearest pairs first."""
     done: list[Piece] = []
     active: list[Piece] = []
     for row, frame in enumerate(people):
@@ -120,27 +123,29 @@ def _by_place(people: list[np.ndarray], present: list[np.ndarray], times: np.nda
 
 
 def _nearest_pairs(poses: list[np.ndarray], frame: np.ndarray) -> list[tuple[int, int]]:
-    """(i, member) of poses and members of a frame that are near enough to be the same person, nearest first."""
+    """(i, member) of poses and members of a frame that may be the same person, nearest first."""
     if not poses or not len(frame):
         return []
-    distances = apart(np.stack(poses), frame)
-    pairs = zip(*np.nonzero(distances <= FARTHEST))
-    return [(int(i), int(member)) for i, member in sorted(pairs, key=lambda pair: distances[pair])]
+    distance = distances(np.stack(poses), frame)
+    pairs = zip(*np.nonzero(distance <= FARTHEST))
+    return [(int(i), int(member)) for i, member in sorted(pairs, key=lambda pair: distance[pair])]
 
 
 def _persons(pieces: list[Piece], people: list[np.ndarray], count: int) -> list[list[tuple[int, int]]]:
-    """(row, member) of each of at most `count` persons, the heaviest first, put together of the pieces they are in."""
+    """(row, member) of each of at most `count` persons, joined from their pieces, the one with the largest weight
+    first."""
     pieces = sorted(pieces, key=lambda piece: -piece.weight)
     persons = []
     while pieces and len(persons) < count:
         persons.append(_joined(pieces, people))
         pieces = [piece for piece in pieces if piece not in persons[-1]]
     persons.sort(key=lambda pieces: -sum(piece.weight for piece in pieces))
-    return [[place for piece in pieces for place in zip(piece.rows, piece.members)] for pieces in persons]
+    return [[pair for piece in pieces for pair in zip(piece.rows, piece.members)] for pieces in persons]
 
 
 def _joined(pieces: list[Piece], people: list[np.ndarray]) -> list[Piece]:
-    """The heaviest piece, and what comes before and after it near the place where it begins and ends, and so on."""
+    """The piece with the largest weight, joined with pieces that end near its start or begin near its end, and so
+    on."""
     chosen = [pieces[0]]
     end = chosen[0]
     for piece in sorted(pieces, key=lambda piece: piece.rows[0]):
@@ -155,10 +160,11 @@ def _joined(pieces: list[Piece], people: list[np.ndarray]) -> list[Piece]:
     return chosen
 
 
-def _near(people: list[np.ndarray], one: Piece, at: int, other: Piece, there: int) -> bool:
-    return bool(apart(_pose(people, one, at)[None], _pose(people, other, there)[None]) <= COMING_BACK)
+def _near(people: list[np.ndarray], piece1: Piece, at1: int, piece2: Piece, at2: int) -> bool:
+    """Whether frame `at1` of one piece and frame `at2` of another show a person in the same place."""
+    return bool(distances(_pose(people, piece1, at1)[None], _pose(people, piece2, at2)[None]) <= COMING_BACK)
 
 
 def _pose(people: list[np.ndarray], piece: Piece, at: int) -> np.ndarray:
-    """(J, 3): a piece's person in its frame number `at`."""
+    """The joints (J, 3) of the person of a piece in its frame number `at`."""
     return people[piece.rows[at]][piece.members[at]]

@@ -1,4 +1,4 @@
-"""Skeleton data sets in .pkl files: pyskl, mmaction2, PCAN and MMN."""
+"""Skeleton data sets in .pkl files: those of pyskl, mmaction2, PCAN and MMN."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -9,36 +9,38 @@ from mmad.errors import InputError
 from mmad.pickles import Forbidden, load_data
 from mmad.pose.recording import LazySequence, Recording
 from mmad.pose.skeletons import BY_COUNT, LAYOUTS
-from mmad.pose.tables import sure_where_placed
+from mmad.pose.tables import seen_by_position
 from mmad.video.finding import VIDEO_SUFFIXES
 
-LABELS_OF = ("_data.pkl", "_label.pkl")  # MMN keeps the classes beside the joints
+DATA_AND_LABELS = ("_data.pkl", "_label.pkl")  # endings of MMN's files, which keep classes apart from joints
 
 
 def read_pyskl(path: Path) -> LazySequence:
     """A list of clips (PCAN), or {split: {name: [ids]}, annotations: [...]} (pyskl, mmaction2), of dicts with
 
-    keypoint (M, T, V, 2) pixels of up to M people in T frames, V tells the layout; keypoint_score (M, T, V), without it
-    what has a place counts as seen; img_shape (height, width); frame_dir or filename, the clip's id; label, its class.
-    MMN's `_data.pkl` is of the same form; the classes are in the `_label.pkl` beside it, [{file_name, label}, ...].
-    Read without running anything (`mmad.pickles`).
+    keypoint: (M, T, V, 2) pixels, of up to M people in T frames; V determines the layout. keypoint_score: (M, T, V);
+    without it, joints with a position count as seen. img_shape: (height, width). frame_dir or filename: id of the clip.
+    label: its class. MMN's `_data.pkl` has the same form; its classes are in the `_label.pkl` beside it, a list of
+    {file_name, label}. No code in the file is executed (`mmad.pickles`).
     """
     content = _load(path)
     annotations, split = content, {}
     if isinstance(content, dict) and "annotations" in content:
         annotations, split = content["annotations"], content.get("split") or {}
     if not isinstance(annotations, list) or not annotations or not all(isinstance(item, dict) for item in annotations):
-        raise InputError(path, "holds no list of clips", "expected pyskl's list of dicts, or {split, annotations}")
+        raise InputError(
+            path, "does not contain a list of clips", "expected pyskl's list of dicts, or {split, annotations}"
+        )
     if "keypoint" not in annotations[0] and "file_name" in annotations[0]:
-        raise InputError(path, "holds classes and no joints", "give MMN's _data.pkl, which lies beside it")
+        raise InputError(path, "contains classes and no joints", "give MMN's _data.pkl, which is beside it")
     labels = _labels_beside(path)
     split_of = _split_of(split, path)
     names = _names(annotations, path)
 
     def make(number: int) -> Recording:
         recording = _recording(annotations[number], names[number], f"{path}, clip {number} (the first is 0)", path)
-        known = {"label": labels.get(names[number]), "split": split_of.get(names[number])}
-        recording.details.update({key: value for key, value in known.items() if value is not None})
+        extra = {"label": labels.get(names[number]), "split": split_of.get(names[number])}
+        recording.details.update({key: value for key, value in extra.items() if value is not None})
         return recording
 
     return LazySequence(make, range(len(annotations)))
@@ -57,7 +59,7 @@ def _load(path: Path):
 
 
 def _names(annotations: list[dict], path: Path) -> list[str]:
-    """The id of each clip, all different: frame_dir as it stands, or the name of the file without its suffix."""
+    """The unique id of each clip: frame_dir, or the name of the file without its suffix."""
     names: dict[str, int] = {}
     for number, item in enumerate(annotations):
         where = f"{path}, clip {number} (the first is 0)"
@@ -79,7 +81,7 @@ def _without_suffix(name: str) -> str:
 
 
 def _split_of(split, path: Path) -> dict[str, str]:
-    """Clip -> the parts of the data set it belongs to."""
+    """{clip: the parts of the data set it belongs to}"""
     if not isinstance(split, dict):
         raise InputError(path, "its 'split' is not {name: [ids]}")
     parts: dict[str, str] = {}
@@ -94,16 +96,16 @@ def _split_of(split, path: Path) -> dict[str, str]:
 
 
 def _labels_beside(path: Path) -> dict[str, int]:
-    """Clip -> class of MMN's other file, where there is one."""
-    other = path.with_name(path.name.replace(*LABELS_OF))
-    if not path.name.endswith(LABELS_OF[0]) or not other.exists():
+    """{clip: class} of MMN's label file, if there is one."""
+    other = path.with_name(path.name.replace(*DATA_AND_LABELS))
+    if not path.name.endswith(DATA_AND_LABELS[0]) or not other.exists():
         return {}
     labels = {}
     content = _load(other)
     for item in content if isinstance(content, list) else []:
         name, label = (item.get("file_name"), item.get("label")) if isinstance(item, dict) else (None, None)
         if not isinstance(name, str) or not _is_whole(label):
-            raise InputError(other, "is no list of {file_name, label}", "is it MMN's?")
+            raise InputError(other, "is not a list of {file_name, label}", "is it MMN's?")
         labels[_without_suffix(name)] = int(label)
     return labels
 
@@ -122,8 +124,8 @@ def _recording(item: dict, name: str, where: str, path: Path) -> Recording:
     if points.shape[2] not in BY_COUNT or not points.shape[1]:
         counts = ", ".join(map(str, sorted(BY_COUNT)))
         problem = f"{points.shape[2]} joints in {points.shape[1]} frames"
-        raise InputError(where, problem, f"known are {counts} joints")
-    scores = _numbers(item, "keypoint_score", where) if "keypoint_score" in item else sure_where_placed(points)
+        raise InputError(where, problem, f"known numbers of joints are {counts}")
+    scores = _numbers(item, "keypoint_score", where) if "keypoint_score" in item else seen_by_position(points)
     scores = scores[None] if scores.ndim == 2 else scores
     if scores.shape != points.shape[:3]:
         raise InputError(where, f"keypoint_score of shape {scores.shape} for keypoint of shape {points.shape}")

@@ -74,7 +74,7 @@ def test_help_is_quick_and_loads_no_network():
             "error: argument 'person=tall': person 'tall'; choose largest, left, right, all or a num",
         ),
         (["fbs=10"], "error: argument 'fbs=10': unknown key 'fbs'; did you mean fps?"),
-        (["models=nowhere"], "error: models=nowhere: is no folder"),
+        (["models=nowhere"], "error: models=nowhere: is not a folder"),
         (["estimator=other"], "error: estimator: 'other'; choose one of mediapipe"),
     ],
 )

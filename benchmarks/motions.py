@@ -19,10 +19,10 @@ from mmad.config import RenderConfig
 from mmad.errors import run_command
 from mmad.labels import MMA52
 from mmad.render.body import unit
-from mmad.render.performance import perform
+from mmad.render.perform import perform
 from mmad.render.plans import SUBSETS, plan_clips
 from mmad.render.pose import SIDES
-from mmad.render.scene import set_stage
+from mmad.render.scene import make_scene
 from mmad.video.sampling import segment_frames
 
 TRUNK = ("root", "spine03", "spine01")
@@ -56,13 +56,13 @@ def joints_of(config: RenderConfig, subset: str, moments: int) -> tuple[np.ndarr
     for plan in tqdm(plan_clips(Path("."), config, subset), disable=None):
         generator, person = np.random.default_rng(plan.key), np.random.default_rng(plan.person)
         pose = perform(plan.timeline, generator)
-        body, _, room = set_stage(pose, set(), person, generator)
-        now = body.transforms(pose)
+        scene = make_scene(pose, set(), person, generator)
+        body, now = scene.body, scene.body.transforms(pose)
         bones = [*TRUNK, *(f"{limb}.{side}" for limb in LIMBS for side in SIDES)]
         places = [now.apply(body.anatomy.bones[bone], body.head(bone)) for bone in bones]
         head = body.anatomy.bones["head"]
         places += [now.apply(head, body.vertices[body.landmark(name, side)]) for name, side in HEAD]
-        tracks.append(project(np.stack(places, axis=1), room)[segment_frames(plan.timeline.frames, moments)])
+        tracks.append(project(np.stack(places, axis=1), scene.room)[segment_frames(plan.timeline.frames, moments)])
         labels.append(MMA52.index[plan.timeline.actions[0].name])
     return np.stack(tracks), np.array(labels)
 

@@ -14,9 +14,9 @@ import torch
 
 from mmad.errors import run_command
 from mmad.render.dataset import write_video
-from mmad.render.performance import perform
-from mmad.render.scene import shoot
-from mmad.render.timelines import FPS, frequencies, make_timeline
+from mmad.render.perform import perform
+from mmad.render.scene import render_frames
+from mmad.render.timelines import FPS, class_frequencies, make_timeline
 
 
 def main() -> None:
@@ -38,11 +38,11 @@ def main() -> None:
 def measure(width: int, height: int, samples: int, count: int, seed: int) -> tuple[float, float, int]:
     """Seconds of rendering and of encoding `count` frames, and the bytes of the file."""
     generators = [np.random.default_rng([seed, i]) for i in range(3)]
-    timeline = make_timeline(generators[0], "v", frequencies(), longest=count / FPS)
+    timeline = make_timeline(generators[0], "v", class_frequencies(), longest=count / FPS)
     began = time.perf_counter()
     pose = perform(timeline, generators[0])
     names = {action.name for action in timeline.actions}
-    frames = list(shoot(pose, names, *generators[1:], (height, width), samples))
+    frames = list(render_frames(pose, names, *generators[1:], (height, width), samples))
     drawn = time.perf_counter() - began
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "v.mp4"

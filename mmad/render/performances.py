@@ -1,5 +1,5 @@
-"""What rendered people do as joints in space, for the pose network: the timelines and motions of the videos, no
-picture."""
+"""Joints in space of rendered people, for the pose network: timelines and motions as in the videos, without
+pictures."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,25 +15,25 @@ from mmad.pose.landmark_files import save_landmarks
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack
 from mmad.render.body import Body
-from mmad.render.landmarks import Joints
+from mmad.render.body_joints import BodyJoints
 from mmad.render.look import make_shape
-from mmad.render.performance import perform
-from mmad.render.plans import Plan, plan_clips, plan_videos, run_on_cores
+from mmad.render.perform import perform
+from mmad.render.plans import Plan, plan_clips, plan_videos, run_in_processes
 from mmad.render.timelines import FPS
 
-IN_A_PART = 60  # performances in one file
-PICTURE_HEIGHT = 720  # pixels that a landmark track says its picture had
+PERFORMANCES_PER_FILE = 60
+PICTURE_HEIGHT = 720  # pixels, stated in the landmark tracks: no picture is rendered
 
 
 def render_performances(folder: str | Path, config: RenderConfig, subset: str) -> list[Performance]:
-    """The performances of a subset, "train" or "val" (other people), from files in `folder`; missing ones are made."""
+    """The performances of a subset, "train" or "val" (other people), from files in `folder`; missing files are made."""
     folder = Path(folder)
     plans = plan_videos(folder, config, subset) + plan_clips(folder, config, subset)
-    parts = [plans[first : first + IN_A_PART] for first in range(0, len(plans), IN_A_PART)]
+    parts = [plans[i : i + PERFORMANCES_PER_FILE] for i in range(0, len(plans), PERFORMANCES_PER_FILE)]
     paths = [folder / f"{subset}_{number:04d}.npz" for number in range(len(parts))]
     missing = [(path, part) for path, part in zip(paths, parts) if not path.exists()]
     jobs = [(job, sum(plan.timeline.frames for plan in job[1])) for job in missing]
-    run_on_cores(_write_part, jobs, config.workers)
+    run_in_processes(_write_part, jobs, config.workers)
     return [item for path in paths for item in load_part(path)]
 
 
@@ -48,9 +48,9 @@ def write_landmarks(plan: Plan) -> None:
 
 
 def landmark_track(plan: Plan) -> LandmarkTrack:
-    """The joints of a plan's person as an estimator would find them in the picture of a camera, at 15 rows per second.
+    """The joints of a plan's person as an estimator would find them in the picture of a camera, 15 rows per second.
 
-    Its truth is `plan.timeline.annotation()`, also for actions that the camera does not show.
+    The true actions are `plan.timeline.annotation()`, also those that the camera does not show.
     """
     performance = perform_in_space(plan)
     joints = performance.joints.astype(np.float32)
@@ -62,7 +62,7 @@ def landmark_track(plan: Plan) -> LandmarkTrack:
 
 
 def perform_in_space(plan: Plan) -> Performance:
-    """The joints of the plan's person doing what its timeline says, at `mmad.pose.joint_inputs.FPS`."""
+    """The joints of the plan's person who does the actions of its timeline, at `mmad.pose.joint_inputs.FPS`."""
     generator = np.random.default_rng(plan.key)
     pose = perform(plan.timeline, generator)
     pose = pose.at_frames(np.arange(0, pose.frames, round(FPS / JOINTS_FPS)))
@@ -71,7 +71,7 @@ def perform_in_space(plan: Plan) -> Performance:
 
 
 @lru_cache(maxsize=2)
-def _person(key: tuple[int, ...]) -> tuple[Body, Joints]:
-    """One person is in several plans, one after the other."""
+def _person(key: tuple[int, ...]) -> tuple[Body, BodyJoints]:
+    """Cached: consecutive plans show the same person."""
     body = Body(make_shape(np.random.default_rng(key)))
-    return body, Joints(body)
+    return body, BodyJoints(body)

@@ -1,7 +1,7 @@
-"""What is rendered: which person does what when, in which file; and the processes that do it.
+"""What is rendered: which person does which actions when, and in which file; and the processes that render it.
 
-Whatever is random depends on (seed, subset, kind, number) alone: the same seed gives the same files, however many
-processes render them, and a run that was stopped goes on where it was.
+Everything random is determined by (seed, subset, kind, number): the same seed gives the same files with any number of
+processes, and an interrupted run can be continued.
 """
 
 import multiprocessing
@@ -17,16 +17,17 @@ import numpy as np
 from tqdm import tqdm
 
 from mmad.config import RenderConfig
-from mmad.render.timelines import Timeline, frequencies, make_clip, make_timeline
+from mmad.render.timelines import Timeline, class_frequencies, make_clip, make_timeline
 
 SUBSETS = ("train", "val")
-VIDEOS_A_PERSON = 3  # of long ones; MMA-52 has some 30
-CLIPS_A_PERSON = 12
+VIDEOS_PER_PERSON = 3  # MMA-52 has about 30
+CLIPS_PER_PERSON = 12
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One video to render: its file, what happens in it, and the keys of what is random in it and in its person."""
+    """One video to render: its file and its timeline. key, person: seeds of the random choices in this video and of its
+    person."""
 
     path: Path
     timeline: Timeline
@@ -44,24 +45,24 @@ def _count(total: int, subset: str) -> int:
 
 def plan_videos(out: Path, config: RenderConfig, subset: str) -> list[Plan]:
     """Long videos with several actions each."""
-    chances = frequencies(config.classes, config.tail)
+    frequencies = class_frequencies(config.classes, config.tail)
     generator = np.random.default_rng(_key(config, subset, "timeline", 0))
     found = []
     for i in range(_count(config.videos, subset)):
-        person = i // VIDEOS_A_PERSON
-        timeline = make_timeline(generator, f"{subset}_{person:03d}_{i:04d}", chances, config.longest)
+        person = i // VIDEOS_PER_PERSON
+        timeline = make_timeline(generator, f"{subset}_{person:03d}_{i:04d}", frequencies, config.longest)
         path = out / subset / f"{timeline.video_id}.mp4"
         found.append(Plan(path, timeline, _key(config, subset, "video", i), _key(config, subset, "person", person)))
     return found
 
 
 def plan_clips(out: Path, config: RenderConfig, subset: str) -> list[Plan]:
-    """Trimmed clips, as many of each class, and each person does classes drawn at random."""
+    """Trimmed clips, equally many per class; the classes of each person are random."""
     generator = np.random.default_rng(_key(config, subset, "timeline", 1))
     found, names = [], []
     for i in range(_count(config.clips, subset)):
-        person = i // CLIPS_A_PERSON
-        names = names or list(generator.permutation(list(frequencies(config.classes))))
+        person = i // CLIPS_PER_PERSON
+        names = names or list(generator.permutation(list(class_frequencies(config.classes))))
         name = str(names.pop())
         clip = make_clip(generator, f"{subset}_clip_{person:03d}_{i:05d}", name)
         path = out / "clips" / f"{clip.video_id}.mp4"
@@ -69,13 +70,14 @@ def plan_clips(out: Path, config: RenderConfig, subset: str) -> list[Plan]:
     return found
 
 
-def run_on_cores(work: Callable, jobs: list[tuple], workers: int) -> None:
-    """Call `work` for each (argument, frames) in `workers` processes, one a core for 0, and show how far it is."""
+def run_in_processes(work: Callable, jobs: list[tuple], workers: int) -> None:
+    """Call work(argument) for each (argument, frames) in jobs, with a progress bar. workers: processes; 0: one per
+    core."""
     if not jobs:
         return
     from mmad.render.body import anatomy
 
-    anatomy()  # refuses a machine without the library at once, and leaves its data cached for the processes
+    anatomy()  # fails early where the library is missing, and fills its cache before the processes start
     workers = min(workers or multiprocessing.cpu_count(), len(jobs))
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
@@ -86,12 +88,12 @@ def run_on_cores(work: Callable, jobs: list[tuple], workers: int) -> None:
                 job.result()
                 bar.update(waiting[job])
     finally:
-        pool.shutdown(cancel_futures=True)  # stopped, what is under way is finished, and no more
+        pool.shutdown(cancel_futures=True)  # when interrupted, jobs in progress are finished and no others are started
 
 
 def _start_worker() -> None:
-    """One thread a process: they share the cores. Interrupting is the parent's business, and nobody outlives it."""
-    import torch  # here and not above: planning, --help and bad input need none of it
+    """One thread per process: they share the cores. Ctrl-C is handled by the parent; workers end with it."""
+    import torch  # imported here: plans, --help and the check of input do not need it
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
-"""What a person's body is asked to do, frame by frame, before any body does it. Numpy only.
+"""The pose of a person in each frame, independent of the size of the body. Numpy only.
 
-A motion program adds to these wishes; `body.py` fulfils them on a body of any size.
-Directions and offsets are (out, forward, up): `out` points away from the midline on the side of the limb in question.
+Motion programs add to a pose; `body.py` computes the bones of a body of any size from it. Directions and offsets are
+(out, forward, up): `out` points away from the midline, on the side of the limb in question.
 """
 
 from dataclasses import dataclass, field, fields, replace
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 
 SIDES = ("L", "R")
-STANDING = 0.985  # the `seat` of a person who stands: the knees are never quite straight
+STANDING = 0.985  # `Pose.seat` of a person who stands: the knees are never quite straight
 Vector = tuple[float, float, float]
 
 OBJECTS = ("phone", "cup", "pen", "ball")  # what a hand may hold
 
-# Curl of thumb, index, middle, ring and little finger, degrees a joint.
+# Curl of thumb, index, middle, ring and little finger, degrees per joint.
 HANDS: dict[str, tuple[float, ...]] = {
     "relaxed": (5, 8, 10, 12, 14),
     "flat": (0, -12, -12, -12, -12),
@@ -26,19 +26,19 @@ HANDS: dict[str, tuple[float, ...]] = {
     "grasp": (20, 38, 42, 44, 46),
 }
 
-# A hand that lies on the thigh.
+# Directions of a hand that lies on the thigh, fields of `Reach`.
 REST = {"fingers": (-0.45, 1.0, -0.1), "palm": (-0.1, 0.0, -1.0), "elbow": (0.45, -0.7, -1.0), "hand": "relaxed"}
 
 
 @dataclass
 class Reach:
-    """One wish of one hand: its `tip` shall be at a landmark of the body (or in the air before the chest).
+    """A target of one hand: its `tip` at a landmark of the body, or in the air in front of the chest.
 
-    weight: (T,) 0..1, how far the hand is on its way from rest. to: a landmark of body.py. offset: (3,) or (T, 3), of
-    the landmark, in units of the person's arm length over that of the default body, metres; it turns with the body
-    part that bears the landmark. tip: "index", "fingers" (the middle one's), "palm" (its skin), "grip" (in the hand),
-    "knuckle" or "clasp" (between the fingers). fingers, palm, elbow: directions that the fingers point in, the palm
-    faces and the elbow goes. hand: of HANDS. curl: (T, 5) degrees on top.
+    weight: (T,) 0..1, from rest to the target. to: one of LANDMARKS in body.py. offset: (3,) or (T, 3) from the
+    landmark, metres on a body with the default arm length, else scaled with it; it turns with the body part of the
+    landmark. tip: the point of the hand that goes there: "index", "fingers" (tip of the middle one), "palm" (skin),
+    "grip" (in the hand), "knuckle" or "clasp" (between the fingers). fingers, palm, elbow: directions in which the
+    fingers point, the palm faces and the elbow goes. hand: of HANDS. curl: (T, 5) degrees added to it.
     """
 
     weight: np.ndarray
@@ -53,19 +53,37 @@ class Reach:
 
 
 @dataclass
-class Pose:
-    """All wishes over T frames; angles in degrees.
+class FootMove:
+    """Movement of one foot and its leg; (T,) or numbers.
 
-    seat: how high the person sits, the sine of the thighs' slope: 0 on a chair, STANDING, a stool in between. table:
-    whether there is one before the belly. lift: (T,) what the hips are raised over the seat. trunk, head: (T, 3) pitch
-    (forward), roll (towards the left shoulder), yaw (to the left). shift: (T, 3) of the hips, x (left), y (back),
-    z (up), metres. place: (T, 3) metres from the person's place, feet included. facing: (T,) yaw of the whole person,
-    feet included. gaze: (T, 2) pitch, yaw. eyelids, jaw, smile: (T,) 0..1.
-    By side: shoulder (T,) raised by; forward (T,) shoulder drawn forward by; ankle (T, 3) moved by (out, forward, up),
-    in leg lengths; across (T,) moved by this share of its way to the middle, beyond it above 1; heel (T,) raised by;
-    edge (T,) foot rolled onto its outer edge by; dangling (T,) 0..1, how far the foot hangs from the shin instead of
-    standing; knee (T,) pushed out, 0 straight ahead, 1 as much out as up; rest, what the hand does when it does
-    nothing, weights 1 in all; reaches, what it is to do; held, which of OBJECTS is in the hand.
+    out, forward, up: leg lengths. heel: degrees by which it is raised. knee: pushed out, 0 straight ahead, 1 as much
+    out as up. edge: degrees by which the foot is rolled onto its outer edge. across: share of the way to the middle,
+    beyond it above 1. dangling: 0..1, from standing to hanging from the shin.
+    """
+
+    out: np.ndarray | float = 0.0
+    forward: np.ndarray | float = 0.0
+    up: np.ndarray | float = 0.0
+    heel: np.ndarray | float = 0.0
+    knee: np.ndarray | float = 0.0
+    edge: np.ndarray | float = 0.0
+    across: np.ndarray | float = 0.0
+    dangling: np.ndarray | float = 0.0
+
+
+@dataclass
+class Pose:
+    """The pose in T frames; angles in degrees.
+
+    seat: height of the seat as the sine of the slope of the thighs: 0 on a chair, STANDING for a person who stands, a
+    stool in between. table: whether there is one in front of the belly. lift: (T,) by which the hips are above the
+    seat, in units of `seat`. trunk, head: (T, 3) pitch (forward), roll (towards the left shoulder), yaw (to the left).
+    shift: (T, 3) of the hips, x (left), y (back), z (up), metres. place: (T, 3) shift of the whole person, metres.
+    facing: (T,) yaw of the whole person. gaze: (T, 2) pitch, yaw. eyelids, jaw, smile: (T,) 0..1.
+
+    {side: value}: shoulder (T,) raised; forward (T,) shoulder drawn forward; ankle (T, 3) as out, forward, up of
+    `FootMove`; across, heel, edge, dangling, knee (T,) as there; rest, targets of the hand at rest, whose weights sum
+    to 1; reaches, targets of its actions; held, the object in the hand, of OBJECTS.
     """
 
     frames: int
@@ -106,51 +124,53 @@ class Pose:
         self.held = {}
 
     def turn(self, part: str, pitch=0.0, roll=0.0, yaw=0.0) -> None:
-        """Bend "trunk" or "head", degrees, on top of what they do already."""
+        """Bend "trunk" or "head" further, degrees."""
         for axis, angle in enumerate((pitch, roll, yaw)):
             getattr(self, part)[:, axis] += angle
 
-    def step(self, side: str, out=0.0, forward=0.0, up=0.0, heel=0.0, knee=0.0, edge=0.0) -> None:
-        """Move a foot from where it is; units as in the fields."""
-        for axis, way in enumerate((out, forward, up)):
-            self.ankle[side][:, axis] += way
-        self.heel[side] += heel
-        self.knee[side] += knee
-        self.edge[side] += edge
+    def step(self, side: str, **changes: np.ndarray | float) -> None:
+        """Move a foot relative to where it is. changes: fields of `FootMove`."""
+        move = FootMove(**changes)
+        for axis, change in enumerate((move.out, move.forward, move.up)):
+            self.ankle[side][:, axis] += change
+        for name in ("across", "heel", "knee", "edge", "dangling"):
+            getattr(self, name)[side] += getattr(move, name)
 
-    def put_leg(
-        self, side: str, weight: np.ndarray, across=0.0, out=0.0, forward=0.0, up=0.0, heel=0.0, knee=0.0, dangling=0.0
-    ) -> None:
-        """Move a foot to a place, wherever it was; weight: (T,) 0..1, how far it is on its way. Units as in the fields.
+    def put_leg(self, side: str, weight: np.ndarray, **target: np.ndarray | float) -> None:
+        """Move a foot to a place, from wherever it is.
 
-        Offsets are from where a foot stands upright under the knee.
+        weight: (T,) 0..1, from where it is to the target. target: fields of `FootMove`, relative to a foot that stands
+        upright under the knee.
         """
-        ankle = np.stack([np.broadcast_to(way, weight.shape) for way in (out, forward, up)], axis=1)
+        move = FootMove(**target)
+        ankle = np.stack([np.broadcast_to(x, weight.shape) for x in (move.out, move.forward, move.up)], axis=1)
         self.ankle[side] += weight[:, None] * (ankle - self.ankle[side])
-        wishes = ((self.across, across), (self.heel, heel), (self.knee, knee), (self.edge, 0.0))
-        for values, wish in (*wishes, (self.dangling, dangling)):
-            values[side] += weight * (wish - values[side])
+        for name in ("across", "heel", "knee", "edge", "dangling"):
+            values = getattr(self, name)
+            values[side] += weight * (getattr(move, name) - values[side])
 
     def reach(self, side: str, weight: np.ndarray, to: str, **how) -> None:
+        """Give a hand a target; arguments are the fields of `Reach`."""
         self.reaches[side].append(Reach(weight, to, **how))
 
     def settle(self, side: str, weight: np.ndarray, to: str, **how) -> None:
-        """Another way to rest a hand, from where `weight` (T,) becomes 1."""
+        """Change where a hand rests, as `weight` (T,) goes from 0 to 1; other arguments are fields of `Reach`."""
         for reach in self.rest[side]:
             reach.weight = reach.weight * (1 - weight)
         self.rest[side].append(Reach(weight, to, **how))
 
     def at_frames(self, frames: np.ndarray) -> "Pose":
-        """The same pose at some of its frames."""
-        less = replace(self, frames=len(frames))
+        """The same pose at some of its frames, given by their numbers."""
+        selected = replace(self, frames=len(frames))
         for item in fields(self):
             if item.name != "frames":
-                setattr(less, item.name, _at_frames(getattr(self, item.name), frames, self.frames))
-        return less
+                setattr(selected, item.name, _at_frames(getattr(self, item.name), frames, self.frames))
+        return selected
 
 
 def _at_frames(value, frames: np.ndarray, count: int):
-    """What of a value is said of each of `count` frames, at some of them; in dicts, lists and reaches too."""
+    """The arrays with a row for each of `count` frames at some frames, also in dicts, lists and reaches; else
+    `value`."""
     if isinstance(value, dict):
         return {key: _at_frames(item, frames, count) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,73 +1,82 @@
-"""How a person sits or stands who does nothing: postures that are no action, kept for a video or changed in it.
+"""How a person sits or stands at rest: postures that are not an action, kept for a video or changed in it. Numpy only.
 
-Nothing here is annotated. So no posture looks like one of the classes: hands lie on each other but are not interlaced,
-ankles are side by side, heels are down, and what shifts are hands, and trunk and head a little and slowly. Numpy only.
+Nothing here is annotated, so no posture looks like one of the classes: hands lie on each other but are not interlaced,
+ankles are side by side and heels down. Only the hands move to other places; trunk and head move a little and slowly.
 """
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from mmad.render.pose import SIDES, STANDING, Pose, Vector
 
-Way = dict[str, Any]  # of resting a hand: the fields of Reach, but for its weight
+
+@dataclass(frozen=True)
+class HandRest:
+    """Where and how a hand rests: fields of `Reach`."""
+
+    to: str
+    offset: Vector
+    fingers: Vector
+    palm: Vector
+    elbow: Vector
+    tip: str = "grip"
+    hand: str = "relaxed"
 
 
-def _way(to: str, offset: Vector, fingers: Vector, palm: Vector, elbow: Vector, tip="grip", hand="relaxed") -> Way:
-    return {"to": to, "offset": offset, "tip": tip, "fingers": fingers, "palm": palm, "elbow": elbow, "hand": hand}
-
-
-DOWN = (0.5, -0.7, -1.0)  # where elbows go of hands that lie low
+DOWN = (0.5, -0.7, -1.0)  # elbows of hands that lie low
 FLAT = {"fingers": (-0.45, 1.0, -0.1), "palm": (-0.1, 0.0, -1.0), "elbow": DOWN, "tip": "palm"}
-HANGING = _way("hip", (0.07, 0.03, -0.22), (-0.1, 0.25, -1.0), (-1.0, -0.2, 0.0), (0.5, -1.0, 0.0))
+HANGING = HandRest("hip", (0.07, 0.03, -0.22), (-0.1, 0.25, -1.0), (-1.0, -0.2, 0.0), (0.5, -1.0, 0.0))
 
-# Ways to rest one hand on a seat, and how frequent they are.
-SEATED: dict[str, tuple[float, Way]] = {
-    "lap": (0.22, _way("lap", (-0.03, 0.03, 0.01), **FLAT)),
-    "thigh": (0.20, _way("thigh", (0.0, 0.02, 0.0), **FLAT)),
-    "knee": (0.14, _way("knee", (0.0, 0.0, 0.0), **FLAT, hand="cupped")),
-    "outer thigh": (0.06, _way("thigh", (0.06, 0.0, -0.03), (0.1, 0.6, -0.8), (-1.0, 0.0, -0.3), DOWN, "palm")),
-    "arm rest": (0.10, _way("belly", (0.2, 0.08, 0.02), (0.0, 1.0, -0.15), (-0.2, 0.0, -1.0), (0.7, -1.0, -0.2))),
-    "seat": (0.10, _way("hip", (0.05, 0.06, -0.16), (0.0, 0.9, -0.5), (-0.4, 0.0, -1.0), DOWN, "palm")),
+# {name: (relative frequency, where a hand rests)} of a person who sits, of one who stands.
+SEATED: dict[str, tuple[float, HandRest]] = {
+    "lap": (0.22, HandRest("lap", (-0.03, 0.03, 0.01), **FLAT)),
+    "thigh": (0.20, HandRest("thigh", (0.0, 0.02, 0.0), **FLAT)),
+    "knee": (0.14, HandRest("knee", (0.0, 0.0, 0.0), **FLAT, hand="cupped")),
+    "outer thigh": (0.06, HandRest("thigh", (0.06, 0.0, -0.03), (0.1, 0.6, -0.8), (-1.0, 0.0, -0.3), DOWN, "palm")),
+    "arm rest": (0.10, HandRest("belly", (0.2, 0.08, 0.02), (0.0, 1.0, -0.15), (-0.2, 0.0, -1.0), (0.7, -1.0, -0.2))),
+    "seat": (0.10, HandRest("hip", (0.05, 0.06, -0.16), (0.0, 0.9, -0.5), (-0.4, 0.0, -1.0), DOWN, "palm")),
     "hanging": (0.06, HANGING),
-    "pocket": (0.04, _way("hip", (0.0, 0.09, -0.08), (-0.2, 0.6, -0.8), (-1.0, -0.1, -0.2), (0.8, -1.0, -0.2))),
-    "between": (0.08, _way("belly", (0.035, 0.17, -0.17), (-0.1, 0.7, -0.8), (-1.0, 0.0, 0.0), DOWN)),  # the thighs
+    "pocket": (0.04, HandRest("hip", (0.0, 0.09, -0.08), (-0.2, 0.6, -0.8), (-1.0, -0.1, -0.2), (0.8, -1.0, -0.2))),
+    "between": (0.08, HandRest("belly", (0.035, 0.17, -0.17), (-0.1, 0.7, -0.8), (-1.0, 0.0, 0.0), DOWN)),  # the thighs
 }
-STOOD: dict[str, tuple[float, Way]] = {
+STOOD: dict[str, tuple[float, HandRest]] = {
     "hanging": (0.75, HANGING),
-    "pocket": (0.25, _way("hip", (0.01, 0.05, -0.1), (-0.2, 0.25, -1.0), (-1.0, -0.1, -0.2), (0.8, -1.0, -0.2))),
+    "pocket": (0.25, HandRest("hip", (0.01, 0.05, -0.1), (-0.2, 0.25, -1.0), (-1.0, -0.1, -0.2), (0.8, -1.0, -0.2))),
 }
-# Both hands alike, how frequent, seated or standing.
-TABLE = _way("belly", (0.07, 0.22, 0.03), (-0.6, 0.8, 0.0), (0.0, 0.0, -1.0), (1.0, -0.4, -0.4), "palm")
-BENT_FORWARD, BENT = _way("knee", (-0.09, 0.08, 0.0), (-0.4, 0.7, -0.7), (-0.9, 0.0, -0.4), DOWN), 0.06
-BEHIND, AT_THE_BACK = _way("back", (-0.03, -0.03, -0.12), (-0.8, -0.1, -0.6), (0, -1, 0), (1.0, -0.8, 0.0)), 0.1
+# Both hands alike; BENT, AT_THE_BACK, ON_EACH_OTHER: probabilities.
+TABLE = HandRest("belly", (0.07, 0.22, 0.03), (-0.6, 0.8, 0.0), (0.0, 0.0, -1.0), (1.0, -0.4, -0.4), "palm")
+BENT_FORWARD, BENT = HandRest("knee", (-0.09, 0.08, 0.0), (-0.4, 0.7, -0.7), (-0.9, 0.0, -0.4), DOWN), 0.06
+BEHIND, AT_THE_BACK = HandRest("back", (-0.03, -0.03, -0.12), (-0.8, -0.1, -0.6), (0, -1, 0), (1.0, -0.8, 0.0)), 0.1
 ON_EACH_OTHER = 0.14
-TOGETHER, SHIFTS = 0.65, 0.05  # how often both hands rest alike; changes of their posture a second
+TOGETHER = 0.65  # probability that both hands rest alike
+CHANGES_PER_SECOND = 0.05  # of the posture of the hands
 
 
 def rest(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> None:
-    """Put a person into a posture, before anything is done; seconds: (T,) of the frames."""
+    """Put a person at rest into a random posture, before any action. seconds: (T,) times of the frames."""
     seated = pose.seat < STANDING
     bent = seated and not pose.table and generator.random() < BENT
     _lean(pose, seconds, generator, bent)
     _stand_feet(pose, generator, seated)
-    begins = np.cumsum(generator.exponential(1 / SHIFTS, 4))
+    begins = np.cumsum(generator.exponential(1 / CHANGES_PER_SECOND, 4))
     for begin in [-10.0, *begins[begins < seconds[-1]]]:
         taken = np.clip((seconds - begin) / generator.uniform(0.8, 1.8), 0, 1)
-        ways = dict.fromkeys(SIDES, BENT_FORWARD) if bent else _hands(pose, generator)
+        rests = dict.fromkeys(SIDES, BENT_FORWARD) if bent else _hands(pose, generator)
         for side in SIDES:
-            _take_up(pose, side, taken**2 * (3 - 2 * taken), ways[side], generator)
+            _take_up(pose, side, taken**2 * (3 - 2 * taken), rests[side], generator)
 
 
-def _take_up(pose: Pose, side: str, weight: np.ndarray, way: Way, generator: np.random.Generator) -> None:
-    """One hand goes where the posture has it, a little differently each time, and is never quite still there."""
-    place = np.asarray(way.get("offset", (0, 0, 0))) + generator.normal(0, 0.012, 3)
-    turned = {key: np.asarray(way[key]) + generator.normal(0, 0.08, 3) for key in ("fingers", "palm", "elbow")}
-    pose.settle(side, weight, **{**way, **turned, "offset": place})
+def _take_up(pose: Pose, side: str, weight: np.ndarray, rest: HandRest, generator: np.random.Generator) -> None:
+    """One hand goes to its place of rest, with small random differences."""
+    offset = np.asarray(rest.offset) + generator.normal(0, 0.012, 3)
+    names = ("fingers", "palm", "elbow")
+    directions = {name: np.asarray(getattr(rest, name)) + generator.normal(0, 0.08, 3) for name in names}
+    pose.settle(side, weight, **{**vars(rest), **directions, "offset": offset})
 
 
-def _hands(pose: Pose, generator: np.random.Generator) -> dict[str, Way]:
-    """side -> way"""
+def _hands(pose: Pose, generator: np.random.Generator) -> dict[str, HandRest]:
+    """{side: random place of rest of its hand}"""
     seated, kind = pose.seat < STANDING, generator.random()
     if pose.table:
         return dict.fromkeys(SIDES, TABLE)
@@ -76,33 +85,34 @@ def _hands(pose: Pose, generator: np.random.Generator) -> dict[str, Way]:
         return _on_each_other(generator, generator.uniform(0.06, 0.18) if seated else 0.06, up)
     if not seated and kind < ON_EACH_OTHER + AT_THE_BACK:
         return dict.fromkeys(SIDES, BEHIND)
-    return _alike_or_not(SEATED if seated else STOOD, generator)
+    return _one_or_two_rests(SEATED if seated else STOOD, generator)
 
 
-def _on_each_other(generator: np.random.Generator, forward: float, up: float) -> dict[str, Way]:
-    """One hand lies on the other, or holds its wrist, so far before the belly and over it, metres."""
+def _on_each_other(generator: np.random.Generator, forward: float, up: float) -> dict[str, HandRest]:
+    """One hand lies on the other or holds its wrist, (forward, up) metres from the belly."""
     below = str(generator.choice(SIDES))
     wrist, upward = generator.choice((0.0, 0.06)), generator.random() < 0.3
-    ways = {}
+    rests = {}
     for side in SIDES:
         on_top = side != below
         at = (-0.02 + (wrist if on_top else 0.0), forward, up + (0.035 if on_top else 0.0))
         palm = (-0.2, -0.3, 1.0) if upward and not on_top else (-0.1, -0.4, -1.0)
         hand = "grasp" if on_top and wrist else "relaxed"
-        ways[side] = _way("belly", at, (-0.9, 0.45, -0.1), palm, (1.0, -0.3, -0.8), hand=hand)
-    return ways
+        rests[side] = HandRest("belly", at, (-0.9, 0.45, -0.1), palm, (1.0, -0.3, -0.8), hand=hand)
+    return rests
 
 
-def _alike_or_not(ways: dict[str, tuple[float, Way]], generator: np.random.Generator) -> dict[str, Way]:
-    shares = np.array([share for share, _ in ways.values()])
-    names = generator.choice(list(ways), 2, p=shares / shares.sum())
+def _one_or_two_rests(rests: dict[str, tuple[float, HandRest]], generator: np.random.Generator) -> dict[str, HandRest]:
+    """Both hands alike, or each for itself."""
+    frequencies = np.array([frequency for frequency, _ in rests.values()])
+    names = generator.choice(list(rests), 2, p=frequencies / frequencies.sum())
     if generator.random() < TOGETHER:
         names[1] = names[0]
-    return {side: ways[str(name)][1] for side, name in zip(SIDES, names)}
+    return {side: rests[str(name)][1] for side, name in zip(SIDES, names)}
 
 
 def _lean(pose: Pose, seconds: np.ndarray, generator: np.random.Generator, bent: bool) -> None:
-    """Trunk and head: back, forward, aside, facing somewhere; both change a little and slowly."""
+    """Random angles of trunk and head, which change a little and slowly."""
     change = _slow_step(seconds, generator)
     back, ahead = generator.uniform(-14, -4), generator.uniform(6, 20)
     pitch = generator.choice((0.0, back, ahead), p=(0.6, 0.2, 0.2)) if pose.seat < STANDING else generator.normal(0, 2)
@@ -115,16 +125,16 @@ def _lean(pose: Pose, seconds: np.ndarray, generator: np.random.Generator, bent:
 
 
 def _slow_step(seconds: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """(T,) 0 to 1 within 3 s or more, once in a video or never."""
+    """(T,) 0 to 1 within 3 s or more, once or never in a video."""
     taken = np.clip((seconds - generator.uniform(-5, 15)) / generator.uniform(3, 6), 0, 1)
     return taken**2 * (3 - 2 * taken)
 
 
 def _stand_feet(pose: Pose, generator: np.random.Generator, seated: bool) -> None:
-    """Feet on the floor: side by side, together, apart, one ahead, before the seat or under it."""
+    """Feet on the floor: side by side, together, apart, one ahead, in front of the seat or under it."""
     kinds = ("plain", "together", "apart", "one ahead", "under", "before") if seated else ("plain", "apart")
     kind, ahead = str(generator.choice(kinds)), str(generator.choice(SIDES))
-    if not seated:  # the weight is on one leg more than on the other
+    if not seated:  # more weight is on one leg than on the other
         pose.shift[:, 0] += generator.normal(0, 0.012)
     wide, forward = generator.uniform(-0.01, 0.03), generator.uniform(-0.04, 0.04) if seated else 0.0
     across = generator.uniform(0.35, 0.7) if kind == "together" else 0.0
@@ -144,5 +154,5 @@ def _stand_feet(pose: Pose, generator: np.random.Generator, seated: bool) -> Non
 
 
 def resting_on(pose: Pose, side: str) -> set[str]:
-    """The landmarks at which a hand rests in some frame"""
-    return {way.to for way in pose.rest[side] if way.weight.max() > 0}
+    """Landmarks at which a hand rests in at least one frame."""
+    return {rest.to for rest in pose.rest[side] if rest.weight.max() > 0}

@@ -1,6 +1,6 @@
-"""Who does what when: timelines with the statistics of MMA-52's real ones. Numpy only.
+"""Random timelines of actions with the statistics of MMA-52. Numpy only.
 
-Source of the figures: counts and lengths of the official train annotations (Li et al., ICCV 2025), as aggregates.
+Source of the statistics: counts and lengths of the official train annotations (Li et al., ICCV 2025), as aggregates.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from mmad.labels import MMA52
 from mmad.records import Annotation
 from mmad.render.acts import Motion
-from mmad.render.distractors import ARRIVALS, DISTRACTORS, HABITS
+from mmad.render.distractors import ARRIVALS, DISTRACTOR_STATISTICS, DISTRACTORS
 from mmad.render.motions import MOTIONS
 from mmad.render.pose import STANDING
 
@@ -20,10 +20,10 @@ FPS = 30
 
 
 class Statistics(NamedTuple):
-    """What MMA-52 (train) says about one action.
+    """Statistics of one action in MMA-52 (train).
 
-    instances: in 4,534 videos. short, median, long: s; 10 % of the instances are shorter than the first, 90 % than the
-    last. whole: percentage that lasts the whole video. from_start: that is under way when the video begins.
+    instances: in 4,534 videos. short, median, long: 10 %, 50 % and 90 % quantiles of the length, s. whole: percentage
+    of the instances that last the whole video. from_start: percentage that is under way when the video begins.
     """
 
     instances: int
@@ -35,7 +35,7 @@ class Statistics(NamedTuple):
 
     @property
     def is_posture(self) -> bool:
-        """Whether the posture itself is what is annotated, as long as it is kept"""
+        """Whether the class is a posture, annotated as long as it is kept."""
         return self.whole > 25
 
 
@@ -93,29 +93,32 @@ STATISTICS = {
     "scratching legs": Statistics(111, 2.2, 5.3, 10.5, 15, 41),
     "scratching feet": Statistics(8, 1.1, 3.3, 10.6, 0, 25),
 }
-SHORTEST = 0.27  # s, of an instance as annotated
+SHORTEST = 0.27  # s, the shortest annotated instance
+# {actions in a video: share of the videos}
 SHARE_OF_COUNTS = {2: 0.449, 3: 0.278, 4: 0.142, 5: 0.084, 6: 0.0335, 7: 0.0085, 8: 0.004, 9: 0.0005, 10: 0.0005}
-# Lengths of the videos, s: quantiles and their values.
+# Lengths of the videos: quantiles and their values, s.
 VIDEO_LENGTHS = ((0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1), (5.0, 5.1, 5.7, 8.3, 10.6, 12.5, 13.9, 14.5, 15.03))
-REST = 0.25  # s between two actions of one limb
-SEATS = {"chair": 0.55, "stool": 0.33, "standing": 0.12}  # how often people sit or stand so
-STOOLS = (0.08, 0.45)  # how high a stool is, as `Pose.seat`
-TABLES = 0.12  # how often there is one
-ARRIVING, TO_ARRIVE = 0.07, 8.0  # share of the videos of at least so many seconds that begin with coming to the seat
-DISTRACTED = 0.13  # tries a second to do something that is no action
-TOGETHER = 0.85  # how often an action is placed beside another one on purpose
-LONGEST = (0.7, 0.97)  # share of the video, of what is long and does not last all of it
-CUT = (0.1, 0.8)  # outside the video lies this much of what is cut by it, as a share of what lies inside
-CUT_AT_END = 0.9  # as often as at the start, of the instances cut at one end only
-ROOM = 0.9  # what lasts the whole video is placed first and finds room more often than the rest
-LEAD = (0.7, 3.0)  # s that a posture is kept before the video begins, and after it ends
+MIN_GAP = 0.25  # s between two actions of one limb
+SEATS = {"chair": 0.55, "stool": 0.33, "standing": 0.12}  # probabilities
+STOOL_HEIGHTS = (0.08, 0.45)  # range, as `Pose.seat`
+TABLE_PROBABILITY = 0.12
+ARRIVAL_PROBABILITY = 0.07  # of a video of at least MIN_ARRIVAL_VIDEO seconds that begins with coming to the seat
+MIN_ARRIVAL_VIDEO = 8.0
+DISTRACTORS_PER_SECOND = 0.13  # attempts to place one
+OVERLAP_PROBABILITY = 0.85  # that an action is placed to overlap another one
+LONGEST_SHARE = (0.7, 0.97)  # of the video: limit of the length of actions that do not last the whole video
+CUT_SHARE = (0.1, 0.8)  # of what is cut by the video: length outside the video relative to that inside
+CUT_AT_END = 0.9  # instances cut at the end only, relative to those cut at the start only
+WHOLE_FACTOR = 0.9  # on the share of instances that last the whole video: placed first, they find room more often
+POSTURE_MARGIN = (0.7, 3.0)  # s that a posture is kept before the video begins, and after it ends
 
 
 @dataclass(frozen=True)
 class Action:
-    """One action of a person, or something else that they do and nobody annotates.
+    """One action of a person, or a distractor.
 
-    start, end: s; may lie outside the video. side: of the hand or leg that does it; both: whether both hands do.
+    start, end: s; may lie outside the video. side: "L" or "R", of the hand or leg that does it; both: whether both
+    hands do it.
     """
 
     name: str
@@ -130,7 +133,7 @@ class Action:
         return MOTIONS[self.name] if self.name in MOTIONS else DISTRACTORS[self.name]
 
     def needs(self) -> set[str]:
-        """The limbs it occupies"""
+        """The limbs that it occupies, of NEEDS"""
         hands = {"left hand", "right hand"} if self.both else {{"L": "left hand", "R": "right hand"}[self.side]}
         needs = set(self.motion.needs)
         return needs - {"one hand"} | hands if "one hand" in needs else needs
@@ -138,9 +141,9 @@ class Action:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What happens in one video of `frames` frames.
+    """The actions in one video of `frames` frames.
 
-    seat, table: how the person sits or stands and at what, as in `Pose`. others: what is done and not annotated.
+    seat, table: as in `Pose`. distractors: movements that are not annotated.
     """
 
     video_id: str
@@ -148,14 +151,14 @@ class Timeline:
     actions: tuple[Action, ...]
     seat: float = 0.0
     table: bool = False
-    others: tuple[Action, ...] = ()
+    distractors: tuple[Action, ...] = ()
 
     @property
     def duration(self) -> float:
         return self.frames / FPS
 
     def annotation(self) -> Annotation:
-        """As a person would annotate it: whole frames, cut to the video, in order of time."""
+        """The truth as a person would annotate it: whole frames, cut to the video, sorted by time."""
         rows = []
         for action in self.actions:
             start, end = (int(np.clip(round(at * FPS), 0, self.frames - 1)) for at in (action.start, action.end))
@@ -165,44 +168,45 @@ class Timeline:
         return Annotation(self.video_id, self.duration, segments, [label for *_, label in rows], fps=FPS)
 
 
-def frequencies(names: Sequence[str] = (), tail: float = 1.0) -> dict[str, float]:
-    """How frequent each of the actions is, all 52 without `names`: as in MMA-52 to the power of `tail`."""
+def class_frequencies(names: Sequence[str] = (), tail: float = 1.0) -> dict[str, float]:
+    """Relative frequencies of actions (by default of all 52): those of MMA-52 to the power of `tail`."""
     return {name: float(STATISTICS[name].instances) ** tail for name in names or STATISTICS}
 
 
 def make_timeline(
-    generator: np.random.Generator, video_id: str, chances: dict[str, float], longest: float = 15.03
+    generator: np.random.Generator, video_id: str, frequencies: dict[str, float], longest: float = 15.03
 ) -> Timeline:
-    """Two to ten actions, as many and as long as in MMA-52, and now and then something that is no action.
+    """Two to ten actions, as many and as long as in MMA-52, and sometimes distractors.
 
-    What needs the same limb does not coincide.
-
-    chances: how frequent each action is. longest: of the video, s; real ones last 5 to 15.
+    Actions of the same limb do not overlap. frequencies: relative, of each action. longest: limit of the length of the
+    video, s; those of MMA-52 last 5 to 15 s.
     """
     frames = int(min(np.interp(generator.random(), *VIDEO_LENGTHS), longest) * FPS)
     counts = list(SHARE_OF_COUNTS)
-    wanted = int(generator.choice(counts, p=np.array(list(SHARE_OF_COUNTS.values())) / sum(SHARE_OF_COUNTS.values())))
-    seat = _seat(generator, list(chances))
-    possible = {name: chance for name, chance in chances.items() if not (seat == STANDING and MOTIONS[name].seated)}
-    names, shares = list(possible), np.array(list(possible.values())) / sum(possible.values())
-    drawn = [_draw(generator, names, shares, frames / FPS) for _ in range(wanted)]
+    count = int(generator.choice(counts, p=np.array(list(SHARE_OF_COUNTS.values())) / sum(SHARE_OF_COUNTS.values())))
+    seat = _seat(generator, list(frequencies))
+    names = [name for name in frequencies if not (seat == STANDING and MOTIONS[name].seated)]
+    values = [frequencies[name] for name in names]
+    probabilities = np.array(values) / sum(values)
+    drawn = [_draw(generator, names, probabilities, frames / FPS) for _ in range(count)]
     arrival = _arrive(generator, frames / FPS) if seat < STANDING else []
     actions: list[Action] = []
-    for span in sorted(drawn, key=lambda span: span.length, reverse=True):  # the longest first: it needs most room
+    for span in sorted(drawn, key=lambda span: span.length, reverse=True):  # longest first: they need most room
         for attempt in range(1, 81):
             action = _place(generator, span, frames / FPS, actions)
-            if not any(_clash(action, other) for other in arrival + actions):
+            if not any(_conflict(action, other) for other in arrival + actions):
                 actions.append(action)
                 break
-            if attempt % 5 == 0:  # there is no room for it
-                span = _draw(generator, names, shares, frames / FPS)
-    others = arrival + _distract(generator, seat, frames / FPS, arrival + actions)
-    return Timeline(video_id, frames, tuple(actions), seat, _table(generator, seat, actions + others), tuple(others))
+            if attempt % 5 == 0:  # no room for it: another one
+                span = _draw(generator, names, probabilities, frames / FPS)
+    distractors = arrival + _distract(generator, seat, frames / FPS, arrival + actions)
+    table = _table(generator, seat, actions + distractors)
+    return Timeline(video_id, frames, tuple(actions), seat, table, tuple(distractors))
 
 
 def _arrive(generator: np.random.Generator, duration: float) -> list[Action]:
-    """Sometimes a person comes to the seat first."""
-    if duration < TO_ARRIVE or generator.random() >= ARRIVING:
+    """In some videos, the person comes to the seat first."""
+    if duration < MIN_ARRIVAL_VIDEO or generator.random() >= ARRIVAL_PROBABILITY:
         return []
     name = str(generator.choice(list(ARRIVALS)))
     length = generator.uniform(*ARRIVALS[name])
@@ -211,38 +215,40 @@ def _arrive(generator: np.random.Generator, duration: float) -> list[Action]:
 
 
 def _distract(generator: np.random.Generator, seat: float, duration: float, taken: list[Action]) -> list[Action]:
-    """What is done besides, where the limbs for it are free."""
-    names = [name for name in HABITS if not (seat == STANDING and DISTRACTORS[name].seated)]
-    shares = np.array([HABITS[name].share for name in names])
+    """Random distractors whose limbs are free."""
+    names = [name for name in DISTRACTOR_STATISTICS if not (seat == STANDING and DISTRACTORS[name].seated)]
+    frequencies = np.array([DISTRACTOR_STATISTICS[name].frequency for name in names])
     found: list[Action] = []
-    for _ in range(generator.poisson(DISTRACTED * duration)):
-        name = str(generator.choice(names, p=shares / shares.sum()))
-        length = np.exp(generator.uniform(*np.log([HABITS[name].shortest, HABITS[name].longest])))
+    for _ in range(generator.poisson(DISTRACTORS_PER_SECOND * duration)):
+        name = str(generator.choice(names, p=frequencies / frequencies.sum()))
+        row = DISTRACTOR_STATISTICS[name]
+        length = np.exp(generator.uniform(*np.log([row.shortest, row.longest])))
         for _ in range(6):
             start = generator.uniform(-0.4 * length, duration - 0.6 * length)
             action = Action(name, start, start + length, *_limbs(generator, name))
-            if not any(_clash(action, other) for other in taken + found):
+            if not any(_conflict(action, other) for other in taken + found):
                 found.append(action)
                 break
     return found
 
 
 def _seat(generator: np.random.Generator, names: list[str]) -> float:
-    """What a person is on who does some of these actions, as `Pose.seat`"""
+    """Random seat of a person who does some of these actions, as `Pose.seat`."""
     kind = str(generator.choice(list(SEATS), p=list(SEATS.values())))
     if kind == "standing" and not all(MOTIONS[name].seated for name in names):
         return STANDING
-    return float(generator.uniform(*STOOLS)) if kind == "stool" else 0.0
+    return float(generator.uniform(*STOOL_HEIGHTS)) if kind == "stool" else 0.0
 
 
-def _table(generator: np.random.Generator, seat: float, done: list[Action]) -> bool:
-    """Whether there is a table; it would be in the way of legs"""
-    free = seat < STANDING and not any("legs" in action.needs() for action in done)
-    return bool(free and generator.random() < TABLES)
+def _table(generator: np.random.Generator, seat: float, actions: list[Action]) -> bool:
+    """Whether there is a table: never where legs move, which it would hide."""
+    possible = seat < STANDING and not any("legs" in action.needs() for action in actions)
+    return bool(possible and generator.random() < TABLE_PROBABILITY)
 
 
 class _Span(NamedTuple):
-    """How an action lies in its video. length: s of it that are inside. at_start, at_end: whether it is cut there."""
+    """An action without a place in the video. length: of the part inside the video, s. at_start, at_end: whether the
+    start, the end of the video cuts it."""
 
     name: str
     length: float
@@ -250,40 +256,43 @@ class _Span(NamedTuple):
     at_end: bool
 
 
-def _draw(generator: np.random.Generator, names: list[str], shares: np.ndarray, duration: float) -> _Span:
-    name = str(generator.choice(names, p=shares))
+def _draw(generator: np.random.Generator, names: list[str], probabilities: np.ndarray, duration: float) -> _Span:
+    """A random action: its length and whether the video cuts it."""
+    name = str(generator.choice(names, p=probabilities))
     row = STATISTICS[name]
-    if generator.random() < ROOM * row.whole / 100:
+    if generator.random() < WHOLE_FACTOR * row.whole / 100:
         return _Span(name, duration, True, True)
     cut = (row.from_start - row.whole) / (100 - row.whole)
     where = generator.random()
     at_start, at_end = where < cut, cut <= where < (1 + CUT_AT_END) * cut
-    length = min(_length(generator, row), duration * generator.uniform(*LONGEST))
+    length = min(_length(generator, row), duration * generator.uniform(*LONGEST_SHARE))
     return _Span(name, length, at_start, at_end)
 
 
 def _length(generator: np.random.Generator, row: Statistics) -> float:
-    """s, of an instance that does not last the whole video: those that do leave less of the long ones."""
+    """Random length, s, of an instance that does not last the whole video: quantiles without those that do."""
     knots = np.array([row.short, row.median, row.long])
-    of_videos = np.interp(knots, VIDEO_LENGTHS[1], VIDEO_LENGTHS[0])  # shares of videos, so of whole ones, below
+    of_videos = np.interp(
+        knots, VIDEO_LENGTHS[1], VIDEO_LENGTHS[0]
+    )  # shares of shorter videos, so of whole-video instances
     below = (np.array([0.1, 0.5, 0.9]) - row.whole / 100 * of_videos) / (1 - row.whole / 100)
     knots = [max(SHORTEST, 0.5 * row.short), *knots, min(1.4 * row.long, VIDEO_LENGTHS[1][-1])]
     return float(np.exp(np.interp(generator.random(), [0, *np.clip(below, 0, 1), 1], np.log(knots))))
 
 
 def _place(generator: np.random.Generator, span: _Span, duration: float, others: list[Action]) -> Action:
-    """One action somewhere in the video as its span says; inside it, often at the same time as another action."""
+    """An action at a random place that fits its span; if not cut, often overlapping another action."""
     if STATISTICS[span.name].is_posture:
-        before, after = generator.uniform(*LEAD, 2)
+        before, after = generator.uniform(*POSTURE_MARGIN, 2)
     else:
-        before, after = span.length * generator.uniform(*CUT, 2)
+        before, after = span.length * generator.uniform(*CUT_SHARE, 2)
     if span.at_start:
         start = 0.0
     elif span.at_end:
         start = duration - span.length
     else:
         first, last = 0.1, max(duration - span.length - 0.1, 0.1)
-        if others and generator.random() < TOGETHER:
+        if others and generator.random() < OVERLAP_PROBABILITY:
             partner = others[int(generator.integers(len(others)))]
             first = min(max(first, partner.start - 0.8 * span.length), last)
             last = max(min(last, partner.end - 0.2 * span.length), first)
@@ -293,15 +302,15 @@ def _place(generator: np.random.Generator, span: _Span, duration: float, others:
     return Action(span.name, start - before * span.at_start, end + after * span.at_end, *limbs)
 
 
-def _clash(one: Action, other: Action) -> bool:
-    """Whether two actions need the same limb at one moment, or are the same action without a pause."""
-    if one.start >= other.end + REST or other.start >= one.end + REST:
+def _conflict(one: Action, other: Action) -> bool:
+    """Whether two actions need the same limb at the same time, or are the same action without a pause."""
+    if one.start >= other.end + MIN_GAP or other.start >= one.end + MIN_GAP:
         return False
     return one.name == other.name or bool(one.needs() & other.needs())
 
 
 def _limbs(generator: np.random.Generator, name: str) -> tuple[str, bool]:
-    """Side that does an action, and whether both hands do."""
+    """Random side that does an action, and whether both hands do it."""
     motion = MOTIONS[name] if name in MOTIONS else DISTRACTORS[name]
     return str(generator.choice(["L", "R"])), bool(generator.random() < motion.both)
 
@@ -309,11 +318,11 @@ def _limbs(generator: np.random.Generator, name: str) -> tuple[str, bool]:
 def make_clip(generator: np.random.Generator, video_id: str, name: str) -> Timeline:
     """A trimmed clip of one action, 1 to 4 seconds, as in MA-52 (22,422 clips of 2 s on average).
 
-    Of a posture, the clip often shows neither how it is taken up nor how it is given up.
+    Clips of a posture often show neither its beginning nor its end.
     """
     frames = int(np.clip(generator.gamma(6.0, 0.36), 1.0, 4.0) * FPS)
     margin = generator.uniform(0.0, 0.12, 2) * frames / FPS
-    kept = (generator.random(2) < (0.6 if STATISTICS[name].is_posture else 0.0)) * generator.uniform(*LEAD, 2)
+    kept = (generator.random(2) < (0.6 if STATISTICS[name].is_posture else 0.0)) * generator.uniform(*POSTURE_MARGIN, 2)
     margin = np.where(kept > 0, -kept, margin)
     action = Action(name, margin[0], frames / FPS - margin[1], *_limbs(generator, name))
     seat = _seat(generator, [name])

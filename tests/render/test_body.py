@@ -5,7 +5,7 @@ import pytest
 
 from mmad.render.body import AIR, LEG, Body, Transforms, vertex_normals
 from mmad.render.motions import MOTIONS
-from mmad.render.performance import perform
+from mmad.render.perform import perform
 from mmad.render.pose import SIDES, STANDING, Pose
 from mmad.render.timelines import FPS, Action, Timeline
 

@@ -5,7 +5,7 @@ import pytest
 
 from mmad.labels import MMA52
 from mmad.render.motions import MOTIONS
-from mmad.render.performance import perform
+from mmad.render.perform import perform
 from mmad.render.pose import SIDES, Pose
 from mmad.render.timelines import FPS, Action, Timeline
 

@@ -5,10 +5,10 @@ import pytest
 
 from mmad.render.body import Body
 from mmad.render.motions import MOTIONS
-from mmad.render.performance import perform
+from mmad.render.perform import perform
 from mmad.render.pose import SIDES, STANDING, Pose
 from mmad.render.posture import SEATED, STOOD, TABLE, resting_on
-from mmad.render.timelines import FPS, Action, Timeline, frequencies, make_timeline
+from mmad.render.timelines import FPS, Action, Timeline, class_frequencies, make_timeline
 
 SEATS = {"chair": 0.0, "stool": 0.35, "standing": STANDING}
 
@@ -39,22 +39,22 @@ def test_no_posture_is_one_of_the_actions(body, seat):
         assert all((neck - wrist)[:, 2].min() > 0.15 for wrist in wrists)
         for side in SIDES:
             assert np.abs(pose.head).max() < 60 and not pose.reaches[side]
-            assert sum(way.weight for way in pose.rest[side]) == pytest.approx(1)
+            assert sum(rest.weight for rest in pose.rest[side]) == pytest.approx(1)
 
 
 def test_hands_rest_in_many_ways_and_differently_from_each_other():
     seated = [idle(0.0, seed) for seed in range(150)]
-    ways = {name: way["to"] for name, (_, way) in SEATED.items()}
-    assert {place for pose in seated for place in resting_on(pose, "L")} == {*ways.values()}
+    places = {name: rest.to for name, (_, rest) in SEATED.items()}
+    assert {place for pose in seated for place in resting_on(pose, "L")} == {*places.values()}
     unlike = np.mean([resting_on(pose, "L") != resting_on(pose, "R") for pose in seated])
     assert 0.1 < unlike < 0.5
     stood = [idle(STANDING, seed) for seed in range(60)]
-    assert {place for pose in stood for place in resting_on(pose, "L")} >= {way["to"] for _, way in STOOD.values()}
+    assert {place for pose in stood for place in resting_on(pose, "L")} >= {rest.to for _, rest in STOOD.values()}
 
 
 def test_hands_lie_on_a_table_where_there_is_one():
     pose = perform(Timeline("v", 60, (), table=True), np.random.default_rng(0))
-    assert pose.table and all(resting_on(pose, side) == {TABLE["to"]} for side in SIDES)
+    assert pose.table and all(resting_on(pose, side) == {TABLE.to} for side in SIDES)
 
 
 def test_a_posture_is_kept_or_changed_without_haste(body):
@@ -81,11 +81,11 @@ def test_who_stands_does_it_standing(body, name):
 
 def test_people_sit_on_chairs_and_stools_or_stand():
     generator = np.random.default_rng(0)
-    made = [make_timeline(generator, str(i), frequencies()) for i in range(400)]
+    made = [make_timeline(generator, str(i), class_frequencies()) for i in range(400)]
     standing = [item for item in made if item.seat == STANDING]
     assert 0.07 < len(standing) / len(made) < 0.18
     assert not any(MOTIONS[action.name].seated for item in standing for action in item.actions)
     assert 0.03 < np.mean([item.table for item in made]) < 0.15 and not any(item.table for item in standing)
     assert 0.2 < np.mean([0 < item.seat < STANDING for item in made]) < 0.5
-    legs = [make_timeline(generator, "", frequencies(["shaking legs", "tiptoe"])) for _ in range(40)]
+    legs = [make_timeline(generator, "", class_frequencies(["shaking legs", "tiptoe"])) for _ in range(40)]
     assert all(item.seat < STANDING for item in legs)

@@ -7,12 +7,21 @@ from mmad.labels import MMA52
 from mmad.metrics.statistics import annotation_statistics
 from mmad.render.acts import NEEDS
 from mmad.render.motions import MOTIONS
-from mmad.render.timelines import FPS, LEAD, STATISTICS, Action, Timeline, frequencies, make_clip, make_timeline
+from mmad.render.timelines import (
+    FPS,
+    POSTURE_MARGIN,
+    STATISTICS,
+    Action,
+    Timeline,
+    class_frequencies,
+    make_clip,
+    make_timeline,
+)
 
 
 def timelines(count: int, *names: str, **how) -> list[Timeline]:
     generator = np.random.default_rng(0)
-    return [make_timeline(generator, str(i), frequencies(names, **how)) for i in range(count)]
+    return [make_timeline(generator, str(i), class_frequencies(names, **how)) for i in range(count)]
 
 
 def test_every_action_has_a_frequency_a_length_and_a_motion():
@@ -60,8 +69,8 @@ def test_postures_are_kept_before_the_video_begins_and_after_it_ends():
     for timeline in timelines(300):
         for action in timeline.actions:
             if STATISTICS[action.name].is_posture:
-                assert action.start <= -LEAD[0] or action.start > 0
-                assert action.end >= timeline.duration + LEAD[0] - 0.04 or action.end <= timeline.duration
+                assert action.start <= -POSTURE_MARGIN[0] or action.start > 0
+                assert action.end >= timeline.duration + POSTURE_MARGIN[0] - 0.04 or action.end <= timeline.duration
     clips = [make_clip(np.random.default_rng(i), "c", "curling legs").actions[0].start for i in range(40)]
     assert 10 < sum(start < 0 for start in clips) < 35
 
@@ -70,7 +79,7 @@ def test_no_limb_does_two_things_at_once():
     """Neither among the actions nor with what nobody annotates."""
     for timeline in timelines(300):
         for need in NEEDS:
-            done = (*timeline.actions, *timeline.others)
+            done = (*timeline.actions, *timeline.distractors)
             mine = sorted((a for a in done if need in a.needs()), key=lambda a: a.start)
             assert all(first.end <= second.start for first, second in pairwise(mine))
 

@@ -1,7 +1,7 @@
-"""The joints of a rendered person in space: no picture is drawn.
+"""Joints in space of a rendered person, without pictures.
 
-Places are those that a pose network marks (MediaPipe's 33 and twice 21), on the skin or in the joint, so that landmarks
-of rendered and of real people mean the same.
+They lie where a pose network marks them (MediaPipe's 33 of the body and 21 per hand), on the skin or in the joint, so
+that joints of rendered and of real people have the same meaning.
 """
 
 import numpy as np
@@ -9,15 +9,15 @@ import numpy as np
 from mmad.pose.skeletons import HAND21, NAMES
 from mmad.render.body import Body, Transforms
 
-# Joint -> the landmark of body.py that it is marked at.
+# {joint: landmark of body.py at which it is marked}
 ON_SKIN = {name: name for name in ("nose", "eye inner", "eye", "eye outer", "ear")} | {"mouth": "mouth corner"}
 AT_BONE = {
     **{"shoulder": "upperarm01", "elbow": "lowerarm01", "wrist": "wrist"},
     **{"pinky": "finger5-1", "index": "finger2-1", "thumb": "finger1-2"},
     **{"hip": "upperleg01", "knee": "lowerleg01", "ankle": "foot"},
 }
-# Where MediaPipe marks a joint beside where ours is, (out, up) metres of the figure at rest: medians of
-# what it found in pictures of 14 rendered people.
+# Offset of the joints that MediaPipe marks from ours, (out, up) metres on the figure at rest: medians over pictures of
+# 14 rendered people.
 MARKED: dict[str, tuple[float, float]] = {
     **{"nose": (0.0, 0.013), "eye inner": (0.0, 0.006), "eye outer": (-0.004, 0.006), "mouth": (0.0, 0.008)},
     **{"ear": (-0.024, 0.012), "shoulder": (-0.005, 0.03), "elbow": (0.0, 0.016), "wrist": (0.0, 0.008)},
@@ -26,8 +26,8 @@ MARKED: dict[str, tuple[float, float]] = {
 }
 
 
-class Joints:
-    """Where the joints of our layout are on one body: `bones` (J,) that carry them and `places` (J, 3) at rest."""
+class BodyJoints:
+    """The joints of our layout on one body: `bones` (J,) that they follow and `places` (J, 3) at rest, metres."""
 
     def __init__(self, body: Body):
         found = [self._find(body, name) for name in NAMES]
@@ -40,15 +40,15 @@ class Joints:
         if side is None and name.startswith("mouth "):
             side, rest = name.removeprefix("mouth ")[0].upper(), "mouth"
         rest = rest if side else name
-        bone, place = self._lies(body, rest, side)
+        bone, place = self._bone_and_place(body, rest, side)
         out, up = MARKED.get(rest, (0.0, 0.0))
         return bone, place + body.scale * np.array([-out if side == "R" else out, 0.0, up])
 
-    def _lies(self, body: Body, rest: str, side: str | None) -> tuple[int, np.ndarray]:
+    def _bone_and_place(self, body: Body, rest: str, side: str | None) -> tuple[int, np.ndarray]:
         bones = body.anatomy.bones
         if rest in ON_SKIN:
             vertex = body.landmark(ON_SKIN[rest], side or "L")
-            return bones["head"], body.vertices[vertex]  # the face moves as one
+            return bones["head"], body.vertices[vertex]  # the face is rigid here
         if rest in AT_BONE:
             bone = f"{AT_BONE[rest]}.{side}"
             return bones[bone], body.head(bone)
@@ -72,10 +72,10 @@ class Joints:
         away = np.linalg.norm(body.vertices[mine] - body.heads[bone], axis=1)
         return bone, body.vertices[mine[away.argmax()]]
 
-    def at(self, now: Transforms) -> np.ndarray:
+    def at(self, transforms: Transforms) -> np.ndarray:
         """(T, J, 3) metres in the world: x to the person's left, y to the back, z up."""
-        turned = np.einsum("tjab,jb->tja", now.turn[:, self.bones], self.places)
-        return turned + now.move[:, self.bones]
+        turned = np.einsum("tjab,jb->tja", transforms.turn[:, self.bones], self.places)
+        return turned + transforms.move[:, self.bones]
 
 
 def _toe(body: Body, side: str) -> np.ndarray:

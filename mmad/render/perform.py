@@ -1,4 +1,4 @@
-"""From a timeline to a pose: the actions one by one, on a body in a posture, never quite still. Numpy only."""
+"""From a timeline to a pose: the actions one by one, on a body in a posture that is never quite still. Numpy only."""
 
 from collections.abc import Sequence
 
@@ -11,37 +11,38 @@ from mmad.render.timelines import FPS, Action, Timeline
 
 
 def perform(timeline: Timeline, generator: np.random.Generator) -> Pose:
-    """The pose of every frame of a video: a posture, breathing, swaying, blinking, looking about, and what is done."""
+    """The pose in every frame of a video: posture, idle motion (breathing, swaying, blinks, glances), and the
+    actions."""
     pose = Pose(timeline.frames, timeline.seat, timeline.table)
     seconds = np.arange(timeline.frames) / FPS
-    done = (*timeline.actions, *timeline.others)
+    actions = (*timeline.actions, *timeline.distractors)
     rest(pose, seconds, generator)
     _idle(pose, seconds, generator)
     # Postures of the legs first: a leg that lies over the other one shakes differently.
-    for action in sorted(done, key=lambda action: ("legs" not in action.needs(), action.start)):
-        action.motion.program(pose, _act(action, done, seconds, generator))
+    for action in sorted(actions, key=lambda action: ("legs" not in action.needs(), action.start)):
+        action.motion.program(pose, _act(action, actions, seconds, generator))
     return pose
 
 
-def _act(action: Action, done: Sequence[Action], seconds: np.ndarray, generator: np.random.Generator) -> Act:
-    rivals = [other for other in done if other is not action and other.needs() & action.needs()]
+def _act(action: Action, actions: Sequence[Action], seconds: np.ndarray, generator: np.random.Generator) -> Act:
+    same_limbs = [other for other in actions if other is not action and other.needs() & action.needs()]
     return Act(
         seconds,
         action.start,
         action.end,
-        chance=np.random.default_rng(generator.integers(2**63)),  # its draws shift nobody else's
+        generator=np.random.default_rng(generator.integers(2**63)),  # its own: its draws do not shift those of others
         side=action.side,
         both=action.both,
-        since=max((other.end for other in rivals if other.start < action.start), default=-np.inf),
-        until=min((other.start for other in rivals if other.start >= action.start), default=np.inf),
+        previous_end=max((other.end for other in same_limbs if other.start < action.start), default=-np.inf),
+        next_start=min((other.start for other in same_limbs if other.start >= action.start), default=np.inf),
     )
 
 
 def _idle(pose: Pose, seconds: np.ndarray, generator: np.random.Generator) -> None:
-    """What people do all the time, and nobody annotates."""
+    """What people do all the time and what is not annotated."""
 
     def drift(scale: float, hertz: float = 0.25) -> np.ndarray:
-        """(T,) a slow wander of about `scale`"""
+        """(T,) a slow random function of about -scale..scale"""
         waves = [
             np.sin(2 * np.pi * (hertz * rate * seconds + generator.random())) / (1 + i)
             for i, rate in enumerate(generator.uniform(0.4, 2.2, 4))

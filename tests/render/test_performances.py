@@ -15,7 +15,7 @@ from mmad.labels import MMA52
 from mmad.pose.landmark_files import load_landmarks
 from mmad.pose.skeletons import NAMES
 from mmad.render.body import Body
-from mmad.render.landmarks import Joints
+from mmad.render.body_joints import BodyJoints
 from mmad.render.performances import perform_in_space, render_performances
 from mmad.render.plans import plan_videos
 from mmad.render.pose import Pose
@@ -29,7 +29,7 @@ CONFIG = RenderConfig(videos=8, clips=4, seed=5, workers=1, longest=6)
 def sitting() -> np.ndarray:
     """(75, 3) joints of a person who sits and does nothing."""
     body = Body({})
-    return Joints(body).at(body.transforms(Pose(1)))[0]
+    return BodyJoints(body).at(body.transforms(Pose(1)))[0]
 
 
 def test_a_body_is_put_together_as_bodies_are(sitting):
@@ -63,7 +63,7 @@ def test_fingers_come_out_of_the_palm(sitting):
 def test_a_turned_head_turns_the_face_and_not_the_shoulders():
     body, pose = Body({}), Pose(2)
     pose.head[1, 2] = 40  # yaw to the left
-    still, turned = Joints(body).at(body.transforms(pose))
+    still, turned = BodyJoints(body).at(body.transforms(pose))
     assert turned[AT["nose"], 0] > still[AT["nose"], 0] + 0.03
     np.testing.assert_allclose(turned[AT["left shoulder"]], still[AT["left shoulder"]], atol=1e-6)
 

@@ -24,7 +24,7 @@ class InputError(ValueError):
 
 
 def readable(name: str | Path) -> str:
-    """A text that can be printed and stored as UTF-8, of a file name whose bytes are perhaps in another encoding."""
+    """A file name as text that can be printed and stored as UTF-8, even if its bytes are in another encoding."""
     return str(name).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 

@@ -63,7 +63,7 @@ def read_json(path: str | Path, each_object: Callable[[dict], object] | None = N
     """The content of a JSON file; `InputError` with line and column where it is not JSON.
 
     each_object: called with each JSON object as soon as it is read; its result replaces the object.
-    unique: refuse an object that has a key twice, such as a video: only what the last one says would be kept.
+    unique: refuse an object that has a key twice, such as a video: only the last value would be kept.
     """
 
     def each_key_once(pairs: list[tuple]) -> dict:
@@ -104,21 +104,20 @@ def read_lines(path: str | Path) -> list[str]:
         raise InputError(path, f"not UTF-8 text (byte {error.start})") from None
 
 
-# --- ids: names of videos, which become names of files ---------------------------------------------------------------
+# --- Video ids, which become file names ---
 
-LONGEST_NAME = 200  # bytes of a file's name without suffix; file systems end at 255
-LONGEST_ID = 280  # characters of a part of an id: more no file system allows
+LONGEST_NAME = 200  # bytes of a file name without suffix; file systems allow 255
+LONGEST_ID = 280  # characters of a part of an id; no file system allows longer names
 _NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\\]')
-_DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)  # no file of Windows is called so
-_CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # kinds of characters that no name has: controls, halves, ends of lines
+_DEVICES = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)  # reserved by Windows
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # refused Unicode categories: controls, surrogates, line and paragraph separators
 
 
 def check_id(video_id: str, where: str = "") -> str:
-    """The id in its one spelling (Unicode's NFC), refused if it could name a file outside the folder it is looked for
-    in.
+    """The id, normalized to Unicode's NFC; `InputError` if it could name a file outside its folder.
 
-    An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused. Any
-    spaces and letters will do.
+    An id may name a subfolder ("day1/cam2"); "..", absolute paths, drives and control characters are refused. All
+    letters and spaces are allowed.
     """
     parts = PurePosixPath(video_id).parts + PureWindowsPath(video_id).parts
     harmless = (
@@ -140,9 +139,9 @@ def id_of_file(path: str | Path) -> str:
 
 
 def as_id(name: str) -> str:
-    """The name of a file or folder as part of an id: what would be another folder becomes "_".
+    """The name of a file or folder as part of an id, with "_" instead of separators of folders.
 
-    Control characters stay, and with them `check_id` refuses the id: such names are mistakes.
+    Control characters are kept, so that `check_id` refuses the id: such names are mistakes.
     """
     name = re.sub(r"[/\\]", "_", unicodedata.normalize("NFC", readable(name)))
     if PureWindowsPath(name).drive:  # "C:x"
@@ -151,18 +150,18 @@ def as_id(name: str) -> str:
 
 
 def spelling(name: str) -> str:
-    """What is the same for two spellings of one name: NFC and NFD, capitals, and spaces of any kind and number."""
+    """The name in a form that is equal for all its spellings: NFC or NFD, upper or lower case, kinds of spaces."""
     return " ".join(unicodedata.normalize("NFC", readable(name)).casefold().split())
 
 
 def name_in_folder(video_id: str) -> str:
-    """The id as a path below an output folder, but for the suffix: of names that Linux, macOS and Windows all allow.
+    """The id as a path relative to an output folder, without suffix, allowed on Linux, macOS and Windows.
 
-    What Windows does not allow becomes "_"; long names are cut, with eight characters in the place of the rest.
+    Characters that Windows does not allow become "_"; of long names, eight characters of a digest replace the end.
     """
     *folders, last = check_id(video_id).split("/")
     folders = [part for part in folders if part not in ("", ".")]
-    # Windows drops dots and spaces at the end of a name; behind the last there is a suffix.
+    # Windows drops dots and spaces at the end of a name; the last part gets a suffix.
     return "/".join([*(re.sub(r"[. ]$", "_", _allowed(part)) for part in folders), _allowed(last)])
 
 

@@ -1,6 +1,7 @@
-"""What is named: the 52 micro-actions of MMA-52 / MA-52 and their 7 body parts.
+"""Names of classes: the 52 micro-actions of MMA-52 / MA-52 and their 7 body parts.
 
-Index = label id of the official files (`label_name.txt`). Source: Guo et al., TCSVT 2024, and the challenge data.
+The index is the label id of the official files (`label_name.txt`). Source: Guo et al., TCSVT 2024, and the data of the
+challenge.
 """
 
 from dataclasses import dataclass
@@ -27,16 +28,16 @@ class LabelSet:
 
     @cached_property
     def _spelled(self) -> dict[str, int | None]:
-        """{spelling: label id}, None where several actions are spelled so."""
+        """{spelling: label id}; None for a spelling of several actions."""
         known: dict[str, int | None] = {}
         for i, name in enumerate(self.actions):
             known[spelling(name)] = None if spelling(name) in known else i
         return known
 
     def find(self, name: str) -> int | None:
-        """The id of an action, whatever the case, spaces and Unicode form of its name; None where there is none.
+        """The id of an action by its name, regardless of case, spaces and Unicode form; None where there is none.
 
-        An action that is called exactly so comes first.
+        An exact match has priority.
         """
         return self.index[name] if name in self.index else self._spelled.get(spelling(name))
 
@@ -142,7 +143,7 @@ MMA52 = LabelSet(
 
 
 def read_label_set(name: str) -> LabelSet:
-    """ "mma52", or a text file with one action a line: `name`, `index<TAB>name` or `index<TAB>name<TAB>body part`.
+    """ "mma52", or a text file with one action per line: `name`, `index<TAB>name` or `index<TAB>name<TAB>body part`.
 
     Without body parts every action belongs to one part called "all".
     """
@@ -159,7 +160,7 @@ def read_label_set(name: str) -> LabelSet:
         actions.append(fields[min(1, len(fields) - 1)].strip())
         parts.append(fields[2].strip() if len(fields) > 2 else "all")
     if not actions:
-        raise InputError(name, "no labels in the file", "one action a line")
+        raise InputError(name, "no labels in the file", "write one action per line")
     if len(set(actions)) < len(actions):
         twice = next(action for action in actions if actions.count(action) > 1)
         raise InputError(name, f"the action {twice!r} is there twice")
@@ -168,5 +169,5 @@ def read_label_set(name: str) -> LabelSet:
 
 
 def named_labels(name: str | None) -> LabelSet | None:
-    """The label set that --labels names; None where it was not typed, so that what predictions carry counts."""
+    """The label set of --labels; None without it, when the label set in the predictions is used."""
     return None if name is None else read_label_set(name)

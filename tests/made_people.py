@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmad.pose.estimated_people import nobody, person_of
+from mmad.pose.estimated_people import empty_people, person_of
 
 GREY = 110
 
@@ -35,9 +35,15 @@ def made_up(x: float, y: float = 0.4, size: float = 0.2, presence: float = 1.0) 
     return person_of(body, np.full(33, presence))
 
 
+def contact(body, transforms, side: str, reach) -> np.ndarray:
+    """(T,) distance of the tip of a rendered hand to the landmark of its target, metres, including gap and offset."""
+    point, _ = body.skin_at(transforms, body.landmark(reach.to, side))
+    return np.linalg.norm(transforms.apply(*body.hands[side].tips[reach.tip]) - point, axis=1)
+
+
 def rows_of(*columns: list[float | None], **settings) -> np.ndarray:
     """(T, P) PERSON: in each column, somebody at these x, or nobody where it is None."""
-    rows = nobody(len(columns[0]), len(columns))
+    rows = empty_people(len(columns[0]), len(columns))
     for column, places in enumerate(columns):
         for row, x in enumerate(places):
             if x is not None:

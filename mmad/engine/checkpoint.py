@@ -71,15 +71,15 @@ def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
 
 
 def _reason(error: Exception) -> str:
-    """What torch says of a file, without its advice to read it unsafely."""
-    said = str(error).strip()
-    foreign = _FOREIGN.search(said)
+    """The message of torch about a file, without its advice to read it unsafely."""
+    text = str(error).strip()
+    foreign = _FOREIGN.search(text)
     if foreign:
         package = foreign[1].split(".")[0] if "." in foreign[1] else "Python"
         return f"it holds objects of {package}: {foreign[1]}"
-    if said.startswith("Weights only load failed"):
+    if text.startswith("Weights only load failed"):
         return "it holds more than tensors, numbers and texts"
-    return said.splitlines()[0][:120] if said else type(error).__name__
+    return text.splitlines()[0][:120] if text else type(error).__name__
 
 
 def weights_of(content: dict) -> dict:

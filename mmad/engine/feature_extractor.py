@@ -54,7 +54,7 @@ class FeatureExtractor:
     """
 
     def __init__(self, config: ExtractConfig, checkpoint: str | None = None):
-        """checkpoint: a recognizer whose backbone is used; without it `config.backbone` says what to load."""
+        """checkpoint: a recognizer whose backbone is used; without it, the one of `config.backbone`."""
         if checkpoint is not None:
             recognizer = load_recognizer(checkpoint)
             config = replace(config, backbone=replace(recognizer.backbone_config, weights=str(checkpoint)))
@@ -116,7 +116,7 @@ class FeatureExtractor:
             yield from map(self._result, runner.finished())
 
     def forward(self) -> DenseForward | ClipForward:
-        """The way through the network that `mode` says, for one run over videos."""
+        """A new forward pass of the configured mode, for one run over videos."""
         compute = Compute(self.network, self.preprocess, self.device, self.config.precision)
         if self.config.mode == "dense":
             return DenseForward(compute, self.batch)

@@ -18,7 +18,7 @@ from mmad.engine.background import in_background
 from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, warn_replaced, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file, output_folder, path_for_id
-from mmad.pose.estimated_people import by_size, choose, is_there, nobody, remove_false_people, track_people
+from mmad.pose.estimated_people import by_size, choose, empty_people, is_there, remove_false_people, track_people
 from mmad.pose.estimators import open_estimator
 from mmad.pose.landmark_files import finished_landmarks, save_landmarks
 from mmad.pose.skeletons import LAYOUT
@@ -98,7 +98,7 @@ class PoseExtractor:
     ) -> tuple[np.ndarray, InputError | None]:
         """(T', P) PERSON in the frames that could be read, and what went wrong."""
         info, total = plan.info, len(plan.frames)
-        rows, done = nobody(total, self.people), 0
+        rows, done = empty_people(total, self.people), 0
         values = rows.view(np.float32).reshape(total, -1)  # the same memory
         if plan.partial:
             done = plan.partial.count

@@ -125,7 +125,7 @@ def _train_and_evaluate(
 
 
 def how_chosen(config: TrainConfig, epoch: int, evaluated_on: str) -> dict[str, int | str]:
-    """What a report says of its checkpoint: its epoch, the number of evaluations, and how it was chosen, in words.
+    """Description of a checkpoint for reports: its epoch, the number of evaluations, and how it was chosen, in words.
 
     evaluated_on: such as "200 videos". The best of several evaluations is optimistic: it is on the data that chose it.
     """

@@ -45,7 +45,7 @@ class VideoPlan:
         return BrokenVideo(info.path, info.num_frames, info.expected_frames, float(info.times[-1]))
 
     def details(self, settings: dict, problem: InputError | None) -> dict:
-        """What the sidecar of its results says: settings, the video file, and what is wrong with it."""
+        """Content of the sidecar of its results: settings, the video file, and what is wrong with it."""
         info = self.info
         video = {
             "file": readable(info.path.name),

@@ -8,15 +8,14 @@ from mmad.labels import LabelSet
 from mmad.records import Annotation
 
 COLUMNS = ("level", "name", "count", "total_s", "mean_s", "share_of_time", "rate_per_minute")
-LEVELS = ("action", "body part")
 
 
 @dataclass
 class Ethogram:
     """V videos and K names: all actions, or all body parts.
 
-    durations: (V,) s. counts: (V, K). totals: (V, K) s, sum of the lengths. covered: (V, K) s in which at least one is
-    in progress: less than the total where some overlap.
+    level: "action" or "body part". durations: (V,) s. counts: (V, K). totals: (V, K) s, sum of the lengths. covered:
+    (V, K) s in which at least one is in progress: less than the total where some overlap.
     """
 
     level: str

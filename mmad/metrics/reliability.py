@@ -1,11 +1,11 @@
-"""How reliably each action is found, as it was measured: a grade, and its reason in one sentence."""
+"""How reliably each action is detected, as measured: a grade and its reason in one sentence."""
 
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.records import Detections
 
 GOOD, FAIR, CANNOT_TELL = GRADES = ("good", "fair", "cannot tell")
-Reliability = dict[str, tuple[str, str]]  # action -> grade, reason
+Reliability = dict[str, tuple[str, str]]  # {action: (grade, reason)}
 
 
 def check_reliability(reliability: Reliability, labels: LabelSet) -> None:
@@ -14,11 +14,13 @@ def check_reliability(reliability: Reliability, labels: LabelSet) -> None:
         if action not in labels.index:
             raise InputError("reliability", f"{action!r} is not an action of {labels.name}", "name one of its actions")
         if grade not in GRADES:
-            raise InputError(f"reliability of {action}", f"{grade!r} is not a grade", f"known are {', '.join(GRADES)}")
+            raise InputError(
+                f"reliability of {action}", f"{grade!r} is not a grade", f"choose one of {', '.join(GRADES)}"
+            )
 
 
 def drop_unreliable(detections: Detections, labels: LabelSet, reliability: Reliability) -> Detections:
-    """Without those of actions whose grade is `CANNOT_TELL`; an action without a grade is kept."""
+    """The detections without actions of grade `CANNOT_TELL`; actions without a grade are kept."""
     grades = [reliability.get(labels.actions[label], (GOOD, ""))[0] for label in detections.labels.tolist()]
     chosen = [i for i, grade in enumerate(grades) if grade != CANNOT_TELL]
     return Detections(
@@ -27,7 +29,7 @@ def drop_unreliable(detections: Detections, labels: LabelSet, reliability: Relia
 
 
 def drop_below(detections: Detections, min_score: float) -> Detections:
-    """Those of at least this score."""
+    """The detections with at least this score."""
     count = int((detections.scores >= min_score).sum())  # they are sorted, best first
     segments, labels, scores = detections.segments, detections.labels, detections.scores
     return Detections(detections.video_id, segments[:count], labels[:count], scores[:count])

@@ -256,7 +256,7 @@ class StreamShift:
 
 @dataclass
 class RecognizerOutput:
-    """What a recognizer says of N clips.
+    """Outputs of a recognizer for N clips.
 
     logits: (N, K) before softmax. embedding: (N, 300) in the space of the label vectors, or None. features: (N, T, C).
     part_logits: (N, P) per body part, before softmax, or None. similarity: (N, K) cosine similarity of the clip to the

@@ -1,5 +1,5 @@
-"""Dense predictions: what the detector says of each (video, class) pair at each step, and the boundaries read from
-it."""
+"""Dense predictions: the detector's outputs for each (video, class) pair at each step, and the boundaries read from
+them."""
 
 from dataclasses import dataclass, replace
 

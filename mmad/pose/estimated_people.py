@@ -36,7 +36,7 @@ LONG_ENOUGH = 1.0  # shortest time that a person must be seen, s; at most half o
 OFTEN = 0.25  # to be leftmost or rightmost, a person is seen in this share of the frames of the one seen most
 
 
-def nobody(*shape: int) -> np.ndarray:
+def empty_people(*shape: int) -> np.ndarray:
     """An array of PERSON without anybody."""
     people = np.zeros(shape, dtype=PERSON)
     people["points"][..., :2] = np.nan
@@ -55,7 +55,7 @@ def person_of(body: np.ndarray, presence: np.ndarray) -> np.ndarray:
 
     The hands are not seen.
     """
-    person = nobody()
+    person = empty_people()
     person["points"][: len(body)] = body
     points = body[:, :2]
     chest = points[SHOULDERS].mean(axis=0)
@@ -152,7 +152,7 @@ def _usual(rows: np.ndarray, stay: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _track(rows: np.ndarray, where: np.ndarray) -> np.ndarray:
-    track = nobody(len(rows))
+    track = empty_people(len(rows))
     track[where[:, 0]] = rows[where[:, 0], where[:, 1]]
     return track
 
@@ -163,7 +163,7 @@ def _track(rows: np.ndarray, where: np.ndarray) -> np.ndarray:
 def remove_false_people(track: np.ndarray, times: np.ndarray) -> np.ndarray:
     """The (T,) track itself, emptied where there is no person: networks also find people in hands, for instance, but
     with low presence and unsteadily."""
-    track[~is_real(track, times)] = nobody()
+    track[~is_real(track, times)] = empty_people()
     return track
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mmad.config import PoseConfig
 from mmad.errors import InputError
-from mmad.pose.estimated_people import GONE, MIN_PRESENCE, first_findings, nobody
+from mmad.pose.estimated_people import GONE, MIN_PRESENCE, empty_people, first_findings
 from mmad.pose.hands import ARMS, Hand, assign_hands, drop_duplicates, shoulder_width, square_of_hand
 from mmad.pose.landmarkers import Landmarkers
 from mmad.pose.quiet import quiet_stderr
@@ -98,7 +98,7 @@ class MediaPipe:
                 for follower in present:
                     follower.add_hands(frame, self.stamp, self.thorough, self.threads)
             self.most_people = max(self.most_people, len(present))
-        return np.array([follower.seen(frame) for follower in present]) if present else nobody(0)
+        return np.array([follower.seen(frame) for follower in present]) if present else empty_people(0)
 
     def close(self) -> None:
         with quiet_stderr():
@@ -124,7 +124,7 @@ class MediaPipe:
                 if len(found) > 1:
                     follower.show_alone(frame, self.stamp)
         if not self.followers:  # the network itself may find someone in this frame or a later one
-            self.followers = [_Follower(self.landmarkers, whole(frame), nobody(), seconds, self.with_hands)]
+            self.followers = [_Follower(self.landmarkers, whole(frame), empty_people(), seconds, self.with_hands)]
             self.followers[0].update(frame, self.stamp, seconds)
 
     def _pause(self) -> float:
@@ -207,7 +207,7 @@ class _Follower:
     def update(self, frame: np.ndarray, stamp: int, seconds: float) -> None:
         """Find the person in the next frame."""
         found = self.landmarkers.people_in(self.pose, frame, self.view, stamp)
-        self.person = found[0] if len(found) else nobody()
+        self.person = found[0] if len(found) else empty_people()
         if not len(found):
             return
         self.last_seen = seconds

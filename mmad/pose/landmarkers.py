@@ -9,7 +9,7 @@ import importlib.metadata
 import numpy as np
 
 from mmad.errors import InputError
-from mmad.pose.estimated_people import nobody, person_of
+from mmad.pose.estimated_people import empty_people, person_of
 from mmad.pose.hands import Hand
 from mmad.pose.model_files import INSTALL, find_model
 from mmad.pose.views import Box, crop
@@ -79,7 +79,7 @@ class Landmarkers:
         stamp: time in ms, in VIDEO mode; must increase from call to call.
         """
         found = self._run(landmarker, crop(frame, view), stamp).pose_landmarks
-        people = nobody(len(found))
+        people = empty_people(len(found))
         for number, points in enumerate(found):
             values = np.array([(p.x, p.y, p.visibility, p.presence) for p in points])
             values[:, :2] = _in_heights(values[:, :2], view, frame)

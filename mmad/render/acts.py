@@ -177,6 +177,9 @@ class Motion:
     both: float = 0.0
     seated: bool = False
 
+    def __post_init__(self):
+        assert set(self.needs) <= set(NEEDS), self.needs
+
 
 def register(
     motions: dict[str, Motion], name: str, *needs: str, both: float = 0.0, seated: bool = False

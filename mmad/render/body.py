@@ -6,7 +6,7 @@ The transform (R, t) of a bone takes a point p of the standing rest figure to it
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 import torch
@@ -298,7 +298,7 @@ class Body:
             targets.append((weight, reach, frame))
         turn = _frame(fingers, palm) @ hand.rest_frame.T
         for weight, reach, frame in targets:
-            point, normal = self._skin(now, self.landmark(reach.to, side))
+            point, normal = self.skin_at(now, self.landmark(reach.to, side))
             gap = 0.0 if reach.to in AIR else 0.012
             offset = np.broadcast_to(
                 self.scale * _of_side(np.asarray(reach.offset, dtype=float), side), (pose.frames, 3)
@@ -367,24 +367,16 @@ class Body:
 
     # Skin
 
-    def _skin(self, now: Transforms, vertex: int) -> tuple[np.ndarray, np.ndarray]:
+    def skin_at(self, now: Transforms, vertex: int) -> tuple[np.ndarray, np.ndarray]:
         """Place (T, 3) and outward normal (T, 3) of one vertex."""
         weights, bones = self.anatomy.weights[vertex], self.anatomy.bone_of_weight[vertex]
         place = sum(w * now.apply(bone, self.vertices[vertex]) for w, bone in zip(weights, bones) if w > 0)
         return place, now.turn[:, self.anatomy.bone_of_vertex[vertex]] @ self.normals[vertex]
 
-    @property
+    @cached_property
     def normals(self) -> np.ndarray:
         """(V, 3) outward unit vectors of the rest figure."""
-        if not hasattr(self, "_normals"):
-            self._normals = vertex_normals(self.vertices, self.anatomy.faces)
-        return self._normals
-
-    def contact(self, now: Transforms, side: str, reach: Reach) -> np.ndarray:
-        """(T,) distance of the tip of a hand to its landmark, metres, including gap and offset."""
-        point, _ = self._skin(now, self.landmark(reach.to, side))
-        hand = self.hands[side]
-        return np.linalg.norm(now.apply(*hand.tips[reach.tip]) - point, axis=1)
+        return vertex_normals(self.vertices, self.anatomy.faces)
 
 
 class _Hand:

@@ -12,7 +12,7 @@ from mmad.engine import pose_extractor
 from mmad.engine.pose_extractor import estimate_video, extract_landmarks, sampled_frames
 from mmad.errors import InputError
 from mmad.files import path_for_id
-from mmad.pose.estimated_people import nobody, person_of
+from mmad.pose.estimated_people import empty_people, person_of
 from mmad.pose.estimators import ESTIMATORS
 from mmad.pose.landmark_files import load_landmarks
 from mmad.video.reader import probe
@@ -42,7 +42,7 @@ class Reader:
         Reader.seen.append(number)
         found = [(place(number), 0.1 * size) for size, place in enumerate(Reader.places, start=1)]
         people = [_somebody(x, size, number) for x, size in found if x is not None]
-        return np.array(people[: self.people]) if people else nobody(0)
+        return np.array(people[: self.people]) if people else empty_people(0)
 
     def close(self) -> None:
         pass
@@ -128,7 +128,7 @@ def test_a_turned_video_is_upright(tmp_path):
 def test_large_pictures_are_made_smaller_by_the_decoder(tmp_path, monkeypatch):
     monkeypatch.setattr(pose_extractor, "LONGEST_SIDE", 32)
     sizes = []
-    monkeypatch.setattr(Reader, "estimate", lambda self, frame, seconds: sizes.append(frame.shape) or nobody(0))
+    monkeypatch.setattr(Reader, "estimate", lambda self, frame, seconds: sizes.append(frame.shape) or empty_people(0))
     with pytest.raises(InputError):
         estimate_video(write_video(tmp_path / "a.mp4", 2, 15), PoseConfig(**CONFIG))
     assert sizes == [(24, 32, 3)] * 2

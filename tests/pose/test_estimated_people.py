@@ -8,10 +8,10 @@ from mmad.errors import InputError
 from mmad.pose.estimated_people import (
     by_size,
     choose,
+    empty_people,
     first_findings,
     is_real,
     is_there,
-    nobody,
     person_of,
     track_people,
 )
@@ -48,7 +48,7 @@ def test_a_person_is_measured_by_shoulders_or_trunk():
 
 
 def test_nobody_is_nowhere():
-    people = nobody(2, 3)
+    people = empty_people(2, 3)
     assert not is_there(people).any() and np.isnan(people["points"][..., :2]).all()
     assert track_people(people, np.arange(2.0)) == []
 
@@ -60,7 +60,7 @@ def test_columns_may_be_exchanged():
 
 def test_people_of_other_sizes_walk_past_each_other():
     ways = np.linspace(0.2, 1.4, 30), np.linspace(1.4, 0.2, 30)  # 3 sizes a second
-    rows = nobody(30, 2)
+    rows = empty_people(30, 2)
     for row in range(30):
         rows[row] = [made_up(ways[0][row], y=0.5, size=0.2), made_up(ways[1][row], size=0.25)]
     rows[::2] = rows[::2, ::-1]  # in any order
@@ -91,7 +91,7 @@ def test_who_comes_in_while_the_first_is_there_is_somebody_else():
 
 
 def test_somebody_much_larger_is_somebody_else():
-    rows = nobody(50, 1)
+    rows = empty_people(50, 1)
     for row in range(50):
         if not 5 <= row < 45:
             rows[row, 0] = made_up(0.5, size=0.1 if row < 5 else 0.25)
@@ -99,7 +99,7 @@ def test_somebody_much_larger_is_somebody_else():
 
 
 def test_one_who_is_found_twice_counts_once():
-    rows = nobody(1, 3)
+    rows = empty_people(1, 3)
     rows[0] = [made_up(0.5, presence=0.8), made_up(0.51, presence=0.9), made_up(1.0)]
     assert first_findings(rows).tolist() == [[False, True, True]]
 
@@ -135,7 +135,7 @@ def test_who_is_found_now_and_then_is_nobody():
 
 def three_people() -> list[np.ndarray]:
     """In order: the largest in the middle, a smaller one on the left, one who is there for a short time, right."""
-    rows = nobody(60, 3)
+    rows = empty_people(60, 3)
     for row in range(60):
         rows[row, 0] = made_up(0.4, size=0.1)
         rows[row, 1] = made_up(0.9, size=0.2)

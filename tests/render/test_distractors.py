@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_people import contact
 
 from mmad.labels import MMA52
 from mmad.render.acts import NEEDS
@@ -46,7 +47,7 @@ def test_a_cup_gets_to_the_mouth(body):
         pose = perform(Timeline("v", 90, (), distractors=(Action("drinking", 0, 3, "L"),)), np.random.default_rng(seed))
         assert pose.held == {"L": "cup"}
         (reach,) = pose.reaches["L"]
-        assert body.contact(body.transforms(pose), "L", reach)[40:50].max() < 0.16
+        assert contact(body, body.transforms(pose), "L", reach)[40:50].max() < 0.16
 
 
 @pytest.mark.parametrize("name", ARRIVALS)

@@ -17,6 +17,7 @@ from mmad.errors import InputError, warn
 from mmad.files import refuse_same_file, write_json
 from mmad.formats import read_actions
 from mmad.formats.fields import check_fps
+from mmad.formats.linking import VideoFiles
 from mmad.formats.predictions import choose_labels, origin_of
 from mmad.formats.score_thresholds import least_scores
 from mmad.formats.source import Coders
@@ -48,7 +49,8 @@ def main(words: list[str] | None = None) -> None:
     labels = choose_labels(args.labels, *origins)
     fps = check_fps(args.fps) or next((origin.fps for origin in origins if origin.fps), None)
     minimum = least_scores(labels, args.min_score, args.thresholds)
-    first, second = (read_actions(path, labels, minimum, fps, args.videos, who) for path, who in zip(paths, coders))
+    files = None if args.videos is None else VideoFiles(args.videos)  # each video is opened once for both
+    first, second = (read_actions(path, labels, minimum, fps, files, who) for path, who in zip(paths, coders))
     for note in dict.fromkeys(note for item in (*first, *second) for note in item.notes):
         warn(note)
     second = _as_named_in(first, second, paths)

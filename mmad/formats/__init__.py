@@ -117,9 +117,9 @@ def format_of(source: Source) -> Format | None:
     return next((form for form in FORMATS.values() if form.recognise(source)), None)
 
 
-def is_clip_list(path: str | Path) -> bool:
+def is_clip_list(path: str | Path | Source) -> bool:
     """Whether a text file is an MA-52 list of clips, as far as its first lines tell, rather than annotations."""
-    source = Source(path)
+    source = Source.of(path)
     if source.suffix != ".txt":
         return False
     return not (is_boris(source) or is_mma52(source) or is_elan_table(source) or looks_like_audacity(source))
@@ -130,7 +130,7 @@ def read_events(
     labels: LabelSet = MMA52,
     fps: float | None = None,
     on_problem: OnProblem = refuse,
-    videos: str | Path | None = None,
+    videos: str | Path | VideoFiles | None = None,
     coders: Coders = EVERYONE,
 ) -> list[Annotation]:
     """Annotations or predictions of any format, or of a folder of files of one format; their notes are the caller's to
@@ -138,18 +138,18 @@ def read_events(
 
     fps: frames a second of files that count frames and do not say how fast (the early-2024 MMA-52 CSV, Label Studio,
     FiftyOne). None: as the videos have, else 30 are assumed, with a note. videos: the folder of the videos, or the file
-    of the only one; they give rates and lengths that are not known, and the start of a player's clock. coders: whose
-    annotations are meant, in files that hold those of several people.
+    of the only one, or `VideoFiles` that are shared; they give rates and lengths that are not known, and the start of a
+    player's clock. coders: whose annotations are meant, in files that hold those of several people.
     """
     return _read(Source(path), _options(labels, fps, on_problem, videos, coders))[0]
 
 
 def read_annotations(
-    path: str | Path,
+    path: str | Path | Source,
     labels: LabelSet = MMA52,
     fps: float | None = None,
     on_problem: OnProblem = refuse,
-    videos: str | Path | None = None,
+    videos: str | Path | VideoFiles | None = None,
     coders: Coders = EVERYONE,
 ) -> list[Annotation]:
     """The same of what people said, with every note as a warning; predictions are refused, but for our plain table,
@@ -158,7 +158,7 @@ def read_annotations(
     on_problem: by default the first thing wrong is raised as an `InputError` that names the row or key; a caller that
     wants them all passes a function that keeps them, and the rows concerned are left out.
     """
-    source = Source(path)
+    source = Source.of(path)
     found, holds = _read(source, _options(labels, fps, on_problem, videos, coders))
     if holds == PREDICTIONS and not is_plain(source):
         raise _not_recognised(source)
@@ -166,7 +166,8 @@ def read_annotations(
         warn(note)
     unknown = sum(not item.duration_known for item in found)
     if unknown:
-        warn(f"{path}: the length of {unknown} of {len(found)} videos is not known; taken to end with the last action")
+        which = f"the length of {unknown} of {len(found)} videos"
+        warn(f"{source.path}: {which} is not known; taken to end with the last action")
     return found
 
 
@@ -175,7 +176,7 @@ def read_actions(
     labels: LabelSet,
     minimum: np.ndarray | None,
     fps: float | None = None,
-    videos: str | Path | None = None,
+    videos: str | Path | VideoFiles | None = None,
     coders: Coders = EVERYONE,
 ) -> list[Annotation]:
     """What a file says is happening: of predictions those that reach the least score of their class, minimum (K,).
@@ -207,7 +208,7 @@ def read_truth(
     predictions: PredictionFile,
     subset: str | None = None,
     fps: float | None = None,
-    videos: str | Path | None = None,
+    videos: str | Path | VideoFiles | None = None,
 ) -> list[Annotation]:
     """The annotations to judge predictions by; refused where no action is in them.
 
@@ -238,9 +239,13 @@ def _plain_subset(name: str) -> str:
 
 
 def _options(
-    labels: LabelSet, fps: float | None, on_problem: OnProblem, videos: str | Path | None, coders: Coders
+    labels: LabelSet,
+    fps: float | None,
+    on_problem: OnProblem,
+    videos: str | Path | VideoFiles | None,
+    coders: Coders,
 ) -> ReadOptions:
-    return ReadOptions(labels, fps, on_problem, coders, None if videos is None else VideoFiles(videos))
+    return ReadOptions(labels, fps, on_problem, coders, None if videos is None else VideoFiles.of(videos))
 
 
 def _read(source: Source, options: ReadOptions) -> tuple[list[Annotation], str]:

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmad.errors import InputError
 from mmad.records import Annotation
 from mmad.video.finding import VideoFolder
+
+if TYPE_CHECKING:
+    from mmad.video.reader import Probes, VideoInfo
 
 SAME_LENGTH = 0.1  # s by which two statements of one video's length may differ
 
@@ -26,6 +30,21 @@ class VideoFiles:
         self.find = cache(self._find)
         self.clock = cache(self._clock)
 
+    @classmethod
+    def of(cls, place: "str | Path | VideoFiles") -> "VideoFiles":
+        """The videos themselves, so that what was found of them counts again; or those of a place."""
+        return place if isinstance(place, cls) else cls(place)
+
+    @cached_property
+    def _probes(self) -> "Probes":
+        from mmad.video.reader import Probes  # on demand: most files are read without any video
+
+        return Probes()
+
+    def info(self, file: Path) -> "VideoInfo":
+        """What the file of a video holds; remembered of those asked for last."""
+        return self._probes(file)[0]
+
     def _find(self, video_id: str, link: str = "", subset: str = "") -> Path | None:
         if not self.place.is_dir():
             return self.place
@@ -39,9 +58,9 @@ class VideoFiles:
     def _clock(self, file: Path) -> tuple[float, float, float]:
         """(frames a second, s from the first shown frame to the end of the last, s that a player's clock shows at the
         first shown frame)"""
-        from mmad.video.reader import probe, start_in_player  # on demand: most files are read without any video
+        from mmad.video.reader import start_in_player  # on demand, as above
 
-        info = probe(file)
+        info = self.info(file)
         return info.fps, info.duration, start_in_player(info)
 
     def fps(self, video_id: str, link: str = "") -> float | None:
@@ -134,7 +153,7 @@ def _join(path: Path, first: Annotation, second: Annotation) -> Annotation:
         segments=[row[:2] for row in rows],
         labels=[row[2] for row in rows],
         scores=[1.0 if row[3] is None else row[3] for row in rows] if scored else None,
-        duration=known.duration if known.duration_known else None,
+        duration=known.known_duration,
         duration_known=known.duration_known,
         fps=first.fps or second.fps,
         notes=first.notes + second.notes,

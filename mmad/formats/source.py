@@ -25,6 +25,11 @@ class Source:
     def __init__(self, path: str | Path):
         self.path = Path(path)
 
+    @classmethod
+    def of(cls, path: "str | Path | Source") -> "Source":
+        """The source itself, so that what was read of it is not read again; or a new one of a path."""
+        return path if isinstance(path, cls) else cls(path)
+
     @property
     def suffix(self) -> str:
         """In lower case, with its dot."""

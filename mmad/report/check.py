@@ -7,6 +7,7 @@ import numpy as np
 from mmad.errors import InputError
 from mmad.formats import FORMATS, Source, is_clip_list, read_annotations
 from mmad.formats.fields import ASSUMED_FPS
+from mmad.formats.linking import VideoFiles
 from mmad.formats.mma52 import is_placeholder, read_clip_list
 from mmad.formats.source import EVERYONE, Coders
 from mmad.labels import LabelSet
@@ -28,25 +29,25 @@ def check_data(
     videos: folder of the video files, directly or in subfolders train, val, test. fps: frames per second where the file
     has no rates; None: not known, those of the videos count, else 30. coders: whose annotations they are.
     """
-    path = Path(path)
-    if is_clip_list(path):
+    path, source = Path(path), Source(path)
+    if is_clip_list(source):
         return _check_list(path, labels, videos)
     found: list[InputError] = []
-    annotations = read_annotations(path, labels, fps, found.append, videos, coders)
+    files = None if videos is None else VideoFiles(videos)
+    annotations = read_annotations(source, labels, fps, found.append, files, coders)
     problems = [str(error) for error in found]
     if not annotations and not problems:
         problems.append(f"{path}: no annotated video in the file")
     if is_placeholder(annotations):
         problems.append(f"{path}: placeholder rows (frames 0-20 of every video), as in the official test.csv: no truth")
-    if FORMATS["activitynet"].recognise(Source(path)):  # of data sets, not of what people annotate in a player
+    if FORMATS["activitynet"].recognise(source):  # of data sets, not of what people annotate in a player
         unknown = [item.video_id for item in annotations if not item.duration_known]
         problems += [f"{path}, video {name!r}: no duration; add its length in seconds" for name in unknown]
     for item in annotations:
         problems += _instance_problems(item, labels)
-    if videos is not None:
-        folder = VideoFolder(videos)
+    if files is not None:
         for item in annotations:
-            problems += _video_problems(item, folder)
+            problems += _video_problems(item, files)
     return problems, _statistics(annotations, labels, fps)
 
 
@@ -83,12 +84,10 @@ def _instance_problems(item: Annotation, labels: LabelSet) -> list[str]:
     return problems
 
 
-def _video_problems(item: Annotation, folder: VideoFolder) -> list[str]:
-    from mmad.video.reader import probe  # on demand: annotations alone are checked without any video library
-
+def _video_problems(item: Annotation, files: VideoFiles) -> list[str]:
     try:
-        file = folder.find(item.video_id, item.subset)
-        info = probe(file)
+        file = files.folder.find(item.video_id, item.subset)
+        info = files.info(file)
     except InputError as error:
         return [str(error)]
     problems = []
@@ -118,7 +117,7 @@ def _check_list(path: Path, labels: LabelSet, videos: str | None) -> tuple[list[
 
 
 def _clip_problems(names: list[str], folder: VideoFolder) -> list[str]:
-    from mmad.video.reader import probe  # on demand, as above
+    from mmad.video.reader import probe  # on demand: lists alone are checked without any video library
 
     problems = []
     for name in names:

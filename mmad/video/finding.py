@@ -47,20 +47,20 @@ def find_videos(paths: list[str], out: str | Path | None = None) -> list[tuple[s
         path = Path(name)
         if not path.exists():
             raise InputError(path, "no such file or folder")
-        files = [path]
+        files = [(path, os.path.realpath(path))]
         if path.is_dir():
-            files, hidden = videos_below(path)
-            others = [file for file in files if own.isdisjoint(Path(os.path.realpath(file)).parents)]
-            if len(others) < len(files):
-                print(f"{len(files) - len(others)} videos of an earlier report in {readable(out)} are left out")
-            files = others
+            below, hidden = videos_below(path)
+            there = [(file, os.path.realpath(file)) for file in below]
+            files = [(file, real) for file, real in there if own.isdisjoint(Path(real).parents)]
+            if len(files) < len(there):
+                print(f"{len(there) - len(files)} videos of an earlier report in {readable(out)} are left out")
             if hidden:
                 some = f"the first: {readable(hidden[0].name)}"
                 print(f"{len(hidden)} hidden files in {readable(path)} are left out ({some})")
             if not files:
                 raise InputError(path, "no videos in this folder", f"looked for {', '.join(VIDEO_SUFFIXES)}")
-        for file in files:
-            found.setdefault((id_of_file(file), os.path.realpath(file)), file)
+        for file, real in files:
+            found.setdefault((id_of_file(file), real), file)
     named = name_apart(found.values())
     _say_new_names(named)
     return named

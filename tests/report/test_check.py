@@ -1,8 +1,10 @@
 import pytest
 from made_videos import write_video
 
+from mmad.formats import source
 from mmad.labels import MMA52
 from mmad.report.check import check_data
+from mmad.video import probing
 
 HEADER = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
 
@@ -85,3 +87,15 @@ def test_files_of_every_kind_are_checked(tmp_path, name, text, problems):
     found, _ = check_data(tmp_path / name, MMA52)
     assert len(found) == len(problems)
     assert all(said in problem for said, problem in zip(problems, found))
+
+
+def test_a_file_and_its_videos_are_read_once(tmp_path, monkeypatch):
+    """Both questions to a video, its rate and whether it fits, are answered by one pass over its packets."""
+    for name in ("v", "w"):
+        write_video(tmp_path / f"{name}.mp4", 40)
+    (tmp_path / "a.json").write_text('{"database": {"v": {"duration": 1.6}, "w": {"duration": 1.6}}}')
+    opened, probe, read_json = [], probing.probe, source.read_json
+    monkeypatch.setattr(probing, "probe", lambda path: (opened.append(path.name), probe(path))[1])
+    monkeypatch.setattr(source, "read_json", lambda path, **how: (opened.append(path.name), read_json(path, **how))[1])
+    problems, _ = check_data(tmp_path / "a.json", MMA52, str(tmp_path))
+    assert problems == [] and sorted(opened) == ["a.json", "v.mp4", "w.mp4"]

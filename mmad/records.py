@@ -83,6 +83,11 @@ class Annotation:
         if not (np.isfinite(self.duration) and self.duration > 0):
             raise InputError(f"annotation of {self.video_id}", f"duration {self.duration} s is not positive")
 
+    @property
+    def known_duration(self) -> float | None:
+        """s; None where the duration is not known: what a copy with other segments is given."""
+        return self.duration if self.duration_known else None
+
     def rows(self) -> list[Row]:
         """(start, end, label, score) of each action, by start, then by end."""
         scores = [None] * len(self.labels) if self.scores is None else self.scores.tolist()
@@ -205,6 +210,10 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def select(self, which: np.ndarray | slice | list[int]) -> "Detections":
+        """Some of them: by a mask (M,), by indices, or the first ones by a slice."""
+        return Detections(self.video_id, self.segments[which], self.labels[which], self.scores[which])
 
     def to_dataframe(self, labels: LabelSet = MMA52) -> "pandas.DataFrame":
         """One row per detection, best first, with columns of the names that predictions.csv has: video_id, t_start and

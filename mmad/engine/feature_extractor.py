@@ -22,7 +22,7 @@ from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_batches import BatchRunner, ClipForward, Compute, DenseForward, FeaturePlan, VideoFeatures
-from mmad.engine.video_jobs import Progress, sort_videos, warn_replaced, warn_unused
+from mmad.engine.video_jobs import Progress, sort_videos, unless_changed, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import output_folder
 from mmad.models import backbone_named, preprocess_of
@@ -224,7 +224,11 @@ def extract_features(
     """
     out = output_folder(out)
     print(f"features by {extractor.source} on {extractor.device}", flush=True)
-    found = sort_videos(videos, lambda video_id, path: _finished_sidecar(extractor, out, video_id, path))
+
+    def finished(video_id: str, path: Path) -> dict | None:
+        return unless_changed(finished_track(out, video_id, extractor.source), path, extractor.changed)
+
+    found = sort_videos(videos, finished)
     _warn_of_unidentified(found.finished, len(videos), out)
     whole = sum("broken" not in sidecar for sidecar in found.finished.values())
     if whole:
@@ -246,20 +250,6 @@ def extract_features(
     if steps:
         print(f"{steps} steps in {seconds:.1f} s, {steps / seconds:.1f} a second")
     return [video_id for video_id, _ in videos if video_id in ready], problems
-
-
-def _finished_sidecar(extractor: FeatureExtractor, out: Path, video_id: str, path: Path) -> dict | None:
-    """The sidecar of finished features of the video as it is now."""
-    sidecar = finished_track(out, video_id, extractor.source)
-    if sidecar is None:
-        return None
-    try:
-        changed = extractor.changed(sidecar, path)
-    except InputError:  # reported when the video is opened
-        return None
-    if changed:
-        warn_replaced(path, changed)
-    return None if changed else sidecar
 
 
 def _warn_of_unidentified(finished: dict[str, dict], count: int, out: Path) -> None:

@@ -91,8 +91,7 @@ def only_visible(found: Detections, points: np.ndarray, grid: TimeGrid, labels: 
     count = np.concatenate([np.zeros((1, len(labels))), np.cumsum(seen, axis=0)])  # (T + 1, K)
     first, last = np.clip(np.round(grid.to_index(found.segments)), 0, len(points) - 1).astype(int).T
     share = (count[last + 1, found.labels] - count[first, found.labels]) / (last + 1 - first)
-    kept = share >= 0.5
-    return Detections(found.video_id, found.segments[kept], found.labels[kept], found.scores[kept])
+    return found.select(share >= 0.5)
 
 
 # --- loading ----------------------------------------------------------------------------------------------------

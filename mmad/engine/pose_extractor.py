@@ -15,7 +15,7 @@ import numpy as np
 
 from mmad.config import PoseConfig
 from mmad.engine.background import in_background
-from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, warn_replaced, warn_unused
+from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, unless_changed, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file, output_folder, path_for_id
 from mmad.pose.estimated_people import by_size, choose, empty_people, is_there, remove_false_people, track_people
@@ -208,9 +208,9 @@ def extract_landmarks(
         if ready:
             print(f"{len(ready)} of {len(videos)} videos are done already")
         with Progress(len(found.todo), "{:.2f} x real time") as progress:
+            ids = {video_id for video_id, _ in videos}
             for video_id, path in found.todo:
-                taken = {name for name, _ in videos if name != video_id}
-                names, problems = _extract_video(extractor, (video_id, path), out, taken, progress.add)
+                names, problems = _extract_video(extractor, (video_id, path), out, ids, progress.add)
                 found.problems.extend(problems)
                 if names:
                     ready[video_id] = names
@@ -224,39 +224,40 @@ def extract_landmarks(
 
 def _finished_sidecar(extractor: PoseExtractor, out: Path, video_id: str, path: Path) -> dict | None:
     """The sidecar of finished landmarks of the video as it is now, where the tracks of all its people exist."""
-    sidecar = finished_landmarks(out, video_id, extractor.source)
+    sidecar = unless_changed(finished_landmarks(out, video_id, extractor.source), path, _changed)
     if sidecar is None:
-        return None
-    try:
-        identity = video_identity(path)
-    except InputError:  # reported when the video is opened
-        return None
-    if not is_same_video(sidecar, identity):
-        warn_replaced(path, "is another video than the one its landmarks were made from")
         return None
     complete = all(path_for_id(out, name, ".npz").exists() for name in sidecar.get("tracks", [video_id]))
     return sidecar if complete else None
+
+
+def _changed(sidecar: dict, path: Path) -> str:
+    """Why landmarks with this sidecar are not those of the video as it is now; empty if they are."""
+    if is_same_video(sidecar, video_identity(path)):
+        return ""
+    return "is another video than the one its landmarks were made from"
 
 
 def _extract_video(
     extractor: PoseExtractor,
     video: tuple[str, Path],
     out: Path,
-    taken: set[str],
+    ids: set[str],
     on_progress: Callable[[float, float], None],
 ) -> tuple[list[str], list[str]]:
     """Write the tracks of one video. Returns their ids, none where there are none, and what went wrong.
 
-    taken: ids of other videos, which no track may have.
+    ids: of all videos; no track may have that of another one.
     """
     video_id, path = video
     try:
         plan = extractor.plan(path, video_id, out)
         tracks, problem = extractor.tracks(plan, on_progress)
         names = [track.video_id for track in tracks]
-        if taken.intersection(names):
-            name = min(taken.intersection(names))
-            raise InputError(path, f"a person in it and another video would both be {name}", "extract to two folders")
+        taken = ids.intersection(names) - {video_id}
+        if taken:
+            problem = f"a person in it and another video would both be {min(taken)}"
+            raise InputError(path, problem, "extract to two folders")
         for track in reversed(tracks):  # the sidecar of the first stands for all of them: it is written last
             save_landmarks(out, replace(track, details={**track.details, "tracks": names}))
     except InputError as error:

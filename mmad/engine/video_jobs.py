@@ -97,9 +97,21 @@ def sort_videos(
     return found
 
 
-def warn_replaced(path: str | Path, reason: str) -> None:
-    """Say why the results of a video are computed again."""
-    warn(f"{path}: {reason}; they are made again")
+def unless_changed(sidecar: dict | None, path: Path, changed: Callable[[dict, Path], str]) -> dict | None:
+    """The sidecar of finished results; None where there are none, or not of the video as it is now, which is said.
+
+    changed: (sidecar, path) -> why the results are not of this video, empty if they are; `InputError` where it cannot
+    be read, which is reported when the video is opened.
+    """
+    if sidecar is None:
+        return None
+    try:
+        reason = changed(sidecar, path)
+    except InputError:
+        return None
+    if reason:
+        warn(f"{path}: {reason}; they are made again")
+    return None if reason else sidecar
 
 
 def warn_unused(video_id: str, folder: str | Path, results: str) -> None:

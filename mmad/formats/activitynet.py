@@ -7,7 +7,7 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.files import check_id, write_json
-from mmad.formats.fields import as_number, finite_number, label_id, segment
+from mmad.formats.fields import as_number, check_order, finite_number, label_id, segment
 from mmad.formats.source import ReadOptions, Source, WriteOptions
 from mmad.records import Annotation
 
@@ -61,8 +61,7 @@ def _read_videos(path: Path, videos: dict, key: str, read_item: Callable, option
             try:
                 label, pair = read_item(item, place)
                 start, end = segment(pair, place)
-                if start < 0:
-                    raise InputError(place, f"starts at {start:g} s, before the video")
+                check_order(start, end, place)
                 ids.append(label_id(label, options.labels, place))
                 segments.append((start, end))
             except InputError as error:

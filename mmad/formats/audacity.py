@@ -16,7 +16,7 @@ from mmad.formats.fields import (
     finite_number,
     from_rows,
     from_words,
-    id_of_file,
+    id_of_annotation_file,
     in_words,
 )
 from mmad.formats.source import ReadOptions, Source, WriteOptions
@@ -65,4 +65,4 @@ def read_audacity(source: Source, options: ReadOptions) -> list[Annotation]:
             left_out.unknown(error)
         except InputError as error:
             options.on_problem(error)
-    return [from_rows(id_of_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)))]
+    return [from_rows(id_of_annotation_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)))]

@@ -13,7 +13,7 @@ from mmad.formats.fields import (
     check_order,
     finite_number,
     from_rows,
-    id_of_file,
+    id_of_annotation_file,
     label_id,
     require_columns,
     score_in_range,
@@ -68,4 +68,4 @@ def read_bids(source: Source, options: ReadOptions) -> list[Annotation]:
             continue
         rows.append((start, round(start + length, 6), label, score))
     notes = table.notes + left_out.notes(len(rows))
-    return [from_rows(id_of_file(path, SUFFIX), rows, notes=notes)]
+    return [from_rows(id_of_annotation_file(path, SUFFIX), rows, notes=notes)]

@@ -427,10 +427,8 @@ def _is_ours(linguistic_type: ET.Element) -> bool:
 
 
 def _video_id(path: Path, named: str) -> str:
-    name = path.name[: -len(path.suffix)] if path.suffix else path.name
-    if named and named.replace("\\", "/").rpartition("/")[2] == name:
-        return check_id(named, str(path))
-    return check_id(name, str(path))
+    still_called_so = named.replace("\\", "/").rpartition("/")[2] == path.stem
+    return check_id(named if still_called_so else path.stem, str(path))
 
 
 def _video_descriptor(document: ET.Element) -> ET.Element | None:

@@ -7,7 +7,7 @@ the annotation. Format: ELAN manual, "Exporting a document as a tab delimited te
 import re
 
 from mmad.errors import InputError
-from mmad.formats.fields import LeftOut, check_order, from_rows, from_timecode, id_of_file
+from mmad.formats.fields import LeftOut, check_order, from_rows, from_timecode, id_of_annotation_file
 from mmad.formats.source import ReadOptions, Source
 from mmad.formats.tiers import action_of_tier, tier_is_meant
 from mmad.records import Annotation
@@ -57,7 +57,7 @@ def read_elan_table(source: Source, options: ReadOptions) -> list[Annotation]:
         if named is None and text:
             left_out.add("annotations count as the action that their tier is named after", text)
         rows.append((start, end, of_tier if named is None else named, None))
-    return [from_rows(id_of_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)))]
+    return [from_rows(id_of_annotation_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)))]
 
 
 def _times(fields: list[str]) -> tuple[float, float, str] | None:

@@ -136,13 +136,8 @@ class LeftOut:
 
 
 def _as_whole_number(value) -> int | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return int(number) if number.is_integer() else None
+    number = as_number(value)
+    return int(number) if number is not None and number.is_integer() else None
 
 
 def as_number(value) -> float | None:
@@ -180,8 +175,7 @@ def score_in_range(value, where: str) -> float:
 
 def check_order(start: float, end: float, where: str) -> None:
     """Refuse a segment in s that ends before it starts, or starts before the video."""
-    if end < start:
-        raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)", "swap or delete it")
+    _check_direction(start, end, where)
     if start < 0:
         raise InputError(where, f"starts at {start:g} s, before the video")
 
@@ -191,9 +185,13 @@ def segment(pair, where: str) -> tuple[float, float]:
     if not isinstance(pair, list) or len(pair) != 2:
         raise InputError(where, f"segment {pair!r}", "expected [start, end] in seconds")
     start, end = (finite_number(value, where, "segment") for value in pair)
+    _check_direction(start, end, where)
+    return start, end
+
+
+def _check_direction(start: float, end: float, where: str) -> None:
     if end < start:
         raise InputError(where, f"ends before it starts ({start:g} s .. {end:g} s)", "swap or delete it")
-    return start, end
 
 
 def seconds(start, end, where: str, name: str) -> tuple[float, float]:
@@ -307,7 +305,7 @@ def number_column(path: Path, table: Table, index: int, name: str) -> np.ndarray
 # --- videos -----------------------------------------------------------------------------------------------------
 
 
-def id_of_file(path: Path, suffix: str) -> str:
+def id_of_annotation_file(path: Path, suffix: str) -> str:
     """The name of an annotation file without what its format adds to it, or else without its suffix."""
     added = suffix if path.name.lower().endswith(suffix.lower()) else path.suffix
     return check_id(path.name[: len(path.name) - len(added)], str(path))

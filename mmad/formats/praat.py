@@ -11,7 +11,15 @@ from pathlib import Path
 
 from mmad.errors import InputError
 from mmad.files import write_text
-from mmad.formats.fields import LeftOut, check_order, finite_number, from_rows, from_words, id_of_file, in_words
+from mmad.formats.fields import (
+    LeftOut,
+    check_order,
+    finite_number,
+    from_rows,
+    from_words,
+    id_of_annotation_file,
+    in_words,
+)
 from mmad.formats.source import ReadOptions, Source, WriteOptions
 from mmad.formats.tiers import action_of_tier, arrange, check_tiers, tier_is_meant
 from mmad.records import Annotation, Row
@@ -100,7 +108,7 @@ def read_praat(source: Source, options: ReadOptions) -> list[Annotation]:
         raise InputError(path, f"no tier {', '.join(options.coders.tiers)}", f"tiers: {', '.join(names) or 'none'}")
     duration = end if 0 < end < 1e9 and start <= end else None
     notes = source.notes + left_out.notes(len(rows))
-    return [from_rows(id_of_file(path, SUFFIX), rows, duration, notes=notes)]
+    return [from_rows(id_of_annotation_file(path, SUFFIX), rows, duration, notes=notes)]
 
 
 def _next_interval(tokens: "_Tokens", kind: str) -> tuple[str, float, float | None, str]:

@@ -48,5 +48,5 @@ def keep(item: Annotation, minimum: np.ndarray | None = None, best: int | None =
         return item
     kept = np.arange(len(item.labels)) if minimum is None else np.flatnonzero(item.scores >= minimum[item.labels])
     kept = kept[np.argsort(-item.scores[kept], kind="stable")[:best]]
-    known = {"duration": item.duration if item.duration_known else None}
-    return replace(item, segments=item.segments[kept], labels=item.labels[kept], scores=item.scores[kept], **known)
+    chosen = {"segments": item.segments[kept], "labels": item.labels[kept], "scores": item.scores[kept]}
+    return replace(item, **chosen, duration=item.known_duration)

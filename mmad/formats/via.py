@@ -13,7 +13,7 @@ from mmad.formats.fields import (
     check_order,
     finite_number,
     from_rows,
-    id_of_file,
+    id_of_annotation_file,
     if_positive,
     names_of_links,
     score_in_range,
@@ -167,7 +167,7 @@ def _link_of_view(content: dict, view: str, left_out: LeftOut) -> str:
 
 def _names(path: Path, links: list[str], written_for: str) -> list[str]:
     """The ids of the videos of the views."""
-    own = id_of_file(path, SUFFIX)
+    own = id_of_annotation_file(path, SUFFIX)
     if len(links) == 1:
         if written_for and PurePosixPath(written_for).name == PurePosixPath(own).name:
             return [check_id(written_for, str(path))]

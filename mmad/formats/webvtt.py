@@ -16,7 +16,7 @@ from mmad.formats.fields import (
     from_rows,
     from_timecode,
     from_words,
-    id_of_file,
+    id_of_annotation_file,
     in_words,
     milliseconds,
     timecode,
@@ -64,7 +64,9 @@ def read_webvtt(source: Source, options: ReadOptions) -> list[Annotation]:
         known |= {name: float(found[1])} if found and float(found[1]) else {}
     left_out = LeftOut(path, options, "lines")
     rows = _read_cues(source, options, left_out)
-    return [from_rows(id_of_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)), **known)]
+    return [
+        from_rows(id_of_annotation_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)), **known)
+    ]
 
 
 def is_subrip(source: Source) -> bool:
@@ -77,7 +79,7 @@ def read_subrip(source: Source, options: ReadOptions) -> list[Annotation]:
         raise InputError(source.path, "no subtitle in it", "expected 00:00:01,000 --> 00:00:02,500")
     left_out = LeftOut(source.path, options, "lines")
     rows = _read_cues(source, options, left_out)
-    return [from_rows(id_of_file(source.path, ".srt"), rows, notes=source.notes + left_out.notes(len(rows)))]
+    return [from_rows(id_of_annotation_file(source.path, ".srt"), rows, notes=source.notes + left_out.notes(len(rows)))]
 
 
 def _read_cues(source: Source, options: ReadOptions, left_out: LeftOut) -> list[Row]:

@@ -23,13 +23,9 @@ def drop_unreliable(detections: Detections, labels: LabelSet, reliability: Relia
     """The detections without actions of grade `CANNOT_TELL`; actions without a grade are kept."""
     grades = [reliability.get(labels.actions[label], (GOOD, ""))[0] for label in detections.labels.tolist()]
     chosen = [i for i, grade in enumerate(grades) if grade != CANNOT_TELL]
-    return Detections(
-        detections.video_id, detections.segments[chosen], detections.labels[chosen], detections.scores[chosen]
-    )
+    return detections.select(chosen)
 
 
 def drop_below(detections: Detections, min_score: float) -> Detections:
     """The detections with at least this score."""
-    count = int((detections.scores >= min_score).sum())  # they are sorted, best first
-    segments, labels, scores = detections.segments, detections.labels, detections.scores
-    return Detections(detections.video_id, segments[:count], labels[:count], scores[:count])
+    return detections.select(detections.scores >= min_score)

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 
 from mmad.errors import InputError
 from mmad.files import atomic_path
+from mmad.metrics.reliability import drop_below
 from mmad.records import Detections
 
 # Okabe & Ito's palette, which colour-blind people can tell apart; one colour per body part.
@@ -67,7 +68,4 @@ def best(detections: Detections, count: int, min_score: float = 0.0) -> Detectio
     """Of the detections that score `min_score` or more, the `count` best."""
     if count < 0:
         raise InputError("number of detections", f"{count}", "give a number from 0 on")
-    count = min(count, int((detections.scores >= min_score).sum()))  # they are sorted, best first
-    return Detections(
-        detections.video_id, detections.segments[:count], detections.labels[:count], detections.scores[:count]
-    )
+    return drop_below(detections, min_score).select(slice(count))

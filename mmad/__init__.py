@@ -1,6 +1,7 @@
 """mmad: multi-label temporal detection of micro-actions in video.
 
-video -> frames -> FeatureTrack -> Batch -> DetectorOutput -> Detections -> predictions.json -> ApReport -> report
+By pixels: video -> frames -> backbone -> FeatureTrack -> detector -> Detections -> predictions.json -> ApReport, report
+By joints: video -> pose estimator -> LandmarkTrack -> pose network -> FeatureTrack, and from there on the same
 
 The names below are used as `mmad.NAME`. Each is imported when it is first asked for: `import mmad` needs no torch.
 """

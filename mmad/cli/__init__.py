@@ -1,4 +1,5 @@
-"""What people type: one file per command, each with a function `main(words)` that parses its arguments and runs it.
+"""What people type: one file per command, each with a function `main(words)` that parses its arguments (`words`, as
+`sys.argv` has them) and runs it; beside them what commands share: arguments, keys, training, detect_videos.
 
 `mmad NAME ...`, which `pip install .` brings, and `python tools/NAME.py ...` or `python eval/NAME.py ...` in a copy of
 the repository are the same function. At its top a command imports what loads in a moment; torch, matplotlib, PyAV and

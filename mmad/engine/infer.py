@@ -1,4 +1,4 @@
-"""Pipelines: video in, detections out."""
+"""Pipelines: video in, detections out; and the loading of detectors (`load_detector`)."""
 
 from pathlib import Path
 

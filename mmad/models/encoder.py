@@ -1,4 +1,4 @@
-"""The temporal encoder of the decoder: a stack of dilated convolutions along time, with masks throughout."""
+"""The temporal encoder of the detector's shared decoder: dilated convolutions along time, with masks throughout."""
 
 import torch
 from torch import Tensor, nn

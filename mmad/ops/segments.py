@@ -1,4 +1,7 @@
-"""Operations on segments: (N, 2) of (start, end) with end >= start, in seconds or in steps. Empty input works."""
+"""Operations on segments: tIoU, DIoU, soft-NMS, voting.
+
+Segments are (N, 2) of (start, end) with end >= start, in seconds or in steps. Empty input works.
+"""
 
 import numpy as np
 import torch
@@ -46,7 +49,7 @@ def clip(segments: Tensor, low: float, high: float) -> Tensor:
 
 
 def batched_nms(segments: Tensor, scores: Tensor, labels: Tensor, config: InferConfig) -> tuple[Tensor, Tensor]:
-    """Non-maximum suppression per class: indices of what is kept and its scores in float64, best first, on the CPU.
+    """Soft-NMS (or hard) per class: indices of what is kept and its scores in float64, best first, on the CPU.
 
     segments: (M, 2). scores: (M,). labels: (M,) class ids; with one label for all, suppression is class-agnostic. Of
     `config`, `nms` ("soft": scores of overlapping segments of the class decay by exp(-IoU^2 / sigma), Bodla et al.,

@@ -1,4 +1,4 @@
-"""Which frames make feature step t: integers only. Numpy only.
+"""Which frames make feature step t, or stand for a trimmed clip: integers only. Numpy only.
 
 A video of n frames has ceil(n / stride) steps; step t stands for frames [t * stride, (t + 1) * stride) and is centred
 on frame t * stride + stride / 2. Reading frames is the business of `reader.py`.

@@ -137,9 +137,7 @@ class PoseExtractor:
             hint = "--person left, right, all or a number: of others"
             notes.append(f"up to {at_once} people are in the picture, these are the joints of the largest ({hint})")
         if self.people > 1 and is_there(rows).all(axis=1).any():
-            notes.append(
-                f"{self.people} people or more are in the picture, no more are told apart (max_people=N: more)"
-            )
+            notes.append(f"{self.people} people or more are in the picture, no more are tracked (max_people=N: more)")
         for number in chosen:
             notes += _notes_of_person(people[number], f"person {number} " if len(chosen) > 1 else "the person ")
         return notes

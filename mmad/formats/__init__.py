@@ -210,7 +210,7 @@ def read_truth(
     fps: float | None = None,
     videos: str | Path | VideoFiles | None = None,
 ) -> list[Annotation]:
-    """The annotations to judge predictions by; refused where no action is in them.
+    """The annotations that predictions are scored against; refused where no action is in them.
 
     subset, fps: what the person says, None where nothing; it is then as the predictions say, and the subset "val" where
     they do not say either. videos: as in `read_events`.

@@ -379,7 +379,7 @@ def _parse(path: Path) -> ET.Element:
     except (expat.ExpatError, ET.ParseError, ValueError, LookupError) as error:  # also an encoding nobody knows
         raise InputError(path, f"not XML ({error})", "is the file complete?") from None
     if document.tag != "ANNOTATION_DOCUMENT":
-        raise InputError(path, f"<{document.tag}> is no ELAN document", "expected <ANNOTATION_DOCUMENT>")
+        raise InputError(path, f"<{document.tag}> is not an ELAN document", "expected <ANNOTATION_DOCUMENT>")
     header = document.find("HEADER")
     for item in document.iterfind("HEADER/MEDIA_DESCRIPTOR"):
         origin = item.get("TIME_ORIGIN", "0")

@@ -237,7 +237,7 @@ def check_fps(fps: float | None) -> float | None:
 
 
 def assumption(who: str) -> str:
-    """What a person is told where `ASSUMED_FPS` is taken. who: the file, and what in it does not say its rate."""
+    """The message where `ASSUMED_FPS` is taken. who: the file, and what in it does not say its rate."""
     return f"{who}: {ASSUMED_FPS:g} frames a second are assumed; else give --fps N (in training data.fps=N)"
 
 
@@ -313,7 +313,7 @@ def id_of_annotation_file(path: Path, suffix: str) -> str:
 
 def names_of_links(links: Sequence[str], where: str) -> list[str]:
     """The id of each video that a file links by path or address: its name without suffix; different videos of one name
-    are told apart by the folders above them ("day1/cam", "day2/cam"). One link is one video, however often it is there.
+    are distinguished by their folders ("day1/cam", "day2/cam"). One link is one video, however often it is there.
     """
     paths = {link: _path_of_link(link, where) for link in links}
     ids = {}
@@ -333,7 +333,7 @@ def _path_of_link(link: str, where: str) -> tuple[str, ...]:
         try:
             address = urlparse(text)
         except ValueError:  # "http://[": not an address
-            raise InputError(where, f"video {link!r} is no address") from None
+            raise InputError(where, f"video {link!r} is not an address") from None
         text = unquote(parse_qs(address.query).get("d", [address.path])[0])
         if "/upload/" in text:  # Label Studio puts eight digits before what was uploaded
             text = re.sub(r"/[0-9a-f]{8}-([^/]*)$", r"/\1", text)

@@ -123,7 +123,7 @@ def _names_of_tasks(path: Path, tasks: dict[int, dict], options: ReadOptions) ->
                 own[number] = check_id(data["video_id"], where)
             else:
                 links[number] = _link_of_task(data, where)
-                names_of_links([links[number]], where)  # refused here, with its place, if it is no name
+                names_of_links([links[number]], where)  # refused here, with its place, if it is not a name
         except InputError as error:
             options.on_problem(error)
             links.pop(number, None)
@@ -222,7 +222,7 @@ def _annotator(annotation: dict) -> list[str]:
 
 
 def _predictions(task: dict, where: str, notes: list[str]) -> list[dict]:
-    """Snapshots of a project hold no more than the ids of predictions, if not told otherwise."""
+    """Snapshots of a project hold no more than the ids of predictions, by default."""
     found = task.get("predictions")
     if isinstance(found, list) and found and all(isinstance(item, int) for item in found):
         notes.append(f"{where} names its predictions by their ids only: they are left out")
@@ -231,7 +231,7 @@ def _predictions(task: dict, where: str, notes: list[str]) -> list[dict]:
 
 
 def _read_region(value: dict, fps: float, where: str) -> tuple[list[tuple[float, float]], list]:
-    """(segments in s, names) of the value of a result; of one that is no stretch of time, such as a box, none."""
+    """(segments in s, names) of the value of a result; of one that is not a stretch of time, such as a box, none."""
     names = value.get("timelinelabels")
     if isinstance(names, list):
         ranges = list_of(value, "ranges", where)

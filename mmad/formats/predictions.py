@@ -1,4 +1,4 @@
-"""predictions.json: what a detector found, its labels, and the ground truth to judge it by. Numpy only."""
+"""predictions.json: what a detector found, its labels, and the ground truth it is scored against. Numpy only."""
 
 import os
 from collections.abc import Iterable
@@ -20,8 +20,8 @@ from mmad.records import Detections
 class Origin:
     """What a predictions file says of itself beside its detections; None, or "", where it does not say.
 
-    ground_truth: the annotations to judge it by. subset: which part of these. fps: frames a second of these, if they
-    count frames and do not say how fast. labels: the set that its labels are of.
+    ground_truth: the annotations that it is scored against. subset: which part of these. fps: frames a second of these,
+    if they count frames and do not say how fast. labels: the set that its labels are of.
     """
 
     ground_truth: Path | None = None
@@ -79,9 +79,9 @@ def _read_origin(path: Path, content: dict) -> Origin:
     """A relative ground truth is relative to the predictions file, so that both can be moved together."""
     truth, subset, fps = (content.get(key) for key in ("ground_truth", "subset", "fps"))
     if not isinstance(truth, str | None) or not (truth or "").isprintable():
-        raise InputError(f"{path}, ground_truth", f"{truth!r} is no file name", "expected a path or null")
+        raise InputError(f"{path}, ground_truth", f"{truth!r} is not a file name", "expected a path or null")
     if not isinstance(subset, str | None):
-        raise InputError(f"{path}, subset", f"{subset!r} is no name of a subset", "expected a text or null")
+        raise InputError(f"{path}, subset", f"{subset!r} is not the name of a subset", "expected a text or null")
     rate = as_number(fps)
     if fps is not None and not (rate is not None and 0 < rate < 1e6):
         raise InputError(f"{path}, fps", f"{fps!r} frames a second", "expected a positive number or null")
@@ -98,7 +98,7 @@ def _carried_labels(path: Path, fields) -> LabelSet | None:
         return label_set_from(fields)
     except (KeyError, TypeError, ValueError) as error:
         expected = 'expected "mma52" or {"name", "actions", "parts", "part_of"}'
-        raise InputError(f"{path}, labels", f"is no label set ({error!r})", expected) from None
+        raise InputError(f"{path}, labels", f"is not a label set ({error!r})", expected) from None
 
 
 def _read_results(path: Path, video_id: str, items, labels: LabelSet) -> Detections:

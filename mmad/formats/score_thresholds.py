@@ -32,7 +32,7 @@ def read_thresholds(path: str | Path, labels: LabelSet) -> np.ndarray:
 def least_scores(labels: LabelSet, min_score: float | None, thresholds: str | Path | None) -> np.ndarray | None:
     """(K,) the higher of one score for all and of those of a file; None where neither is given."""
     if min_score is not None and not 0 <= min_score <= 1:
-        raise InputError("--min-score", f"{min_score:g} is no score", "scores are in 0..1")
+        raise InputError("--min-score", f"{min_score:g} is not a score", "scores are in 0..1")
     if min_score is None and thresholds is None:
         return None
     values = np.zeros(len(labels)) if thresholds is None else read_thresholds(thresholds, labels)

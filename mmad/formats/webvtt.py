@@ -57,7 +57,7 @@ def read_webvtt(source: Source, options: ReadOptions) -> list[Annotation]:
     """Each line of a cue is one action; names of cues, settings, notes, styles and tags are passed over."""
     path, lines = source.path, source.lines
     if not lines or not re.match(r"WEBVTT([ \t]|$)", lines[0]):
-        raise InputError(path, "is no WebVTT file", 'its first line must be "WEBVTT"')
+        raise InputError(path, "is not a WebVTT file", 'its first line must be "WEBVTT"')
     known = {}
     for name, pattern in (("duration", DURATION), ("clock_start", CLOCK)):
         found = next(filter(None, (pattern.fullmatch(line.strip()) for line in lines)), None)
@@ -111,5 +111,5 @@ def _plain(line: str) -> str:
 def _times(line: str, where: str) -> tuple[float, float]:
     found = TIMING.fullmatch(line)
     if not found:
-        raise InputError(where, f"{line!r} is no timing", "expected 00:00:01.000 --> 00:00:02.500")
+        raise InputError(where, f"{line!r} is not a timing", "expected 00:00:01.000 --> 00:00:02.500")
     return from_timecode(found[1]), from_timecode(found[2])

@@ -88,7 +88,7 @@ def videos_below(folder: Path) -> tuple[list[Path], list[Path]]:
             folders[:] = visible
         if not tops:  # links last: a folder that is there without one is found by its own name
             tops, links = links, []
-    files = sorted(file for file in files if file.is_file() or file.is_symlink())  # no pipes; broken links are told of
+    files = sorted(file for file in files if file.is_file() or file.is_symlink())  # no pipes; broken links are reported
     return [f for f in files if not f.name.startswith(".")], [f for f in files if f.name.startswith(".")]
 
 

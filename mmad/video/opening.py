@@ -1,4 +1,4 @@
-"""Video files as they lie on disk: opened, told from others, their picture track and its packets."""
+"""Video files as they lie on disk: opened, identified, their picture track and its packets."""
 
 import hashlib
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import av
 
 from mmad.errors import InputError
 
-ENDS = 64 * 1024  # bytes at the head and at the tail of a file by which it is told from others
+ENDS = 64 * 1024  # bytes at the head and at the tail of a file that identify it
 
 
 def open_video(path: Path):

@@ -178,7 +178,7 @@ class _Packets:
             return
         back = None not in (packet.dts, self.decoded_until) and packet.dts < self.decoded_until - seam
         stray = back and (self.decoded_before is None or packet.dts > self.decoded_before)
-        if self.lost or (back and not stray):  # one packet far ahead of all others is no seam
+        if self.lost or (back and not stray):  # one packet far ahead of all others is not a seam
             self.lost += 1
             return
         self.damaged += packet.is_corrupt

@@ -39,7 +39,7 @@ READERS = ("auto", "pyav", "decord")
 WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
 STEPS_BACK = (0.0, 1.0, 10.0)  # s before a key frame to which a file is moved until that key frame comes
 SMALL = 100_000  # pixels of a picture that one thread decodes sooner than several agree on who does
-SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are told to; AV1's does not
+SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are asked to; AV1's does not
 
 
 def stream(

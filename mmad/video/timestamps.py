@@ -6,7 +6,7 @@ import numpy as np
 
 SHORTEST = 1.0  # s without a frame, from which on that is a pause; of slow videos this many frames
 FRAMES = 20
-LONGEST = 600.0  # s: a longer pause is a jump, which is no time of the recording
+LONGEST = 600.0  # s: a longer pause is a jump, which is not a part of the recording
 LONG = 120.0  # s: so is this one in a video that runs for less than a fiftieth of it
 MANY = 50
 MOST_STRAYS = 2  # frames of a file whose stamps may be replaced

@@ -257,7 +257,7 @@ def test_another_coding_is_refused(tmp_path):
     [
         ("<ANNOTATION_DOCUMENT>", "not XML"),
         ("", "not XML"),
-        ("<x/>", "no ELAN document"),
+        ("<x/>", "not an ELAN document"),
         ('<!DOCTYPE x [<!ENTITY a "aaaa">]><ANNOTATION_DOCUMENT>&a;</ANNOTATION_DOCUMENT>', "DOCTYPE"),
         ('<?xml version="1.0" encoding="nonsense"?><ANNOTATION_DOCUMENT/>', "not XML"),
         ('<ANNOTATION_DOCUMENT><HEADER TIME_UNITS="PAL-frames"/></ANNOTATION_DOCUMENT>', "PAL-frames"),

@@ -100,8 +100,8 @@ def test_predictions_and_annotations_are_events_too(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("v.vtt", "nodding", "is no WebVTT file"),
-        ("v.vtt", "WEBVTT\n\n1 --> 2\nnodding", "line 3: '1 --> 2' is no timing"),
+        ("v.vtt", "nodding", "is not a WebVTT file"),
+        ("v.vtt", "WEBVTT\n\n1 --> 2\nnodding", "line 3: '1 --> 2' is not a timing"),
         ("v.vtt", "WEBVTT\n\n00:02.000 --> 00:01.000\nnodding", "line 4: ends before it starts"),
         ("v.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nnoding (0.5)", "line 4: unknown label 'noding'; did you mean"),
         ("v.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nnodding (1.5)", "line 4: score 1.5 is outside"),

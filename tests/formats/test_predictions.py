@@ -137,13 +137,13 @@ def test_truth_is_read_as_the_predictions_say_unless_somebody_says_otherwise(wri
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("ground_truth", "a\0b", "is no file name"),
-        ("subset", 5, "is no name of a subset"),
+        ("ground_truth", "a\0b", "is not a file name"),
+        ("subset", 5, "is not the name of a subset"),
         ("fps", 0, "expected a positive number or null"),
         ("fps", "fast", "expected a positive number or null"),
-        ("labels", "hands", "is no label set"),
-        ("labels", {"name": "hands", "actions": ["wave"]}, "is no label set"),
-        ("labels", {**HANDS.as_dict(), "part_of": [0, 2]}, "is no label set"),
+        ("labels", "hands", "is not a label set"),
+        ("labels", {"name": "hands", "actions": ["wave"]}, "is not a label set"),
+        ("labels", {**HANDS.as_dict(), "part_of": [0, 2]}, "is not a label set"),
         ("labels", {**HANDS.as_dict(), "actions": ["wave", "wave"]}, "is there twice"),
     ],
 )

@@ -60,7 +60,7 @@ def train_pose(config: PoseTrainConfig) -> None:
 
 def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseWeights":
     """The weights with scores that are probabilities on the people that the detector was evaluated on."""
-    from mmad.engine.infer import load_detector
+    from mmad.engine.checkpoint import load_detector
     from mmad.engine.pose_weights import PoseWeights
     from mmad.metrics.calibration import fit_calibration  # with scipy, which takes long to load
 

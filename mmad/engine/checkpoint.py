@@ -1,10 +1,12 @@
-"""Checkpoints: weights, configuration and labels in one file. All weight files are read here, with `weights_only=True`.
+"""Checkpoints: weights, configuration and labels in one file. All weight files are read here, with `weights_only=True`;
+`load_detector`, `load_recognizer` and `load_backbone` give whole networks.
 
 A checkpoint is {"format", "kind": "recognizer" or "detector", "config": nested dict, "labels", "model": tensors, ...};
 its model can be rebuilt from it alone.
 """
 
 import hashlib
+import math
 import re
 from pathlib import Path
 
@@ -12,12 +14,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, from_dict
+from mmad.config import BackboneConfig, ClipConfig, DetectionConfig, ExtractConfig, RecognitionConfig, from_dict
 from mmad.errors import InputError, system_error
 from mmad.files import atomic_path
 from mmad.labels import MMA52, LabelSet, label_set_from
-from mmad.models import build_backbone
+from mmad.models import build_backbone, build_detector, check_detection
 from mmad.models.clip_backbones import ClipBackbone
+from mmad.models.detector import Detector
 from mmad.models.efficientnet_lite import from_package, pretrained_file
 from mmad.models.manet import Recognizer, from_released, is_released
 
@@ -159,6 +162,64 @@ def load_recognizer(path: str | Path) -> Recognizer:
     load_into(module, state, path)
     module.labels, module.backbone_config, module.clip_config = labels, backbone, clips
     return module.eval()
+
+
+def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig, dict]:
+    """(detector in eval mode, its labels, its configuration, the checkpoint's "features": where they came from).
+
+    `InputError` where the file is not a detector, is damaged, or is of another version.
+    """
+    content = read_checkpoint(path, "detector")
+    try:
+        config = from_dict(DetectionConfig, content["config"], str(path))
+        check_detection(config)
+    except InputError as error:
+        raise InputError(path, f"was made by another version of mmad ({error.problem})", "train it again") from None
+    if "probe.mean" not in content["model"]:
+        raise InputError(path, "was made by another version of mmad (it has no linear probe)", "train it again")
+    labels = labels_of(content, path)
+    features = content.get("features")
+    try:
+        channels = int(features["channels"])
+        if content["model"]["probe.mean"].shape != (channels,):
+            raise ValueError(f"{channels} channels")
+        detector = build_detector(config.detector, channels, labels)
+        if features["settings"]:
+            extract_config_of(features["settings"], "cpu")  # errors in them are reported here, with the file's name
+        if not (isinstance(features["source"], str) and 0 < features["step"] < math.inf):
+            raise TypeError("source is not text, or step is not positive")
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
+    load_into(detector, content["model"], path)
+    _require_sane(detector, path)
+    return detector.eval(), labels, config, features
+
+
+def _require_sane(detector: Detector, path: str | Path) -> None:
+    """`InputError` for values that no training produces: they would only show as videos without detections."""
+    finite = all(value.isfinite().all() for value in detector.state_dict().values())
+    positive = (detector.length, detector.probe.deviation)
+    if not (finite and all((value > 0).all() for value in positive) and (detector.count >= 0).all()):
+        raise InputError(path, "holds weights that are not finite, or lengths that are not positive", "is it damaged?")
+
+
+def extract_config_of(settings: dict, device: str) -> ExtractConfig:
+    """The configuration that extracts features with these settings, as a detector's checkpoint keeps them.
+
+    Its weights are the pretrained ones; `FeatureExtractor` takes those of a recognizer where it is given one.
+    """
+    how = settings["preprocess"]
+    return ExtractConfig(
+        backbone=BackboneConfig(settings["backbone"], "pretrained", settings["shift"], how["resize"], how["crop"]),
+        mode=settings["mode"],
+        stride=settings["stride"],
+        window=settings.get("window", 32),
+        frames=settings.get("frames", 0),
+        fps=settings["fps"],
+        resize_in_decoder=settings["resized_by"] == "decoder",
+        precision=settings["precision"],
+        device=device,
+    )
 
 
 def load_backbone(config: BackboneConfig) -> nn.Module:

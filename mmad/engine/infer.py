@@ -1,11 +1,11 @@
-"""Pipelines: video in, detections out; and the loading of detectors (`load_detector`)."""
+"""Pipelines: video in, detections out."""
 
 from pathlib import Path
 
 import numpy as np
 
-from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, PoseConfig, from_dict
-from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
+from mmad.config import DetectionConfig, PoseConfig
+from mmad.engine.checkpoint import extract_config_of, load_detector
 from mmad.engine.decode import detect_track
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_extractor import FeatureExtractor
@@ -16,7 +16,6 @@ from mmad.errors import InputError, warn
 from mmad.files import id_of_file
 from mmad.labels import LabelSet
 from mmad.metrics.reliability import drop_below, drop_unreliable
-from mmad.models import build_detector, check_detection
 from mmad.models.detector import Detector
 from mmad.pose.joint_inputs import on_grid
 from mmad.pose.visibility import needed_joints_seen
@@ -120,7 +119,7 @@ def load_pipeline(
         raise InputError(detector, f"was trained on features of unknown origin ({features['source']})", remedy)
     try:
         checkpoint = str(recognizer) if recognizer else None
-        extractor = FeatureExtractor(_extract_config(features["settings"], device), checkpoint)
+        extractor = FeatureExtractor(extract_config_of(features["settings"], device), checkpoint)
     except InputError as error:
         if recognizer:
             raise
@@ -130,58 +129,3 @@ def load_pipeline(
         raise InputError(recognizer or detector, problem, "is it another one?" if recognizer else NEEDS_RECOGNIZER)
     extractor.usual_fps = features["settings"]["stride"] / features["step"]
     return Pipeline(model.to(choose_device(device)), labels, config, extractor)
-
-
-def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig, dict]:
-    """(detector in eval mode, its labels, its configuration, the checkpoint's "features": where they came from).
-
-    `InputError` where the file is not a detector, is damaged, or is of another version.
-    """
-    content = read_checkpoint(path, "detector")
-    try:
-        config = from_dict(DetectionConfig, content["config"], str(path))
-        check_detection(config)
-    except InputError as error:
-        raise InputError(path, f"was made by another version of mmad ({error.problem})", "train it again") from None
-    if "probe.mean" not in content["model"]:
-        raise InputError(path, "was made by another version of mmad (it has no linear probe)", "train it again")
-    labels = labels_of(content, path)
-    features = content.get("features")
-    try:
-        channels = int(features["channels"])
-        if content["model"]["probe.mean"].shape != (channels,):
-            raise ValueError(f"{channels} channels")
-        detector = build_detector(config.detector, channels, labels)
-        if features["settings"]:
-            _extract_config(features["settings"], "cpu")  # errors in them are reported here, with the file's name
-        if not (isinstance(features["source"], str) and 0 < features["step"] < np.inf):
-            raise TypeError("source is not text, or step is not positive")
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise InputError(path, f"does not say what features it reads ({error!r})", "train it again") from None
-    load_into(detector, content["model"], path)
-    _require_sane(detector, path)
-    return detector.eval(), labels, config, features
-
-
-def _require_sane(detector: Detector, path: str | Path) -> None:
-    """`InputError` for values that no training produces: they would only show as videos without detections."""
-    finite = all(value.isfinite().all() for value in detector.state_dict().values())
-    positive = (detector.length, detector.probe.deviation)
-    if not (finite and all((value > 0).all() for value in positive) and (detector.count >= 0).all()):
-        raise InputError(path, "holds weights that are not finite, or lengths that are not positive", "is it damaged?")
-
-
-def _extract_config(settings: dict, device: str) -> ExtractConfig:
-    """The configuration for features with these settings; weights come from the package or from a recognizer."""
-    how = settings["preprocess"]
-    return ExtractConfig(
-        backbone=BackboneConfig(settings["backbone"], "pretrained", settings["shift"], how["resize"], how["crop"]),
-        mode=settings["mode"],
-        stride=settings["stride"],
-        window=settings.get("window", 32),
-        frames=settings.get("frames", 0),
-        fps=settings["fps"],
-        resize_in_decoder=settings["resized_by"] == "decoder",
-        precision=settings["precision"],
-        device=device,
-    )

@@ -13,6 +13,7 @@ from torch import nn
 from mmad.config import BackboneConfig, DetectionConfig, DetectorConfig, RecognitionConfig, to_dict
 from mmad.engine.checkpoint import (
     labels_of,
+    load_detector,
     load_into,
     load_recognizer,
     read_checkpoint,
@@ -20,7 +21,6 @@ from mmad.engine.checkpoint import (
     weight_digest,
     weights_of,
 )
-from mmad.engine.infer import load_detector
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferConfig, to_dict
-from mmad.engine.checkpoint import save_checkpoint
+from mmad.engine.checkpoint import load_detector, save_checkpoint
 from mmad.engine.decode import detect_track, pick_candidates, windows
 from mmad.engine.feature_extractor import FeatureExtractor
-from mmad.engine.infer import load_detector, load_pipeline
+from mmad.engine.infer import load_pipeline
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector, check_detection

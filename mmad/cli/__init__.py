@@ -1,5 +1,5 @@
-"""What people type: one file per command, each with a function `main(words)` that parses its arguments (`words`, as
-`sys.argv` has them) and runs it; beside them what commands share: arguments, keys, training, detect_videos.
+"""What people type. commands/: one file per command, each with a function `main(argv)` that parses its arguments and
+runs it. Beside that folder lies what commands share: arguments, keys, training, detect_videos.
 
 `mmad NAME ...`, which `pip install .` brings, and `python tools/NAME.py ...` or `python eval/NAME.py ...` in a copy of
 the repository are the same function. At its top a command imports what loads in a moment; torch, matplotlib, PyAV and
@@ -33,7 +33,7 @@ def run(name: str) -> None:
 
 def load_command(name: str):
     """The module of a command: its docstring says what the command does, `main(words)` does it."""
-    return importlib.import_module(f"mmad.cli.{name.replace('-', '_')}")
+    return importlib.import_module(f"mmad.cli.commands.{name.replace('-', '_')}")
 
 
 def command_names() -> list[str]:

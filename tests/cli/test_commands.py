@@ -90,11 +90,12 @@ def test_the_overview_lists_every_command_with_its_sentence():
     assert [line for line in lines if line.endswith(":")] == [f"{title}:" for title in COMMANDS]
 
 
-def test_every_file_in_cli_is_a_command_or_shared_by_them():
-    files = {path.stem for path in (ROOT / "mmad" / "cli").glob("*.py")}
-    assert files == {name.replace("-", "_") for name in command_names()} | {
-        *("__init__", "arguments", "detect_videos", "keys", "training")
-    }
+def test_every_file_in_commands_is_a_command_and_none_beside_them_is():
+    commands, shared = (
+        {path.stem for path in folder.glob("*.py")} for folder in (ROOT / "mmad/cli/commands", ROOT / "mmad/cli")
+    )
+    assert commands == {name.replace("-", "_") for name in command_names()} | {"__init__"}
+    assert shared == {"__init__", "arguments", "detect_videos", "keys", "training"}
     assert len(set(command_names())) == len(command_names())
 
 

@@ -32,7 +32,7 @@ def run(name: str) -> None:
 
 
 def load_command(name: str):
-    """The module of a command: its docstring says what the command does, `main(words)` does it."""
+    """The module of a command: its docstring says what the command does, `main(argv)` does it."""
     return importlib.import_module(f"mmad.cli.commands.{name.replace('-', '_')}")
 
 
@@ -40,19 +40,19 @@ def command_names() -> list[str]:
     return [name for names in COMMANDS.values() for name in names]
 
 
-def _run(words: list[str]) -> int | None:
-    if not words or words[0] in ("-h", "--help", "help"):
+def _run(argv: list[str]) -> int | None:
+    if not argv or argv[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
-    if words[0] in ("-V", "--version"):
+    if argv[0] in ("-V", "--version"):
         print(f"mmad {__version__}")
         return 0
-    name = words[0].replace("_", "-")
+    name = argv[0].replace("_", "-")
     if name not in command_names():
         near = difflib.get_close_matches(name, command_names(), n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise InputError(f"mmad {words[0]}", "there is no such command", f"{hint}mmad --help lists them")
-    return load_command(name).main(words[1:])
+        raise InputError(f"mmad {argv[0]}", "there is no such command", f"{hint}mmad --help lists them")
+    return load_command(name).main(argv[1:])
 
 
 def overview() -> str:

@@ -21,8 +21,10 @@ def command_parser(name: str, description: str) -> argparse.ArgumentParser:
 def add_coders(parser: argparse.ArgumentParser) -> None:
     """--annotator and --tier, of files that hold what several people annotated."""
     parser.add_argument("--annotator", metavar="NAME", default="", help="of ELAN and Label Studio: only of this person")
-    said = "of ELAN and Praat: only of tiers that are called so (* and ? as in names of files); may be given again"
-    parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=said)
+    description = (
+        "of ELAN and Praat: only of tiers that are called so (* and ? as in names of files); may be given again"
+    )
+    parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=description)
 
 
 def coders_of(args: argparse.Namespace) -> "Coders":
@@ -32,8 +34,8 @@ def coders_of(args: argparse.Namespace) -> "Coders":
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    words = "auto (default: the first accelerator, else the CPU), cpu, cuda, cuda:1, mps; the same as device=NAME"
-    parser.add_argument("--device", metavar="NAME", help=words)
+    description = "auto (default: the first accelerator, else the CPU), cpu, cuda, cuda:1, mps; the same as device=NAME"
+    parser.add_argument("--device", metavar="NAME", help=description)
 
 
 def take_device(args: argparse.Namespace, settings: list[str]) -> tuple[str | None, list[str]]:
@@ -48,19 +50,19 @@ def add_labels(parser: argparse.ArgumentParser) -> None:
 
 
 def add_fps(parser: argparse.ArgumentParser) -> None:
-    words = "frames per second of annotations that count frames and do not give their rate"
-    parser.add_argument("--fps", type=float, help=words)
+    description = "frames per second of annotations that count frames and do not give their rate"
+    parser.add_argument("--fps", type=float, help=description)
 
 
 def add_score_thresholds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, metavar="X", help="leave out predictions that score less")
-    words = "the same per class: thresholds.json of `mmad thresholds`"
-    parser.add_argument("--thresholds", metavar="FILE", help=words)
+    description = "the same per class: thresholds.json of `mmad thresholds`"
+    parser.add_argument("--thresholds", metavar="FILE", help=description)
 
 
 def add_shard(parser: argparse.ArgumentParser) -> None:
-    words = "I/N: only every N-th video from the I-th on, for N processes or machines side by side"
-    parser.add_argument("--shard", default="1/1", metavar="I/N", help=words)
+    description = "I/N: only every N-th video from the I-th on, for N processes or machines side by side"
+    parser.add_argument("--shard", default="1/1", metavar="I/N", help=description)
 
 
 def add_keys(parser: argparse.ArgumentParser, kind: type) -> None:
@@ -82,13 +84,15 @@ class _PrintKeys(argparse.Action):
 
 def add_output(parser: argparse.ArgumentParser, settings: str) -> None:
     """The folder to write into, as `DIR` or `--out DIR`, and key=value settings. settings: what is said of these."""
-    parser.add_argument("words", nargs="*", metavar="DIR or key=value", help=f"the folder to write into; {settings}")
+    parser.add_argument(
+        "folder_and_settings", nargs="*", metavar="DIR or key=value", help=f"the folder to write into; {settings}"
+    )
     parser.add_argument("--out", metavar="DIR", help="the same as DIR")
 
 
 def output_and_settings(parser: argparse.ArgumentParser, args: argparse.Namespace) -> tuple[str, list[str]]:
     """(folder, key=value settings) of a command with `add_output`."""
-    folders, settings = split_settings(args.words)
+    folders, settings = split_settings(args.folder_and_settings)
     folders += [] if args.out is None else [args.out]
     if len(folders) != 1:
         parser.error(f"name one folder as DIR or --out DIR, not {len(folders)}")
@@ -100,18 +104,21 @@ def options_as_settings(**options: str | None) -> list[str]:
     return [f"{key}={value}" for key, value in options.items() if value is not None]
 
 
-def settings_among(words: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
+def settings_among(before: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
     """(configuration or None, key=value settings, files) of a command whose option of files takes all that follows it.
 
-    words: what stands before that option, the configuration first.
+    before: what was typed before that option, the configuration first.
     """
     files, typed_after = split_settings(files)
-    settings = words + typed_after
+    settings = before + typed_after
     path = settings.pop(0) if settings and "=" not in settings[0] else None
     return path, settings, files
 
 
-def split_settings(words: list[str]) -> tuple[list[str], list[str]]:
-    """(files, key=value settings) of words that may be either. A file with = in its name must exist to count as one."""
-    settings = [word for word in words if "=" in word and not Path(word).exists()]
-    return [word for word in words if word not in settings], settings
+def split_settings(typed: list[str]) -> tuple[list[str], list[str]]:
+    """(files, key=value settings) of what was typed where both may stand.
+
+    A file with = in its name must exist to count as one.
+    """
+    settings = [item for item in typed if "=" in item and not Path(item).exists()]
+    return [item for item in typed if item not in settings], settings

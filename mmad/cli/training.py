@@ -8,7 +8,7 @@ from mmad.config import load_config, named_configs
 Config = TypeVar("Config")
 
 
-def training_config(name: str, description: str, kind: type[Config], words: list[str] | None) -> Config:
+def training_config(name: str, description: str, kind: type[Config], argv: list[str] | None) -> Config:
     """The configuration that `mmad NAME CONFIG [key=value ...]` is given, for the commands that train."""
     parser = command_parser(name, description)
     parser.add_argument("config", metavar="CONFIG", help=f"a YAML file, or one of {', '.join(named_configs())}")
@@ -16,5 +16,5 @@ def training_config(name: str, description: str, kind: type[Config], words: list
     parser.add_argument("--out", metavar="DIR", help="the folder of the run; the same as output=DIR")
     add_device(parser)
     add_keys(parser, kind)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     return load_config(kind, args.config, args.settings + options_as_settings(output=args.out, device=args.device))

@@ -25,7 +25,7 @@ from mmad.metrics.agreement import agree, as_json, as_table
 from mmad.records import Annotation
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("agreement", __doc__)
     parser.add_argument("first", help="annotations or predictions of any form: a file, or a folder with one per video")
     parser.add_argument("second", nargs="?", help="the same; may be left out where two people are named")
@@ -39,7 +39,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--annotator", metavar="NAME", action="append", default=[], help=f"only of this person; {both}")
     parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=f"only of this tier; {both}")
     parser.add_argument("--json", metavar="OUT", help="also write the figures as JSON")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     if args.json:
         refuse_same_file(args.json, args.first, args.second, args.thresholds)

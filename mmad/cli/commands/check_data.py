@@ -11,14 +11,14 @@ from mmad.labels import read_label_set
 from mmad.report.check import check_data
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = command_parser("check-data", __doc__)
     parser.add_argument("annotations")
     parser.add_argument("--videos", metavar="DIR", help="also look at the video files")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     add_fps(parser)
     add_coders(parser)
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     fps = check_fps(args.fps)
     problems, report = check_data(args.annotations, read_label_set(args.labels), args.videos, fps, coders_of(args))

@@ -36,12 +36,12 @@ What to type next:
 """
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("demo", __doc__)
     add_output(parser, "settings that differ from the configuration demo")
     add_device(parser)
     add_keys(parser, DemoConfig)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     folder, settings = output_and_settings(parser, args)
     device, settings = take_device(args, settings)
     if device is not None:

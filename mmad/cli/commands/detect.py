@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from mmad.engine.infer import Pipeline, PosePipeline
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = _parser()
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     args.videos, settings = split_settings(args.videos)
     if not args.videos:
         parser.error("name a video")
@@ -50,17 +50,17 @@ def main(words: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = command_parser("detect", __doc__)
-    words = "files or folders, or landmark tracks (.npz); or a key=value setting"
-    parser.add_argument("videos", nargs="+", metavar="VIDEO", help=words)
-    words = "best.pt of `mmad train-det`, or pose.safetensors of `mmad train-pose` (default: the package's own)"
-    parser.add_argument("--detector", metavar="FILE", help=words)
-    words = "the recognizer whose features the detector was trained on"
-    parser.add_argument("--recognizer", metavar="FILE", help=words)
+    description = "files or folders, or landmark tracks (.npz); or a key=value setting"
+    parser.add_argument("videos", nargs="+", metavar="VIDEO", help=description)
+    description = "best.pt of `mmad train-det`, or pose.safetensors of `mmad train-pose` (default: the package's own)"
+    parser.add_argument("--detector", metavar="FILE", help=description)
+    description = "the recognizer whose features the detector was trained on"
+    parser.add_argument("--recognizer", metavar="FILE", help=description)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the predictions and the page")
     parser.add_argument("--person", help="whose joints: largest (default), left, right, all, or a number")
     parser.add_argument("--overlay", action="store_true", help="also write the videos with the detections in them")
-    words = "bring videos into the page as they are, also those that browsers may not play"
-    parser.add_argument("--as-is", action="store_true", help=words)
+    description = "bring videos into the page as they are, also those that browsers may not play"
+    parser.add_argument("--as-is", action="store_true", help=description)
     add_device(parser)
     add_keys(parser, PoseConfig)
     return parser

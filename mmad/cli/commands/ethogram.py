@@ -23,7 +23,7 @@ from mmad.labels import LabelSet
 from mmad.metrics.ethogram import COLUMNS, Ethogram, as_rows, as_table, ethogram
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("ethogram", __doc__)
     parser.add_argument("input", help="annotations or predictions of any form: a file, or a folder with one per video")
     parser.add_argument("--out", required=True, metavar="DIR")
@@ -32,7 +32,7 @@ def main(words: list[str] | None = None) -> None:
     add_score_thresholds(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for lengths that are not known")
     add_coders(parser)
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     out = Path(args.out)
     fps, labels = check_fps(args.fps), choose_labels(args.labels, origin_of(args.input))

@@ -34,7 +34,7 @@ from mmad.labels import LabelSet
 from mmad.records import Annotation
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     formats = [*DETECTION_FORMATS, *EVENT_FORMATS, *RECOGNITION_FORMATS]
     parser = command_parser("export", __doc__)
     parser.add_argument(
@@ -55,7 +55,7 @@ def main(words: list[str] | None = None) -> None:
     add_score_thresholds(parser)
     parser.add_argument("--best", type=int, metavar="N", help="only the N best of each video")
     add_coders(parser)
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     video = args.videos if args.videos and Path(args.videos).is_file() else None  # .eaf files may lie beside videos
     refuse_same_file(args.out, args.predictions, args.list, args.thresholds, video)

@@ -18,7 +18,7 @@ from mmad.errors import complain
 from mmad.video.finding import find_videos, take_shard
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = command_parser("extract-features", __doc__)
     parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a configuration, then settings")
     parser.add_argument("--videos", nargs="+", required=True, metavar="PATH", help="files or folders")
@@ -27,7 +27,7 @@ def main(words: list[str] | None = None) -> int:
     add_shard(parser)
     add_device(parser)
     add_keys(parser, ExtractConfig)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     path, settings, files = settings_among(args.settings, args.videos)
     config = load_config(ExtractConfig, path, settings + options_as_settings(device=args.device))
     videos = take_shard(find_videos(files), args.shard)

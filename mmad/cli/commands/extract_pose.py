@@ -13,7 +13,7 @@ from mmad.errors import complain
 from mmad.video.finding import find_videos, take_shard
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = command_parser("extract-pose", __doc__)
     parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a configuration, then settings")
     parser.add_argument("--videos", nargs="+", required=True, metavar="PATH", help="files or folders")
@@ -21,7 +21,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--person", help="of several people: largest (default), left, right, a number, or all")
     add_shard(parser)
     add_keys(parser, PoseConfig)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     path, settings, files = settings_among(args.settings, args.videos)
     settings = [item.removeprefix("pose.") for item in settings]
     config = load_config(PoseConfig, path, settings + options_as_settings(person=args.person))

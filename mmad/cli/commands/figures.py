@@ -68,13 +68,13 @@ def precision(args: Namespace) -> list[Path]:
     return write_precision(args.out, annotations, found, labels, args.tiou, f".{args.format}")
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("figures", __doc__)
     commands = parser.add_subparsers(required=True, metavar="FIGURE")
 
-    def command(draw, given: str, said: str, folder: bool) -> argparse.ArgumentParser:
+    def command(draw, given: str, description: str, folder: bool) -> argparse.ArgumentParser:
         """One figure, with what all of them take."""
-        one = commands.add_parser(draw.__name__, help=said, description=said)
+        one = commands.add_parser(draw.__name__, help=description, description=description)
         one.set_defaults(draw=draw)
         one.add_argument(given, metavar=given.upper())
         one.add_argument("--out", required=True, metavar="DIR" if folder else "FILE")
@@ -99,6 +99,6 @@ def main(words: list[str] | None = None) -> None:
     one.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
     one.add_argument("--tiou", type=float, default=0.5, help="tIoU that makes a detection right (default: 0.5)")
 
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     for path in args.draw(args):
         print(path)

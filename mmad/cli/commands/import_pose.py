@@ -15,7 +15,7 @@ from mmad.files import output_folder
 from mmad.pose.pose_formats import FORMATS
 
 
-def main(words: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     parser = command_parser("import-pose", __doc__)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="files of joints, folders of OpenPose, or of such")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the tracks")
@@ -24,7 +24,7 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for rate, size and length")
     parser.add_argument("--format", metavar="NAME", help=f"where the content does not show it: {', '.join(FORMATS)}")
     parser.add_argument("--person", default="largest", metavar="N", help="of several: 0, the default, is the largest")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     from mmad.pose.importing import import_tracks
     from mmad.pose.recording import ImportOptions

@@ -14,7 +14,7 @@ from mmad.config import RenderConfig, load_config
 from mmad.errors import InputError
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("make-synthetic", __doc__)
     add_output(parser, "settings; the options below are those that are needed most")
     parser.add_argument("--videos", type=int, help="with several actions each; a quarter is held out (default: 60)")
@@ -29,7 +29,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--landmarks", action="store_true", help="landmark tracks in place of videos: no picture drawn")
     parser.add_argument("--annotations-only", action="store_true", help="no frames: CSVs, lists and card")
     add_keys(parser, RenderConfig)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
     out, settings = output_and_settings(parser, args)
     if args.landmarks and args.annotations_only:
         raise InputError("--landmarks", "does not go with --annotations-only", "give one of them")

@@ -19,7 +19,7 @@ from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate
 from mmad.metrics.diagnosis import as_text, diagnose
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("map", __doc__)
     parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
     parser.add_argument(
@@ -32,7 +32,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
     parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
     parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
     if not 0 < args.tiou < 1:
         raise InputError("--tiou", f"{args.tiou:g} is not a tIoU", "give one between 0 and 1, such as 0.5")
     fps = check_fps(args.fps)

@@ -16,14 +16,14 @@ from mmad.labels import read_label_set
 from mmad.metrics.recognition import as_table, confusion_matrix, recognition_figures
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("recognition", __doc__)
     parser.add_argument("predictions", help="a submission CSV of any year, or a zip with one")
     parser.add_argument("--ground-truth", required=True, metavar="LIST", help="`name.mp4 label` per line")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
     parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
     parser.add_argument("--confusion", metavar="OUT", help="also draw the confusion matrix: a .png, .svg or .pdf")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     for out in filter(None, (args.json, args.confusion)):
         refuse_same_file(out, args.predictions, args.ground_truth)

@@ -15,7 +15,7 @@ from mmad.formats.mma52 import read_clip_list
 from mmad.formats.submissions import RECOGNITION_FORMATS, write_recognition
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("recognize", __doc__)
     parser.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="recognizers; or a key=value setting")
     parser.add_argument("--list", required=True, help="`name.mp4 label` per line, with label 0 where it is not known")
@@ -26,7 +26,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=0, help="processes that read clips beside this one")
     add_device(parser)
     add_keys(parser, ViewConfig)
-    args = parser.parse_intermixed_args(words)
+    args = parser.parse_intermixed_args(argv)
 
     checkpoints, settings = split_settings(args.checkpoints)
     device, settings = take_device(args, settings)

@@ -14,7 +14,7 @@ from mmad.labels import named_labels
 from mmad.metrics.best_thresholds import as_json, as_table, fit_thresholds
 
 
-def main(words: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = command_parser("thresholds", __doc__)
     parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
     parser.add_argument("--ground-truth", required=True, metavar="FILE", help="annotations of any form, or a folder")
@@ -23,7 +23,7 @@ def main(words: list[str] | None = None) -> None:
     add_fps(parser)
     parser.add_argument("--tiou", type=float, default=0.5, help="at which a detection is right (default: 0.5)")
     parser.add_argument("--out", required=True, metavar="FILE", help="thresholds.json")
-    args = parser.parse_args(words)
+    args = parser.parse_args(argv)
 
     refuse_same_file(args.out, args.predictions, args.ground_truth)
     fps = check_fps(args.fps)

@@ -10,8 +10,8 @@ from mmad.cli.training import training_config
 from mmad.config import DetectionConfig
 
 
-def main(words: list[str] | None = None) -> None:
-    config = training_config("train-det", __doc__, DetectionConfig, words)
+def main(argv: list[str] | None = None) -> None:
+    config = training_config("train-det", __doc__, DetectionConfig, argv)
 
     from mmad.engine.train_detector import train_detector
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 LEAST = 0.15  # probability from which on a detection is shown at first
 
 
-def main(words: list[str] | None = None) -> None:
-    train_pose(training_config("train-pose", __doc__, PoseTrainConfig, words))
+def main(argv: list[str] | None = None) -> None:
+    train_pose(training_config("train-pose", __doc__, PoseTrainConfig, argv))
 
 
 def train_pose(config: PoseTrainConfig) -> None:

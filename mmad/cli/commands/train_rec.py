@@ -10,8 +10,8 @@ from mmad.cli.training import training_config
 from mmad.config import RecognitionConfig
 
 
-def main(words: list[str] | None = None) -> None:
-    config = training_config("train-rec", __doc__, RecognitionConfig, words)
+def main(argv: list[str] | None = None) -> None:
+    config = training_config("train-rec", __doc__, RecognitionConfig, argv)
 
     from mmad.engine.train_recognizer import train_recognizer
 

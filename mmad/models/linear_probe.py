@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmad.config import DetectorConfig
 from mmad.ops.probe_targets import SCORES
-from mmad.ops.temporal import moving_mean, shift_in_time
+from mmad.ops.time_filters import moving_mean, shift_in_time
 
 BOUND = 4.0  # standard deviations at which a channel is clipped: an unusual person must not score by one channel alone
 WHITENED = 256  # principal directions from which random features are drawn

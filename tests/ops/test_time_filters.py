@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.ops.temporal import moving_mean, shift_in_time
+from mmad.ops.time_filters import moving_mean, shift_in_time
 
 
 def test_moving_mean_by_hand():

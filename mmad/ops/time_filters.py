@@ -1,4 +1,7 @@
-"""Operations along time on padded batches: (B, T, D) values with a mask (B, T), True where a step is real."""
+"""Filters along time for padded batches: moving mean, shift.
+
+Values are (B, T, D), with a mask (B, T) that is True where a step is real.
+"""
 
 import torch
 from torch import Tensor

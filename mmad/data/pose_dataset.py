@@ -24,15 +24,14 @@ HEAD_OFFSET, FACE_OFFSET = 0.25, 0.06  # offsets of the head, and of parts of th
 
 @dataclass
 class PoseBatch:
-    """joints: (B, T, J, 7) of `build_inputs`, T even. mask: (B, T) True where a step is real. targets: (B, T / 2,
-    K)."""
+    """inputs: (B, T, I, 7) of `build_inputs`, T even. mask: (B, T) True where a step is real. targets: (B, T/2, K)."""
 
-    joints: Tensor
+    inputs: Tensor
     mask: Tensor
     targets: Tensor
 
     def to(self, device: torch.device) -> "PoseBatch":
-        return PoseBatch(*(tensor.to(device, non_blocking=True) for tensor in (self.joints, self.mask, self.targets)))
+        return PoseBatch(*(tensor.to(device, non_blocking=True) for tensor in (self.inputs, self.mask, self.targets)))
 
 
 class PoseBatches(Dataset):

@@ -59,7 +59,7 @@ def train_pose_network(
 
 def pose_losses(network: nn.Module, batch: PoseBatch, membership: Tensor) -> dict[str, Tensor]:
     """{"classes", "parts"}: scalars. membership: (K, P) one-hot body part of each class."""
-    output = network(batch.joints, batch.mask)
+    output = network(batch.inputs, batch.mask)
     parts = (batch.targets @ membership).clamp(max=1)
     weight = 1 + (POSITIVE_WEIGHT - 1) * batch.targets
     class_losses = F.binary_cross_entropy_with_logits(output.logits, batch.targets, weight, reduction="none")

@@ -95,12 +95,15 @@ class PoseNetwork(nn.Module):
         order = torch.tensor([k for classes in classes_of_part for k in classes])
         self.register_buffer("order", order.argsort(), persistent=False)
 
-    def forward(self, joints: Tensor, mask: Tensor) -> PoseOutput:
-        """joints: (B, T, J, CHANNELS), see `mmad.pose.joint_inputs`. mask: (B, T) True where a step is real."""
+    def forward(self, inputs: Tensor, mask: Tensor) -> PoseOutput:
+        """inputs: (B, T, I, CHANNELS) as `mmad.pose.joint_inputs.build_inputs` computes them from joints.
+
+        mask: (B, T) True where a step is real.
+        """
         if mask.shape[1] % 2:
-            joints, mask = F.pad(joints, (0, 0, 0, 0, 0, 1)), F.pad(mask, (0, 1))
+            inputs, mask = F.pad(inputs, (0, 0, 0, 0, 0, 1)), F.pad(mask, (0, 1))
         outputs = [
-            network(joints[:, :, getattr(self, f"inputs_{part}")].flatten(2), mask)
+            network(inputs[:, :, getattr(self, f"inputs_{part}")].flatten(2), mask)
             for part, network in enumerate(self.parts)
         ]
         logits = torch.cat([logits[..., :-1] for logits, _ in outputs], dim=2)[..., self.order]

@@ -146,10 +146,10 @@ def test_batches_are_what_seed_epoch_and_number_say():
         return PoseBatches([performance(), performance(20)], MMA52, config)
 
     one, other = batches(), batches()
-    assert (one[1].joints == other[1].joints).all() and one[1].joints.isfinite().all()
+    assert (one[1].inputs == other[1].inputs).all() and one[1].inputs.isfinite().all()
     other.epoch = 1
-    assert one[1].joints.shape != other[1].joints.shape or (one[1].joints != other[1].joints).any()
-    assert one[1].joints.shape[1] == 2 * one[1].targets.shape[1] and len(list(batches(2))) == 3
+    assert one[1].inputs.shape != other[1].inputs.shape or (one[1].inputs != other[1].inputs).any()
+    assert one[1].inputs.shape[1] == 2 * one[1].targets.shape[1] and len(list(batches(2))) == 3
 
 
 def test_performances_survive_the_disk(tmp_path):

@@ -254,7 +254,7 @@ class LossConfig:
     alpha: float = 0.25  # focal: weight of the positives
     gamma: float = 2.0  # focal: how strongly easy steps are down-weighted
     centre: float = 0.3  # steps within this many lengths of an action's centre are its positives
-    pairs: int = 12  # steps of an action, drawn at random, whose boundaries enter the loss
+    pairs: int = 12  # number of steps per action, drawn at random, on which the boundary losses are computed
     others: int = 16  # negative classes sampled per video, weighted to represent all absent ones
 
     def __post_init__(self):

@@ -7,9 +7,9 @@ from pathlib import Path
 from mmad.config import DetectionConfig, to_dict
 from mmad.data.feature_dataset import FeatureDataset
 from mmad.engine.checkpoint import load_detector, save_checkpoint
-from mmad.engine.decode import detect_track
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import fit_probe
+from mmad.engine.postprocess import detect_track
 from mmad.engine.train_detector import detector_task, require_same_features
 from mmad.engine.trainer import fit_in_memory
 from mmad.errors import InputError

@@ -267,8 +267,8 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     strength = steps * (ridge or choose_strength(sums, gram, moment))
     whole = solve_ridge(gram, moment, strength)
     held_out, goal = [], sums.goal.sum(dim=0)
-    for fold, part in enumerate((sums.steps / steps).tolist() if len(sums.steps) > 1 else ()):
-        weight = solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * (1 - part))
+    for fold, share_of_steps in enumerate((sums.steps / steps).tolist() if len(sums.steps) > 1 else ()):
+        weight = solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * (1 - share_of_steps))
         share = (1 - sums.goal[fold] / goal.clamp(min=1e-6)).clamp(min=0)  # of the examples of each output
         held_out.append(torch.where(share > MIN_SHARE, weight / share.clamp(min=MIN_SHARE), 0.0))
     held_out = held_out or [whole]

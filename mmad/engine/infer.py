@@ -6,12 +6,12 @@ import numpy as np
 
 from mmad.config import DetectionConfig, PoseConfig
 from mmad.engine.checkpoint import extract_config_of, load_detector
-from mmad.engine.decode import detect_track
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.pose_extractor import estimate_video
 from mmad.engine.pose_features import PoseFeatures
 from mmad.engine.pose_weights import PACKAGED, PoseWeights, load_weights
+from mmad.engine.postprocess import detect_track
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file
 from mmad.labels import LabelSet

@@ -13,7 +13,7 @@ from mmad.pose.joint_inputs import JOINT_INPUTS, PARTS, POSITION, RADIUS, build_
 from mmad.pose.skeletons import mirror
 from mmad.records import FeatureTrack, TimeGrid
 
-BLOCK = 2048  # input steps that go through the network at once: bounds memory to some 50 MB
+WINDOW = 2048  # input steps that go through the network at once: bounds memory to some 50 MB
 
 
 def build_pose_network(config: PoseNetworkConfig, labels: LabelSet) -> PoseNetwork:
@@ -42,27 +42,26 @@ class PoseFeatures:
     @torch.inference_mode()
     def of_points(self, points: np.ndarray) -> np.ndarray:
         """(T, 75, 3) joints at FPS -> (ceil(T / 2), C) float32."""
-        parts = []
-        for first, own_from, own_to in blocks(len(points), BLOCK, self.margin):
-            features = self._of_block(points[first : own_to + self.margin])
-            parts.append(features[(own_from - first) // 2 : (own_to - first + 1) // 2])
-        return np.concatenate(parts)
+        of_windows = []
+        for first, own_from, own_to in windows(len(points), WINDOW, self.margin):
+            features = self._of_window(points[first : own_to + self.margin])
+            of_windows.append(features[(own_from - first) // 2 : (own_to - first + 1) // 2])
+        return np.concatenate(of_windows)
 
-    def _of_block(self, points: np.ndarray) -> np.ndarray:
+    def _of_window(self, points: np.ndarray) -> np.ndarray:
         """Logits are averaged over three views: the joints, their mirror image, and their motion without positions.
 
         The three fail differently on people who are unlike those in training.
         """
         views = build_inputs(np.stack([points, mirror(points, 0.0), points], axis=1))
         views[:, 2, :, POSITION] = 0
-        joints = torch.from_numpy(views).transpose(0, 1).to(self.device)
-        output = self.network(joints, torch.ones(joints.shape[:2], dtype=torch.bool, device=self.device))
+        inputs = torch.from_numpy(views).transpose(0, 1).to(self.device)  # (views, T, I, 7)
+        output = self.network(inputs, torch.ones(inputs.shape[:2], dtype=torch.bool, device=self.device))
         values = [output.logits.mean(dim=0), output.parts.mean(dim=0), output.features[0]]
         return torch.cat(values, dim=1).float().cpu().numpy()
 
 
-def blocks(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:
-    """(first, own from, own to) of consecutive blocks of `length` steps, each read from `margin` steps before its
-    own."""
+def windows(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:
+    """(first, own from, own to) of windows, each owning `length` steps and read from `margin` steps before these."""
     for own_from in range(0, steps, length):
         yield max(own_from - margin, 0), own_from, min(own_from + length, steps)

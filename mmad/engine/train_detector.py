@@ -11,9 +11,9 @@ from torch.utils.data import DataLoader
 from mmad.config import DataConfig, DetectionConfig
 from mmad.data.feature_dataset import Batch, FeatureBatchSampler, FeatureDataset, collate
 from mmad.engine.checkpoint import load_into, read_checkpoint
-from mmad.engine.decode import detect_track
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import ProbeScores, fit_probe
+from mmad.engine.postprocess import detect_track
 from mmad.engine.trainer import Task, data_digests, epochs_done, fit, how_chosen
 from mmad.errors import InputError
 from mmad.files import atomic_path, write_json

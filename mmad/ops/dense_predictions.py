@@ -84,8 +84,7 @@ def refine_boundaries(regressed: Tensor, spread: Tensor, candidates: Candidates)
     return (probability * (candidates.position + candidates.offsets)).sum(dim=1)
 
 
-def concatenate(parts: list[DensePredictions]) -> DensePredictions:
-    """Predictions for the same pairs at consecutive steps, joined along time."""
-    return replace(
-        parts[0], **{name: torch.cat([getattr(part, name) for part in parts], dim=1) for name in TIME_FIELDS}
-    )
+def concatenate(windows: list[DensePredictions]) -> DensePredictions:
+    """Predictions for the same pairs in consecutive windows of time, joined along time."""
+    joined = {name: torch.cat([getattr(window, name) for window in windows], dim=1) for name in TIME_FIELDS}
+    return replace(windows[0], **joined)

@@ -116,9 +116,9 @@ def vote_segments(kept: Tensor, segments: Tensor, scores: Tensor, iou: float) ->
     """
     moved = kept.clone()
     block = max(2**22 // max(len(segments), 1), 1)  # bounds memory to some 32 MB of IoU
-    for result, part in zip(moved.split(block), kept.split(block)):
-        overlap = iou_matrix(part, segments)
+    for result, some in zip(moved.split(block), kept.split(block)):
+        overlap = iou_matrix(some, segments)
         weights = overlap * scores * (overlap >= iou)
         total = weights.sum(dim=1, keepdim=True)
-        result.copy_(torch.where(total > 0, weights @ segments / total.clamp(min=1e-12), part))
+        result.copy_(torch.where(total > 0, weights @ segments / total.clamp(min=1e-12), some))
     return moved

@@ -7,7 +7,7 @@ import torch
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
 from mmad.engine import pose_features
 from mmad.engine.infer import PosePipeline, only_visible
-from mmad.engine.pose_features import PoseFeatures, blocks, build_pose_network
+from mmad.engine.pose_features import PoseFeatures, build_pose_network, windows
 from mmad.engine.pose_weights import PoseWeights, load_weights, save_weights
 from mmad.errors import InputError
 from mmad.labels import MMA52
@@ -78,15 +78,15 @@ def test_a_long_track_is_what_a_whole_one_is(weights, monkeypatch):
     features = PoseFeatures(weights.network, torch.device("cpu"))
     points = track(601).points
     whole = features.of_points(points)
-    monkeypatch.setattr(pose_features, "BLOCK", 100)
+    monkeypatch.setattr(pose_features, "WINDOW", 100)
     np.testing.assert_allclose(features.of_points(points), whole, atol=2e-3)
     assert len(whole) == 301
 
 
-def test_blocks_own_every_step_once():
-    parts = list(blocks(250, 100, 30))
-    assert [(a, b) for _, a, b in parts] == [(0, 100), (100, 200), (200, 250)]
-    assert [first for first, _, _ in parts] == [0, 70, 170]
+def test_windows_own_every_step_once():
+    owned = list(windows(250, 100, 30))
+    assert [(a, b) for _, a, b in owned] == [(0, 100), (100, 200), (200, 250)]
+    assert [first for first, _, _ in owned] == [0, 70, 170]
 
 
 def test_rows_lie_between_their_two_steps(weights):

@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, LossConfig
 from mmad.data.feature_dataset import Batch
-from mmad.engine.decode import detect_track
+from mmad.engine.postprocess import detect_track
 from mmad.engine.train_detector import choose_pairs, detector_losses, sample_positives
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate

@@ -1,4 +1,4 @@
-"""From the detector's dense predictions to detections in seconds, for videos of any length.
+"""Postprocessing: from the detector's dense predictions to detections in seconds, for videos of any length.
 
 A long video goes through the detector in overlapping windows. Each step belongs to the window whose middle half
 contains it, and the predictions of all windows are joined before boundaries are read from them. A window contains
@@ -44,12 +44,12 @@ def detect_track(model: Detector, track: FeatureTrack, config: InferConfig) -> D
 def predict_track(model: Detector, track: FeatureTrack, window: int) -> DensePredictions:
     """Predictions for every class (K pairs) along the whole video, `window` steps at a time."""
     device = next(model.parameters()).device
-    parts = []
+    of_windows = []
     for first, own_from, own_to in windows(len(track.values), window):
         features = torch.from_numpy(np.array(track.values[first : first + window], dtype=np.float32)).to(device)[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=device)
-        parts.append(model(features, mask).predictions.crop(own_from - first, own_to - first))
-    return concatenate(parts)
+        of_windows.append(model(features, mask).predictions.crop(own_from - first, own_to - first))
+    return concatenate(of_windows)
 
 
 def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:

@@ -14,14 +14,15 @@ import numpy as np
 
 from mmad.config import PoseConfig
 from mmad.errors import InputError
+from mmad.pose.boxes import Box, blackened, square_around, squares, whole
 from mmad.pose.estimated_people import GONE, MIN_PRESENCE, empty_people, first_findings
 from mmad.pose.hands import ARMS, Hand, assign_hands, drop_duplicates, shoulder_width, square_of_hand
 from mmad.pose.landmarkers import Landmarkers
 from mmad.pose.quiet import quiet_stderr
-from mmad.pose.views import Box, blackened, square_around, squares, whole
 
 BODY, HAND = 33, 21  # pose points; points of one hand
-HIDDEN, OUTSIDE = 0.02, 0.1  # hands below this visibility of the wrist, or share of their square in view, are skipped
+HIDDEN = 0.02  # hands whose wrist is less visible than this are skipped
+OUTSIDE = 0.1  # hands of whose square a smaller share is in the picture are skipped
 LONGEST_WAIT = 7  # most frames between thorough searches for a hand that is not found
 SEARCH = 2.0  # time between searches for people, s
 SEARCH_LOST, LONGEST_SEARCH_LOST = 0.5, 4.0  # the same while nobody is tracked; doubled from first to second by misses
@@ -113,13 +114,13 @@ class MediaPipe:
         self._close([follower for follower in self.followers if seconds - follower.last_seen > GONE])
         found = self._find_people(frame)
         self.in_vain = 0 if found else self.in_vain + 1
-        new = [(person, view) for person, view in found if not any(f.follows(person) for f in self.followers)]
+        new = [(person, box) for person, box in found if not any(f.follows(person) for f in self.followers)]
         self.most_people = max(self.most_people, len(new) + sum(f.presence() > 0 for f in self.followers))
-        for person, view in sorted(new, key=lambda item: -item[0]["size"]):
+        for person, box in sorted(new, key=lambda item: -item[0]["size"]):
             if len(self.followers) == self.people:
                 self._close([follower for follower in self.followers if self._gives_way(follower, person)][:1])
             if len(self.followers) < self.people:
-                follower = _Follower(self.landmarkers, view, person, seconds, self.with_hands)
+                follower = _Follower(self.landmarkers, box, person, seconds, self.with_hands)
                 self.followers.append(follower)
                 if len(found) > 1:
                     follower.show_alone(frame, self.stamp)
@@ -152,15 +153,15 @@ class MediaPipe:
             self._add_people_in(squares(frame, -(-short // 2)), frame, found)
         return found
 
-    def _add_people_in(self, views: list[Box], frame: np.ndarray, found: list[tuple[np.ndarray, Box]]) -> None:
+    def _add_people_in(self, boxes: list[Box], frame: np.ndarray, found: list[tuple[np.ndarray, Box]]) -> None:
         """Search boxes of a frame, and append people who are not in `found` yet."""
-        for view in views:
-            for person in self.landmarkers.people_in(self.searcher, frame, view):
+        for box in boxes:
+            for person in self.landmarkers.people_in(self.searcher, frame, box):
                 points = person["points"][:BODY, :2] * frame.shape[0]
-                in_whole = view == whole(frame)
-                cut_off = not in_whole and view.contains(points).mean() < MOST_INSIDE
+                in_whole = box == whole(frame)
+                cut_off = not in_whole and box.contains(points).mean() < MOST_INSIDE
                 if not (cut_off or person["presence"] < SURE or any(_is_same(person, known) for known, _ in found)):
-                    found.append((person, view if in_whole else square_around(points, ROOM, frame)))
+                    found.append((person, box if in_whole else square_around(points, ROOM, frame)))
 
     def _close(self, followers: "list[_Follower]") -> None:
         for follower in followers:
@@ -180,8 +181,8 @@ class _Follower:
     person: PERSON in the last frame, also with joints outside the picture, or nobody. last_seen: s.
     """
 
-    def __init__(self, landmarkers: Landmarkers, view: Box, person: np.ndarray, seconds: float, with_hands: bool):
-        self.landmarkers, self.view = landmarkers, view
+    def __init__(self, landmarkers: Landmarkers, box: Box, person: np.ndarray, seconds: float, with_hands: bool):
+        self.landmarkers, self.box = landmarkers, box
         self.pose = landmarkers.open_pose("VIDEO", 1)
         self.hands = [landmarkers.open_hand("VIDEO", 1) for _ in range(2 if with_hands else 0)]  # left, right
         self.misses, self.wait = [0, 0], [0, 0]  # of each hand: vain thorough searches, frames until the next
@@ -201,12 +202,12 @@ class _Follower:
 
     def show_alone(self, frame: np.ndarray, stamp: int) -> None:
         """Run the landmarker on its person with everyone else blacked out, so that it keeps tracking this one."""
-        box = square_around(self._points(frame), 1.3, frame)
-        self.landmarkers.people_in(self.pose, blackened(frame, box), self.view, stamp)
+        alone = blackened(frame, square_around(self._points(frame), 1.3, frame))
+        self.landmarkers.people_in(self.pose, alone, self.box, stamp)
 
     def update(self, frame: np.ndarray, stamp: int, seconds: float) -> None:
         """Find the person in the next frame."""
-        found = self.landmarkers.people_in(self.pose, frame, self.view, stamp)
+        found = self.landmarkers.people_in(self.pose, frame, self.box, stamp)
         self.person = found[0] if len(found) else empty_people()
         if not len(found):
             return
@@ -214,7 +215,7 @@ class _Follower:
         if self._is_near_edge(frame):
             self.landmarkers.close(self.pose)
             self.pose = self.landmarkers.open_pose("VIDEO", 1)
-            self.view = square_around(self._points(frame), ROOM, frame)
+            self.box = square_around(self._points(frame), ROOM, frame)
 
     def _points(self, frame: np.ndarray) -> np.ndarray:
         """Pose points (33, 2), pixels."""
@@ -224,24 +225,24 @@ class _Follower:
         """Whether the person is about to leave the box in which they are tracked."""
         height, width = frame.shape[:2]
         chest, margin = self.person["chest"] * height, EDGE * self.person["size"] * height
-        left, top = chest - (self.view.left, self.view.top)
-        right, bottom = self.view.width - left, self.view.height - top
+        left, top = chest - (self.box.left, self.box.top)
+        right, bottom = self.box.width - left, self.box.height - top
         return bool(
-            (left < margin and self.view.left > 0)
-            or (top < margin and self.view.top > 0)
-            or (right < margin and self.view.left + self.view.width < width)
-            or (bottom < margin and self.view.top + self.view.height < height)
+            (left < margin and self.box.left > 0)
+            or (top < margin and self.box.top > 0)
+            or (right < margin and self.box.left + self.box.width < width)
+            or (bottom < margin and self.box.top + self.box.height < height)
         )
 
     def seen(self, frame: np.ndarray) -> np.ndarray:
         """The person, with joints outside the box marked as not seen."""
         person = self.person.copy()
-        person["points"][~self.view.contains(person["points"][:, :2] * frame.shape[0])] = (np.nan, np.nan, 0)
+        person["points"][~self.box.contains(person["points"][:, :2] * frame.shape[0])] = (np.nan, np.nan, 0)
         return person
 
     def add_hands(self, frame: np.ndarray, stamp: int, thorough, threads: ThreadPoolExecutor) -> None:
         """Find the hands of the person. Each is tracked around its wrist. A missing one is searched thoroughly, with
-        both hands in view, but less and less often: it may be hidden."""
+        both hands in the picture, but less and less often: it may be hidden."""
         body = self.person["points"]
         boxes = [_box_of_hand(body, side, frame) for side in range(2)]
         jobs = [(self.hands[side], frame, boxes[side], stamp) for side in range(2) if boxes[side]]

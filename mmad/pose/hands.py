@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmad.pose.boxes import Box
 from mmad.pose.estimated_people import SHOULDERS
-from mmad.pose.views import Box
 
 ARMS = ((13, 15), (14, 16))  # pose points: elbow and wrist, left and right
 BEYOND_WRIST = 0.25  # centre of the square around a hand: beyond the wrist by this share of the forearm

@@ -9,8 +9,8 @@ from functools import partial
 
 import numpy as np
 
+from mmad.pose.boxes import outside_picture
 from mmad.pose.skeletons import NAMES, SIDES
-from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack, TimeGrid
 
 FPS = 15.0  # steps per second of the inputs

@@ -9,10 +9,10 @@ import importlib.metadata
 import numpy as np
 
 from mmad.errors import InputError
+from mmad.pose.boxes import Box, crop
 from mmad.pose.estimated_people import empty_people, person_of
 from mmad.pose.hands import Hand
 from mmad.pose.model_files import INSTALL, find_model
-from mmad.pose.views import Box, crop
 
 MIN_HAND_CONFIDENCE = 0.3  # thresholds of the hand landmarker
 UNUSABLE = (ValueError, RuntimeError, OSError, IndexError)  # what MediaPipe raises for bad files
@@ -73,26 +73,26 @@ class Landmarkers:
         while self.opened:
             self.opened.pop().close()
 
-    def people_in(self, landmarker, frame: np.ndarray, view: Box, stamp: int | None = None) -> np.ndarray:
+    def people_in(self, landmarker, frame: np.ndarray, box: Box, stamp: int | None = None) -> np.ndarray:
         """(P,) PERSON that a pose landmarker finds in a box of a frame, with joints outside it and without hands.
 
         stamp: time in ms, in VIDEO mode; must increase from call to call.
         """
-        found = self._run(landmarker, crop(frame, view), stamp).pose_landmarks
+        found = self._run(landmarker, crop(frame, box), stamp).pose_landmarks
         people = empty_people(len(found))
         for number, points in enumerate(found):
             values = np.array([(p.x, p.y, p.visibility, p.presence) for p in points])
-            values[:, :2] = _in_heights(values[:, :2], view, frame)
+            values[:, :2] = _in_heights(values[:, :2], box, frame)
             values[:, 2] = values[:, 2:].min(axis=1)
             people[number] = person_of(values[:, :3], values[:, 3])
         return people
 
-    def hands_in(self, landmarker, frame: np.ndarray, view: Box, stamp: int | None = None) -> list[Hand]:
+    def hands_in(self, landmarker, frame: np.ndarray, box: Box, stamp: int | None = None) -> list[Hand]:
         """The hands that a hand landmarker finds in a box of a frame. stamp: as in `people_in`."""
-        found = self._run(landmarker, crop(frame, view, LARGEST_CROP), stamp)
+        found = self._run(landmarker, crop(frame, box, LARGEST_CROP), stamp)
         hands = []
         for points, kinds in zip(found.hand_landmarks, found.handedness):
-            positions = _in_heights(np.array([(p.x, p.y) for p in points]), view, frame)
+            positions = _in_heights(np.array([(p.x, p.y) for p in points]), box, frame)
             hands.append(Hand(positions, kinds[0].score, int(kinds[0].category_name == "Right")))
         return hands
 
@@ -102,9 +102,9 @@ class Landmarkers:
         return landmarker.detect(image) if stamp is None else landmarker.detect_for_video(image, stamp)
 
 
-def _in_heights(points: np.ndarray, view: Box, frame: np.ndarray) -> np.ndarray:
+def _in_heights(points: np.ndarray, box: Box, frame: np.ndarray) -> np.ndarray:
     """Points (N, 2) as fractions of a box -> in picture heights."""
-    return (points * (view.width, view.height) + (view.left, view.top)) / frame.shape[0]
+    return (points * (box.width, box.height) + (box.left, box.top)) / frame.shape[0]
 
 
 def _remedy(error: Exception, otherwise: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from mmad.config import NoiseConfig
-from mmad.pose.views import outside_picture
+from mmad.pose.boxes import outside_picture
 
 BODY, LEFT_HAND, RIGHT_HAND = slice(0, 33), slice(33, 54), slice(54, 75)
 HANDS = (LEFT_HAND, RIGHT_HAND)

@@ -11,9 +11,9 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.formats.fields import check_fps
+from mmad.pose.boxes import outside_picture
 from mmad.pose.imported_people import choose_person
 from mmad.pose.skeletons import LAYOUT, absent_joints, in_words, joints_of, rearrange
-from mmad.pose.views import outside_picture
 from mmad.records import LandmarkTrack
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mmad.pose.boxes import Box
 from mmad.pose.hands import Hand, assign_hands, drop_duplicates, square_of_hand
-from mmad.pose.views import Box
 
 WRISTS = np.array([[0.6, 0.5], [0.4, 0.5]])  # left, right
 WIDTH = 0.2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mmad.pose.views import Box, blackened, crop, square_around, squares, whole
+from mmad.pose.boxes import Box, blackened, crop, square_around, squares, whole
 
 FRAME = np.arange(6 * 10 * 3, dtype=np.uint8).reshape(6, 10, 3)
 

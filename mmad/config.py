@@ -61,7 +61,7 @@ class ExtractConfig:
 
 @dataclass
 class PoseNetworkConfig:
-    """The network that reads joints: one small temporal network per body part."""
+    """The pose network, which reads joints: one small temporal network per body part."""
 
     width: int = 64  # channels of each part's network
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # one block each; rows of 2 steps

@@ -1,4 +1,5 @@
-"""From videos to landmark tracks: frames are chosen by their times, decoding and the networks overlap, reruns continue.
+"""From videos to landmark tracks: frames are chosen by their times, the estimator runs while frames are read, reruns
+continue.
 
 A video is first looked through frame by frame; who is who, and which person is meant, is decided from all its frames
 (`mmad/pose/estimated_people.py`). What was found in a long video so far is kept in ID.begun.
@@ -27,8 +28,8 @@ from mmad.sidecars import is_same_video
 from mmad.video.reader import VideoInfo, probe, refuse_jumps, stream, video_identity
 
 LONG_VIDEO = 300  # what was found in videos with at least so many frames is kept while they are processed
-RUN_UP = 1.0  # s processed again after an interruption: the networks follow people from frame to frame
-AHEAD = 4  # decoded frames that may wait for the networks, some 6 MB each
+RUN_UP = 1.0  # s processed again after an interruption: the estimator follows people from frame to frame
+AHEAD = 4  # decoded frames that may wait for the estimator, some 6 MB each
 LONGEST_SIDE = 1920  # pixels; larger pictures are reduced by the decoder
 SELDOM = 0.5  # a person seen in a smaller share of the frames is reported
 NOBODY = "are the head and the shoulders of a person in the picture, and is it upright?"

@@ -161,7 +161,7 @@ def _track(rows: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def remove_false_people(track: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """The (T,) track itself, emptied where there is no person: networks also find people in hands, for instance, but
+    """The (T,) track itself, emptied where there is no person: estimators also find people in hands, for instance, but
     with low presence and unsteadily."""
     track[~is_real(track, times)] = empty_people()
     return track

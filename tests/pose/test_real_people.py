@@ -1,21 +1,21 @@
-"""Joints of real people beside those that another version of the networks found, where the research data are."""
+"""Joints of real people beside those that another version of the estimator found, where the research data are."""
 
 import numpy as np
 import pytest
-from pose_networks import networks_run
+from pose_estimator import estimator_runs
 
 from mmad.config import PoseConfig
 from mmad.engine.pose_extractor import estimate_video
 from mmad.pose.landmark_files import load_landmarks
 
-needs_networks = pytest.mark.skipif(
-    not networks_run(),
-    reason="the networks cannot run: pip install 'mmad[pose]', on Linux also libGL, libEGL and libGLESv2",
+needs_estimator = pytest.mark.skipif(
+    not estimator_runs(),
+    reason="MediaPipe's estimators cannot run: pip install 'mmad[pose]', on Linux also libGL, libEGL and libGLESv2",
 )
 BODY = slice(33)
 
 
-@needs_networks
+@needs_estimator
 @pytest.mark.shared
 @pytest.mark.parametrize(("clip", "track"), [("0035_02_0007", "real_004"), ("0020_01_0008", "real_002")])
 def test_joints_agree_and_hands_are_found(shared, clip, track):

@@ -1,4 +1,4 @@
-"""How well the weights by joints do on real people: detections in landmark tracks, scored against events by hand.
+"""How well the pose model does on real people: detections in landmark tracks, scored against events by hand.
 
 python benchmarks/real_people.py LANDMARKS --labels labels.tsv [--negatives negatives.txt] [--weights FILE] [--out DIR]
     [--grade report.json --save FILE]
@@ -9,7 +9,7 @@ detection covers (the share of the detection inside it, if that is longer than 3
 more than the number of stronger other actions.
 
 --grade: also grade how far each action can be told, by these events and by the report of the detector's training (on
-rendered people), and write the weights with their grades to --save.
+rendered people), and write the model with its grades to --save.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from mmad.engine.infer import PosePipeline
-from mmad.engine.pose_weights import PACKAGED, load_weights, save_weights
+from mmad.engine.pose_model import PACKAGED, load_pose_model, save_pose_model
 from mmad.errors import InputError, run_command
 from mmad.files import read_json
 from mmad.formats.predictions import write_predictions
@@ -43,10 +43,10 @@ def main() -> None:
     parser.add_argument("--weights", default=PACKAGED)
     parser.add_argument("--out", help="folder for predictions.json")
     parser.add_argument("--grade", metavar="REPORT", help="report.json of the detector's training")
-    parser.add_argument("--save", metavar="FILE", help="where the graded weights go")
+    parser.add_argument("--save", metavar="FILE", help="where the graded model goes")
     args = parser.parse_args()
-    weights = load_weights(args.weights)
-    pipeline = PosePipeline(weights, "cpu")
+    model = load_pose_model(args.weights)
+    pipeline = PosePipeline(model, "cpu")
     paths = sorted(Path(args.landmarks).glob("*.npz"))
     found = {path.stem: pipeline.detect_landmarks(load_landmarks(path)) for path in paths}
     if args.out:
@@ -61,10 +61,10 @@ def main() -> None:
         print(alarms(found, events, args.negatives))
     if args.grade:
         rendered = read_json(args.grade)["per_class"]
-        weights.reliability = {name: grade(name, ranks, rendered, pipeline.labels) for name in pipeline.labels.actions}
-        for name, (word, why) in weights.reliability.items():
+        model.reliability = {name: grade(name, ranks, rendered, pipeline.labels) for name in pipeline.labels.actions}
+        for name, (word, why) in model.reliability.items():
             print(f"{name}: {word}; {why}")
-        save_weights(args.save, weights)
+        save_pose_model(args.save, model)
 
 
 def grade(name: str, ranks: dict[int, list[tuple[int, int]]], rendered: dict, labels: LabelSet) -> tuple[str, str]:

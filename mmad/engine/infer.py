@@ -10,7 +10,7 @@ from mmad.engine.devices import choose_device
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.pose_extractor import estimate_video
 from mmad.engine.pose_features import PoseFeatures
-from mmad.engine.pose_weights import PACKAGED, PoseWeights, load_weights
+from mmad.engine.pose_model import PACKAGED, PoseModel, load_pose_model
 from mmad.engine.postprocess import detect_track
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file
@@ -21,7 +21,7 @@ from mmad.pose.joint_inputs import on_grid
 from mmad.pose.visibility import needed_joints_seen
 from mmad.records import Detections, FeatureTrack, LandmarkTrack, TimeGrid
 
-POSE_WEIGHTS = ".safetensors"  # suffix of weights that detect by joints
+POSE_MODEL = ".safetensors"  # suffix of files that detect by joints
 NEEDS_RECOGNIZER = "give the recognizer that the detector was trained with as --recognizer"
 
 
@@ -51,12 +51,12 @@ class Pipeline:
 class PosePipeline:
     """Detection by joints: landmark tracks in, detections out; or videos, whose joints are estimated first."""
 
-    def __init__(self, weights: PoseWeights, device: str = "auto", pose: PoseConfig | None = None):
+    def __init__(self, model: PoseModel, device: str = "auto", pose: PoseConfig | None = None):
         """pose: how joints are estimated, and whose."""
-        self.weights, self.labels, self.pose = weights, weights.labels, pose or PoseConfig()
+        self.model, self.labels, self.pose = model, model.labels, pose or PoseConfig()
         device = choose_device(device)
-        self.features = PoseFeatures(weights.network, device)
-        self.detector = weights.detector.to(device)
+        self.features = PoseFeatures(model.network, device)
+        self.detector = model.detector.to(device)
 
     def detect(self, video_path: str | Path) -> Detections:
         """The detections for the person in a video, best first; `InputError` where nobody is found."""
@@ -74,12 +74,12 @@ class PosePipeline:
         """
         points, grid = on_grid(track)
         features = self.features.of_person(track.video_id, points, grid, track.duration)
-        found = detect_track(self.detector, features, self.weights.detection.infer)
-        return self.weights.calibration.apply(only_visible(found, points, grid, self.labels))
+        found = detect_track(self.detector, features, self.model.detection.infer)
+        return self.model.calibration.apply(only_visible(found, points, grid, self.labels))
 
     def shown(self, found: Detections) -> Detections:
-        """Those that are shown by default: of reliable actions, with scores from `weights.least` on."""
-        return drop_below(drop_unreliable(found, self.labels, self.weights.reliability), self.weights.least)
+        """Those that are shown by default: of reliable actions, with scores from `model.least` on."""
+        return drop_below(drop_unreliable(found, self.labels, self.model.reliability), self.model.least)
 
 
 def only_visible(found: Detections, points: np.ndarray, grid: TimeGrid, labels: LabelSet) -> Detections:
@@ -108,11 +108,11 @@ def load_pipeline(
     estimated, and whose. With a detector checkpoint: a `Pipeline`; where its features came from a recognizer, give that
     too. Features are computed with the settings that the detector was trained with; other weights are refused.
     """
-    if detector is None or str(detector).endswith(POSE_WEIGHTS):
+    if detector is None or str(detector).endswith(POSE_MODEL):
         if recognizer is not None:
             remedy = "give a detector that was trained on its features, or no recognizer"
             raise InputError(recognizer, "is not needed by joints", remedy)
-        return PosePipeline(load_weights(detector or PACKAGED), device, pose)
+        return PosePipeline(load_pose_model(detector or PACKAGED), device, pose)
     model, labels, config, features = load_detector(detector)
     if not features["settings"]:
         remedy = "retrain it on features of `mmad extract-features` to detect in videos"

@@ -118,12 +118,12 @@ def detect_by_joints(videos: list[tuple[str, Path]], out: Path, device: str) -> 
     """The page of what the packaged weights find in `videos`."""
     from mmad.cli.detect_videos import detect_people
     from mmad.engine.infer import PosePipeline
-    from mmad.engine.pose_weights import load_weights
+    from mmad.engine.pose_model import load_pose_model
     from mmad.report.pose_pages import write_pose_report
 
-    pipeline = PosePipeline(load_weights(), device)
+    pipeline = PosePipeline(load_pose_model(), device)
     found, people, problems = detect_people(pipeline, videos, [], out)
     for problem in problems:  # somebody small may not be found
         print(problem)
-    options = PageOptions(pipeline.weights.reliability, min_score=pipeline.weights.least)
+    options = PageOptions(pipeline.model.reliability, min_score=pipeline.model.least)
     return write_pose_report(out, found, people, dict(videos), pipeline.labels, options)

@@ -92,8 +92,8 @@ def by_joints(pipeline: "PosePipeline", args: argparse.Namespace) -> int:
     tracks = [track for name in args.videos if name.lower().endswith(".npz") for track in read_landmarks(name)]
     videos = find_videos([name for name in args.videos if not name.lower().endswith(".npz")], args.out)
     found, people, problems = detect_people(pipeline, videos, tracks, args.out)
-    weights = pipeline.weights
-    options = PageOptions(weights.reliability, min_score=weights.least, as_is=args.as_is)
+    model = pipeline.model
+    options = PageOptions(model.reliability, min_score=model.least, as_is=args.as_is)
     page = write_pose_report(args.out, found, people, dict(videos), pipeline.labels, options)
     shown = [pipeline.shown(item) for item in found]
     if args.overlay:

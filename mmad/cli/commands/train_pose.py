@@ -17,7 +17,7 @@ from mmad.formats import read_annotations, read_predictions
 from mmad.labels import MMA52
 
 if TYPE_CHECKING:
-    from mmad.engine.pose_weights import PoseWeights
+    from mmad.engine.pose_model import PoseModel
     from mmad.models.pose_network import PoseNetwork
 
 LEAST = 0.15  # probability from which on a detection is shown at first
@@ -31,7 +31,7 @@ def train_pose(config: PoseTrainConfig) -> None:
     """Render performances, train the network, and train the detector on its features of other people."""
     from mmad.engine.devices import choose_device
     from mmad.engine.pose_features import PoseFeatures
-    from mmad.engine.pose_weights import save_weights
+    from mmad.engine.pose_model import save_pose_model
     from mmad.engine.train_detector import train_detector
     from mmad.engine.train_pose_network import train_pose_network, write_features
     from mmad.models import check_detection
@@ -53,19 +53,19 @@ def train_pose(config: PoseTrainConfig) -> None:
     run = replace(config.detection, output=str(output / "detector"), seed=config.seed, device=config.device)
     run.data = replace(run.data, root=str(data))
     train_detector(run)
-    weights = calibrated(output / "detector", network, config, run)
-    save_weights(output / "pose.safetensors", weights)
-    print(f"weights for `mmad detect --detector` in {output / 'pose.safetensors'}")
+    model = calibrated(output / "detector", network, config, run)
+    save_pose_model(output / "pose.safetensors", model)
+    print(f"pose model for `mmad detect --detector` in {output / 'pose.safetensors'}")
 
 
-def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseWeights":
-    """The weights with scores that are probabilities on the people that the detector was evaluated on."""
+def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseModel":
+    """The pose model with scores that are probabilities on the people that the detector was evaluated on."""
     from mmad.engine.checkpoint import load_detector
-    from mmad.engine.pose_weights import PoseWeights
+    from mmad.engine.pose_model import PoseModel
     from mmad.metrics.calibration import fit_calibration  # with scipy, which takes long to load
 
     detector, labels, _, _ = load_detector(folder / "best.pt")
     truth = read_annotations(Path(run.data.root) / run.data.val, labels)
     found = read_predictions(folder / "predictions.json", labels).detections
     calibration = fit_calibration(truth, found, labels)
-    return PoseWeights(network, detector, labels, config, run, calibration, LEAST)
+    return PoseModel(network, detector, labels, config, run, calibration, LEAST)

@@ -1,4 +1,4 @@
-"""The pose network and its detector in one small file, as the package carries them."""
+"""The pose model: pose network, detector, calibration and grades in one small file, as the package carries it."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -27,8 +27,8 @@ NETWORK, DETECTOR = "network.", "detector."  # prefixes of their tensors' names
 
 
 @dataclass
-class PoseWeights:
-    """The content of a weights file: both networks in eval mode, and the configurations that made them.
+class PoseModel:
+    """All that detection by joints needs: both networks in eval mode, and the configurations that made them.
 
     calibration: of the detector's scores. reliability: {action: (grade, reason)}, see `mmad.metrics.reliability`.
     least: lowest score of detections that are shown by default.
@@ -44,30 +44,30 @@ class PoseWeights:
     reliability: Reliability = field(default_factory=dict)
 
 
-def save_weights(path: str | Path, weights: PoseWeights) -> None:
+def save_pose_model(path: str | Path, model: PoseModel) -> None:
     """Write both networks as 16-bit floats, with all that is needed to build them."""
     tensors = {}
-    for prefix, module in ((NETWORK, weights.network), (DETECTOR, weights.detector)):
+    for prefix, module in ((NETWORK, model.network), (DETECTOR, model.detector)):
         for name, value in module.state_dict().items():
             tensors[prefix + name] = (value.half() if value.is_floating_point() else value).contiguous().cpu()
     # Folders of the machine that trained it mean nothing elsewhere.
-    config = replace(weights.config, output=PoseTrainConfig().output)
-    detection = weights.detection
+    config = replace(model.config, output=PoseTrainConfig().output)
+    detection = model.detection
     detection = replace(detection, output=DetectionConfig().output, data=replace(detection.data, root=""))
     content = {
-        "labels": weights.labels.as_dict(),
+        "labels": model.labels.as_dict(),
         "config": to_dict(config),
         "detection": to_dict(detection),
-        "calibration": [weights.calibration.slope.tolist(), weights.calibration.offset.tolist()],
-        "least": weights.least,
-        "reliability": weights.reliability,
+        "calibration": [model.calibration.slope.tolist(), model.calibration.offset.tolist()],
+        "least": model.least,
+        "reliability": model.reliability,
     }
     with atomic_path(path) as temporary:
         save_file(tensors, temporary, metadata={"mmad": json.dumps(content)})
 
 
-def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
-    """The content of a weights file, as 32-bit floats."""
+def load_pose_model(path: str | Path = PACKAGED) -> PoseModel:
+    """The pose model in a .safetensors file of `mmad train-pose`, as 32-bit floats. `InputError` where none is."""
     path = Path(path)
     if not path.is_file():
         raise InputError(path, "no such file", "give a pose.safetensors of `mmad train-pose`")
@@ -85,7 +85,7 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(path, f"is not a file of pose weights ({error})", "is it complete?") from None
+        raise InputError(path, f"is not a pose model ({error})", "is it complete?") from None
     network = build_pose_network(config.network, labels)
     channels = state[f"{DETECTOR}probe.mean"].numel() if f"{DETECTOR}probe.mean" in state else 0
     if channels != network.channels:
@@ -93,7 +93,7 @@ def load_weights(path: str | Path = PACKAGED) -> PoseWeights:
     detector = build_detector(detection.detector, channels, labels)
     for prefix, module in ((NETWORK, network), (DETECTOR, detector)):
         _fill(module, prefix, state, path)
-    return PoseWeights(network.eval(), detector.eval(), labels, config, detection, calibration, least, reliability)
+    return PoseModel(network.eval(), detector.eval(), labels, config, detection, calibration, least, reliability)
 
 
 def _fill(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], path: Path) -> None:

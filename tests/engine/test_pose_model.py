@@ -1,4 +1,4 @@
-"""From joints to detections: tracks of any length, weights in one small file, nothing for joints that are not seen."""
+"""From joints to detections: tracks of any length, a model in one small file, nothing for joints that are not seen."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetwor
 from mmad.engine import pose_features
 from mmad.engine.infer import PosePipeline, only_visible
 from mmad.engine.pose_features import PoseFeatures, build_pose_network, windows
-from mmad.engine.pose_weights import PoseWeights, load_weights, save_weights
+from mmad.engine.pose_model import PoseModel, load_pose_model, save_pose_model
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.metrics.calibration import Calibration
@@ -20,7 +20,7 @@ from mmad.records import Detections, LandmarkTrack
 AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
 
 
-def untrained() -> PoseWeights:
+def untrained() -> PoseModel:
     """Networks of random weights that find something everywhere."""
     torch.manual_seed(0)
     config = PoseTrainConfig(network=PoseNetworkConfig(width=8, dilations=[1, 2]))
@@ -34,7 +34,7 @@ def untrained() -> PoseWeights:
     detector.length.fill_(10)
     calibration = Calibration(np.full(52, 0.8), np.linspace(-1, 1, 52))
     reliability = {"nodding": ("cannot tell", "the head is too small")}
-    return PoseWeights(network.eval(), detector.eval(), MMA52, config, detection, calibration, 0.2, reliability)
+    return PoseModel(network.eval(), detector.eval(), MMA52, config, detection, calibration, 0.2, reliability)
 
 
 def track(steps: int = 90, seed: int = 0) -> LandmarkTrack:
@@ -45,21 +45,21 @@ def track(steps: int = 90, seed: int = 0) -> LandmarkTrack:
 
 
 @pytest.fixture(scope="module")
-def weights() -> PoseWeights:
+def model() -> PoseModel:
     return untrained()
 
 
-def test_a_file_gives_back_what_was_saved(weights, tmp_path):
-    save_weights(tmp_path / "pose.safetensors", weights)
-    loaded = load_weights(tmp_path / "pose.safetensors")
-    for before, after in ((weights.network, loaded.network), (weights.detector, loaded.detector)):
+def test_a_file_gives_back_what_was_saved(model, tmp_path):
+    save_pose_model(tmp_path / "pose.safetensors", model)
+    loaded = load_pose_model(tmp_path / "pose.safetensors")
+    for before, after in ((model.network, loaded.network), (model.detector, loaded.detector)):
         for name, value in before.state_dict().items():
             there = after.state_dict()[name]
             assert there.dtype == value.dtype
             torch.testing.assert_close(there, value, atol=1e-3, rtol=1e-3)  # 16 bits
-    np.testing.assert_allclose(loaded.calibration.offset, weights.calibration.offset)
-    assert loaded.reliability == weights.reliability and loaded.labels == MMA52
-    one, other = (PosePipeline(some, "cpu").detect_landmarks(track()) for some in (weights, loaded))
+    np.testing.assert_allclose(loaded.calibration.offset, model.calibration.offset)
+    assert loaded.reliability == model.reliability and loaded.labels == MMA52
+    one, other = (PosePipeline(some, "cpu").detect_landmarks(track()) for some in (model, loaded))
     assert len(one) > 10
     assert set(one.labels) & set(other.labels)
 
@@ -69,13 +69,13 @@ def test_what_holds_no_weights_is_refused_by_name(tmp_path, content):
     path = tmp_path / "other.safetensors"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"other\.safetensors"):
-        load_weights(path)
+        load_pose_model(path)
     with pytest.raises(InputError, match="no such file"):
-        load_weights(tmp_path / "absent.safetensors")
+        load_pose_model(tmp_path / "absent.safetensors")
 
 
-def test_a_long_track_is_what_a_whole_one_is(weights, monkeypatch):
-    features = PoseFeatures(weights.network, torch.device("cpu"))
+def test_a_long_track_is_what_a_whole_one_is(model, monkeypatch):
+    features = PoseFeatures(model.network, torch.device("cpu"))
     points = track(601).points
     whole = features.of_points(points)
     monkeypatch.setattr(pose_features, "WINDOW", 100)
@@ -89,11 +89,11 @@ def test_windows_own_every_step_once():
     assert [first for first, _, _ in owned] == [0, 70, 170]
 
 
-def test_rows_lie_between_their_two_steps(weights):
+def test_rows_lie_between_their_two_steps(model):
     points, grid = on_grid(track(90))
-    found = PoseFeatures(weights.network, torch.device("cpu")).of_person("v", points, grid, 6.0)
+    found = PoseFeatures(model.network, torch.device("cpu")).of_person("v", points, grid, 6.0)
     assert len(found.values) == 45 and found.grid.start == pytest.approx(1 / 30)
-    assert found.grid.step == pytest.approx(2 / 15) and found.values.shape[1] == weights.network.channels
+    assert found.grid.step == pytest.approx(2 / 15) and found.values.shape[1] == model.network.channels
 
 
 def test_actions_whose_joints_are_not_seen_are_left_out():
@@ -105,13 +105,13 @@ def test_actions_whose_joints_are_not_seen_are_left_out():
     assert kept.labels.tolist() == [head, legs] and kept.scores.tolist() == [0.8, 0.7]
 
 
-def test_where_nobody_is_nothing_is_found(weights):
+def test_where_nobody_is_nothing_is_found(model):
     nobody = track(60)
     nobody.points[:] = (np.nan, np.nan, 0)
-    assert len(PosePipeline(weights, "cpu").detect_landmarks(nobody)) == 0
+    assert len(PosePipeline(model, "cpu").detect_landmarks(nobody)) == 0
 
 
-def test_unreliable_actions_are_not_shown_by_default(weights):
+def test_unreliable_actions_are_not_shown_by_default(model):
     found = Detections("v", [(0, 1), (0, 1), (1, 2)], [9, 8, 8], [0.9, 0.5, 0.1])  # nodding is unreliable
-    shown = PosePipeline(weights, "cpu").shown(found)
+    shown = PosePipeline(model, "cpu").shown(found)
     assert shown.labels.tolist() == [8] and shown.scores.tolist() == [0.5]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.sidedata.sidedata import Type
 
 from mmad.errors import InputError
 from mmad.video.opening import open_video, picture_track, whole_packets
@@ -308,10 +309,8 @@ def _first_frame(packet: av.Packet) -> av.VideoFrame | None:
 
 
 def _orientation(frame: av.VideoFrame) -> Orientation:
-    for item in frame.side_data:
-        if item.type.name == "DISPLAYMATRIX":
-            return orientation_of(np.frombuffer(bytes(item), dtype=np.int32))
-    return Orientation()
+    matrix = frame.side_data.get(Type.DISPLAYMATRIX)  # PyAV 19 iterates over keys, earlier ones over values
+    return Orientation() if matrix is None else orientation_of(np.frombuffer(bytes(matrix), dtype=np.int32))
 
 
 def _promised_frames(video) -> int:

@@ -187,7 +187,8 @@ def trimmed(path: Path, source: Path, hidden: int, shown: int | None = None, fps
     if shown is not None:
         data = bytearray(path.read_bytes())
         start = data.index(b"elst") + 4 + 8  # behind version, flags and the number of entries
-        data[start : start + 4] = struct.pack(">i", shown * 1000 // fps)  # movie time runs in ms
+        (per_second,) = struct.unpack_from(">I", data, data.index(b"mvhd") + 4 + 12)  # units of movie time
+        data[start : start + 4] = struct.pack(">i", shown * per_second // fps)
         path.write_bytes(data)
     return path
 

@@ -143,7 +143,7 @@ def rows() -> dict[str, tuple[list[str], list]]:
     def instead(kind):
         return [(detection, "build_detector", lambda config, channels, labels: kind(channels, labels, config))]
 
-    every_class = ["loss.others=1000"]
+    every_class = ["loss.negative_classes=1000"]
     alone = {f"{view} view alone": ([f"detector.views=[{view}]"], []) for view in VIEWS}
     rest = {view: ",".join(other for other in VIEWS if other != view) for view in VIEWS}
     return {

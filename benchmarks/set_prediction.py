@@ -82,7 +82,7 @@ def sample(hidden: Tensor, points: Tensor) -> Tensor:
 
 def set_losses(model: SetDetector, batch: Batch, config: DetectionConfig) -> dict[str, Tensor]:
     """Focal loss on every query, DIoU and L1 (in lengths) on those matched to an action, at each layer."""
-    chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.others)
+    chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.negative_classes)
     video, label = chosen.nonzero(as_tuple=True)
     weights = weights[video, label]
     inputs = model.build_inputs(batch.probe_scores, batch.mask)[video, label]

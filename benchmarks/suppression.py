@@ -16,7 +16,7 @@ from torch.utils.cpp_extension import load_inline
 
 from mmad.config import InferConfig
 from mmad.errors import run_command
-from mmad.ops.segments import batched_nms
+from mmad.ops.nms import batched_nms
 
 COMPILED = r"""
 #include <torch/extension.h>

@@ -20,6 +20,8 @@ from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML raises for text that is not YAML
 PRECISIONS = ("float32", "bfloat16", "float16")
+# Settings that were renamed, by section and key: files, checkpoints and scripts may hold the old names.
+OLD_KEYS = {"loss.pairs": "boundary_samples", "loss.others": "negative_classes"}
 
 
 @dataclass
@@ -254,13 +256,13 @@ class LossConfig:
     alpha: float = 0.25  # focal: weight of the positives
     gamma: float = 2.0  # focal: how strongly easy steps are down-weighted
     centre: float = 0.3  # steps within this many lengths of an action's centre are its positives
-    pairs: int = 12  # number of steps per action, drawn at random, on which the boundary losses are computed
-    others: int = 16  # negative classes sampled per video, weighted to represent all absent ones
+    boundary_samples: int = 12  # steps per action, drawn at random, on which the boundary losses are computed
+    negative_classes: int = 16  # negative classes sampled per video, weighted to represent all absent ones
 
     def __post_init__(self):
         require_between(self, 0, 1, "alpha")
         require_between(self, 0, 1e6, "boundary", "gamma")
-        require_positive(self, "centre", "pairs", "others")
+        require_positive(self, "centre", "boundary_samples", "negative_classes")
 
 
 @dataclass
@@ -497,27 +499,38 @@ def load_config(kind: type[Config], path: str | Path | None = None, overrides: l
     values: dict = {}
     if path is not None:
         path = find_config(path)
-        values = _read_yaml(path)
+        values = with_new_keys(_read_yaml(path))
     sources = dict.fromkeys(_paths(values), str(path))
     for override in overrides or []:
         key, equals, text = override.partition("=")
         if not equals:
             raise InputError(f"argument {override!r}", "is not key=value")
         keys = key.strip().split(".")
+        keys[-1] = OLD_KEYS.get(".".join(keys[-2:]), keys[-1])
         _put(values, keys, _Typed(text), override)
         for depth in range(1, len(keys)):
             sources.setdefault(".".join(keys[:depth]), f"argument {override!r}")
-        sources[key.strip()] = f"argument {override!r}"
+        sources[".".join(keys)] = f"argument {override!r}"
     return _build(kind, values, "", sources)
 
 
 def from_dict(kind: type[Config], values: dict, source: str = "checkpoint") -> Config:
     """A `kind` from nested dicts, checked like a file; `source` names them in errors."""
+    values = with_new_keys(values)
     return _build(kind, values, "", dict.fromkeys(_paths(values), source))
 
 
 def to_dict(config) -> dict:
     return dataclasses.asdict(config)
+
+
+def with_new_keys(values: dict, section: str = "") -> dict:
+    """Nested settings with the keys of `OLD_KEYS` renamed; what stands under a new key counts before its old one."""
+    if not isinstance(values, dict):
+        return values
+    renamed = {OLD_KEYS.get(f"{section}.{key}", key): value for key, value in values.items()}
+    renamed |= {key: values[key] for key in renamed if key in values}
+    return {key: with_new_keys(value, key) for key, value in renamed.items()}
 
 
 def save_config(config, path: str | Path) -> None:

@@ -5,8 +5,10 @@ import yaml
 
 from mmad.config import (
     BackboneConfig,
+    DemoConfig,
     DetectionConfig,
     ExtractConfig,
+    PoseTrainConfig,
     RecognitionConfig,
     find_config,
     from_dict,
@@ -151,6 +153,27 @@ def test_saved_strings_that_look_like_numbers_stay_strings(tmp_path):
 def test_dict_of_another_version_is_refused_with_its_source():
     with pytest.raises(InputError, match=r"best\.pt: unknown key 'train\.epochz'; did you mean train\.epochs\?"):
         from_dict(DetectionConfig, {"train": {"epochz": 1}}, "best.pt")
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix"), [(DetectionConfig, ""), (PoseTrainConfig, "detection."), (DemoConfig, "detection.")]
+)
+def test_settings_under_the_names_that_they_once_had(tmp_path, kind, prefix):
+    """In a file, typed, and in a checkpoint; what is typed under either name counts before the file."""
+    old = {"loss": {"pairs": 5, "others": 7, "alpha": 0.5}}
+    old = {"detection": old} if prefix else old
+    path = write(tmp_path / "a.yaml", yaml.safe_dump(old))
+
+    def losses(config) -> tuple[int, int, float]:
+        loss = (config.detection if prefix else config).loss
+        return loss.boundary_samples, loss.negative_classes, loss.alpha
+
+    assert losses(load_config(kind, path)) == losses(from_dict(kind, old)) == (5, 7, 0.5)
+    assert losses(load_config(kind, path, [f"{prefix}loss.pairs=3"])) == (3, 7, 0.5)
+    assert losses(load_config(kind, path, [f"{prefix}loss.boundary_samples=3"])) == (3, 7, 0.5)
+    assert losses(load_config(kind, None, [f"{prefix}loss.others=4"])) == (12, 4, 0.25)
+    with pytest.raises(InputError, match=r"argument '\S*loss\.pairs=0': \S*loss\.boundary_samples 0; must be positive"):
+        load_config(kind, None, [f"{prefix}loss.pairs=0"])
 
 
 def test_the_authors_recipe():

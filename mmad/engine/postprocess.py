@@ -15,7 +15,8 @@ from torch import Tensor
 from mmad.config import InferConfig
 from mmad.models.detector import Detector
 from mmad.ops.dense_predictions import DensePredictions, concatenate
-from mmad.ops.segments import batched_nms, clip, vote_segments
+from mmad.ops.nms import batched_nms, vote_segments
+from mmad.ops.segments import clip
 from mmad.records import Detections, FeatureTrack
 
 REFINED_AT_ONCE = 8192  # candidates; bounds memory to some 100 MB

@@ -180,7 +180,7 @@ def report_best(
 
 def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> dict[str, torch.Tensor]:
     """{name: scalar} for a batch with features, or with probe scores instead of them."""
-    chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.others)
+    chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.negative_classes)
     video, label = chosen.nonzero(as_tuple=True)
     predictions = model(batch.features, batch.mask, batch.probe_scores, (video, label)).predictions
     index_of = torch.full(chosen.shape, -1, device=video.device)  # (B, K) index of each chosen pair
@@ -188,8 +188,8 @@ def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> d
     pair = torch.cat([index_of[index, labels] for index, labels in enumerate(batch.labels)])
     segments = torch.cat(batch.segments)
     positives = assign(segments, pair, predictions.mask, config.loss.centre)
-    regressed = sample_positives(positives, config.loss.pairs)
-    return detection_losses(predictions, segments, weights[video, label], positives, regressed, config.loss)
+    sampled = sample_positives(positives, config.loss.boundary_samples)
+    return detection_losses(predictions, segments, weights[video, label], positives, sampled, config.loss)
 
 
 def choose_pairs(labels: list[torch.Tensor], seen: torch.Tensor, negatives: int) -> tuple[torch.Tensor, torch.Tensor]:

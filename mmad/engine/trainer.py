@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from mmad.config import TrainConfig, save_config, to_dict
+from mmad.config import TrainConfig, save_config, to_dict, with_new_keys
 from mmad.engine.checkpoint import load_into, read_checkpoint, save_checkpoint
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
 from mmad.errors import Diverged, InputError, warn
@@ -224,7 +224,7 @@ def _read_last(task: Task, output: Path) -> dict | None:
             raise InputError(output / "best.pt", "is there without its last.pt", NEW_OUTPUT)
         return None
     content = read_checkpoint(path, task.kind)
-    then, now = _flat(content["config"]), _flat(to_dict(task.config))
+    then, now = _flat(with_new_keys(content["config"])), _flat(to_dict(task.config))
     changed = [key for key in now if then.get(key) != now[key] and key not in NOT_COMPARED]
     if changed:
         raise InputError(path, f"was trained with another {changed[0]}", NEW_OUTPUT)

@@ -33,17 +33,18 @@ def detection_losses(
     segments: Tensor,
     weights: Tensor,
     positives: Positives,
-    regressed: Positives,
+    boundary_positives: Positives,
     config: LossConfig,
 ) -> dict[str, Tensor]:
     """{"classify", "regress", "refine"}: scalars, each a sum divided by the number of actions.
 
     segments: (M, 2) the actions, steps; M = 0 is legal. weights: (N,) how many (video, class) pairs each of the N pairs
-    represents. positives: all positives of these actions. regressed: those whose boundaries count: all or a sample.
+    represents. positives: all positives of these actions. boundary_positives: those on which the
+    boundary losses are computed: all or a sample.
     """
     count = max(len(segments), 1)
     losses = {"classify": _classification_loss(predictions, positives, weights, config)}
-    losses |= _boundary_losses(predictions, segments, regressed, config)
+    losses |= _boundary_losses(predictions, segments, boundary_positives, config)
     return {name: loss / count for name, loss in losses.items()}
 
 
@@ -59,11 +60,11 @@ def _classification_loss(
 
 
 def _boundary_losses(
-    predictions: DensePredictions, segments: Tensor, positives: Positives, config: LossConfig
+    predictions: DensePredictions, segments: Tensor, boundary_positives: Positives, config: LossConfig
 ) -> dict[str, Tensor]:
     """DIoU of the regressed and of the refined boundaries; every action counts alike, however many positives it has."""
-    action, pair, step, _ = positives
-    share = 1 / positives.per_action()
+    action, pair, step, _ = boundary_positives
+    share = 1 / boundary_positives.per_action()
     target = segments[action] - step[:, None]
     predicted = {"regress": predictions.offsets[pair, step], "refine": predictions.boundaries(pair, step)}
     return {name: config.boundary * (diou_loss(found, target) * share).sum() for name, found in predicted.items()}

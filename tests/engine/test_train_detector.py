@@ -339,6 +339,21 @@ def test_other_settings_are_refused_on_resume(data, tmp_path, monkeypatch):
     assert len(rows_of(tmp_path / "run")) == 2
 
 
+def test_a_run_whose_settings_have_their_old_names_goes_on(data, tmp_path):
+    config = config_of(data, tmp_path / "run", epochs=1)
+    detection.train_detector(config)
+    last = tmp_path / "run" / "last.pt"
+    content = torch.load(last, weights_only=True)
+    loss = content["config"]["loss"]
+    loss["pairs"], loss["others"] = loss.pop("boundary_samples"), loss.pop("negative_classes")
+    torch.save(content, last)
+    assert detection.train_detector(config)["epoch"] == 1
+    loss["others"] += 1
+    torch.save(content, last)
+    with pytest.raises(InputError, match=r"last\.pt: was trained with another loss\.negative_classes"):
+        detection.train_detector(config)
+
+
 def test_a_run_of_when_30_frames_a_second_were_the_default_goes_on(data, tmp_path):
     """What the rate changes is in the annotations, and these are compared."""
     config = config_of(data, tmp_path / "run", epochs=1)

@@ -45,11 +45,11 @@ def measure(dense: FeatureExtractor, clip: FeatureExtractor, videos: list, runs:
     steps = sum(map(len, frames))
 
     def every_frame() -> None:
-        unwanted, video._unwanted = video._unwanted, lambda track, info, wanted: frozenset()
+        original, video._skippable_times = video._skippable_times, lambda track, info, wanted: frozenset()
         try:
             decode(dense, videos)
         finally:
-            video._unwanted = unwanted
+            video._skippable_times = original
 
     ways = {
         "dense": lambda: list(dense.extract(videos)),

@@ -291,7 +291,7 @@ class ViewConfig:
     samplings: int = 1  # sets of frames per clip
     crops: int = 1  # 1 from the middle, or 3 along the longer side
     mirrored: bool = False  # also the mirrored clip
-    reader: str = "auto"  # "auto", "pyav" or "decord"
+    reader: str = "auto"  # "auto" and "pyav": PyAV; "decord": PyAV, and files that decord reads otherwise are refused
 
     def __post_init__(self):
         require("reader", self.reader, ("auto", "pyav", "decord"))

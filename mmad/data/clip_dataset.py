@@ -82,7 +82,7 @@ class ClipSource(Dataset):
     def probe(self, path: Path, epoch: int) -> VideoInfo:
         """Frames and times of a video; one that is cut off is used, with a warning in the first epoch."""
         info, new = self.probes(path)
-        if new and not info.whole and epoch == 0:
+        if new and not info.is_complete and epoch == 0:
             warn(f"{path}: cut off, {info.num_frames} of {info.expected_frames} frames are there and used")
         return info
 

@@ -40,7 +40,7 @@ class VideoPlan:
     def missing_end(self) -> BrokenVideo | None:
         """The problem of a video that was read to its end but whose file is cut off; None if it is complete."""
         info = self.info
-        if info.whole:
+        if info.is_complete:
             return None
         return BrokenVideo(info.path, info.num_frames, info.expected_frames, float(info.times[-1]))
 

@@ -98,7 +98,7 @@ def _video_problems(item: Annotation, files: VideoFiles) -> list[str]:
     elif not item.fps and abs(info.duration - item.duration) > 0.1:
         problems.append(f"{file}: {info.duration:.3f} s long, annotated as {item.duration:.3f} s")
     problems += [f"{file}: {remark}" for remark in info.remarks]
-    if not info.whole:
+    if not info.is_complete:
         problems.append(f"{file}: cut off, {info.num_frames} of {info.expected_frames} frames are there")
     return problems
 

@@ -18,7 +18,7 @@ from mmad.report.joints import joint_pictures, write_joints
 from mmad.report.playable.media import bring_media
 from mmad.report.timeline import draw_timeline
 from mmad.report.viewer import Media, VideoPage
-from mmad.video.reader import VideoInfo, glance, probe
+from mmad.video.reader import VideoInfo, probe, read_few_frames
 from mmad.video.sampling import segment_frames
 
 ASSETS = Path(__file__).parent / "assets"
@@ -81,6 +81,6 @@ def key_frames(info: VideoInfo) -> np.ndarray | None:
     """(KEY_FRAMES, H, W, 3) uint8, the middles of equal parts of a video; None where it cannot be read that far."""
     size = (KEY_FRAME_HEIGHT, round(info.width * KEY_FRAME_HEIGHT / info.height))
     try:
-        return glance(info, segment_frames(info.num_frames, KEY_FRAMES), size)
+        return read_few_frames(info, segment_frames(info.num_frames, KEY_FRAMES), size)
     except InputError:
         return None

@@ -34,12 +34,12 @@ class VideoInfo:
 
     timestamps: (num_frames,) presentation times of the shown frames in units of `time_base` seconds, ascending.
     expected_frames: what the file's own index promises, more than num_frames where the file is cut off.
-    hidden_packets: frames stored but not shown (edit list). timed: whether frames carry these timestamps; where they do
-    not, they are counted: frame i is the i-th that is decoded. damaged: packets inside the file that are marked so, as
+    hidden_packets: frames stored but not shown (edit list). damaged: packets inside the file that are marked so, as
     those are where a recording was stored in parts. strays: frames whose stamps lie far from all others; they stand
-    beside their neighbours. lead: of counted frames, how many at the start no decoder gives, as they depend on what was
-    cut off. keys: (K, 3) presentation time, decoding time and place in the file of each key frame that
-    a reader can jump to, in the order of presentation.
+    beside their neighbours. has_timestamps: whether frames carry these timestamps; where they do not, they are counted:
+    frame i is the i-th that is decoded. undecodable_at_start: of counted frames, how many at the start no decoder
+    gives, as they depend on what was cut off. keys: (K, 3) presentation time, decoding time and place in the file of
+    each key frame that a reader can jump to, in the order of presentation.
     """
 
     path: Path
@@ -52,10 +52,10 @@ class VideoInfo:
     frame_duration: float
     expected_frames: int
     hidden_packets: int
-    timed: bool
+    has_timestamps: bool
     damaged: int = 0
     strays: int = 0
-    lead: int = 0
+    undecodable_at_start: int = 0
     keys: np.ndarray = field(default_factory=lambda: np.empty((0, 3), dtype=np.int64))
 
     @property
@@ -63,7 +63,7 @@ class VideoInfo:
         return len(self.timestamps)
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all frames that the file promises are there."""
         return self.expected_frames == self.num_frames
 
@@ -128,7 +128,7 @@ class VideoInfo:
 
         Where files were joined there is none: times stand for two frames.
         """
-        if not (self.timed and self.whole):
+        if not (self.has_timestamps and self.is_complete):
             return -1
         return int(np.searchsorted(self.keys[:, 0], self.timestamps[index], side="right")) - 1
 
@@ -208,14 +208,14 @@ def probe(path: str | Path) -> VideoInfo:
     frame = found.first
     if frame is None:
         raise InputError(path, "no frame could be decoded", "is the file complete?")
-    frame_duration, timed, strays = 1 / float(rate) if rate else 0.04, kind not in COUNTED, 0
+    frame_duration, has_timestamps, strays = 1 / float(rate) if rate else 0.04, kind not in COUNTED, 0
     if _say_nothing(found.stamps):
-        timed, time_base, found.stamps = False, frame_duration, list(range(len(found.stamps)))
+        has_timestamps, time_base, found.stamps = False, frame_duration, list(range(len(found.stamps)))
     stamps = np.sort(np.asarray(found.stamps, dtype=np.int64))
     if len(stamps) > 1:
         frame_duration = float(np.median(np.diff(stamps))) * time_base or frame_duration
         stamps, strays = without_strays(np.asarray(found.stamps), frame_duration / time_base, 1 / time_base)
-    if not timed:
+    if not has_timestamps:
         stamps = evened(stamps)
     if promised > len(stamps) and found.decoded_until is not None:
         stamps = _without_gaps(stamps, found.decoded_until, 1.5 * frame_duration / time_base)
@@ -223,7 +223,7 @@ def probe(path: str | Path) -> VideoInfo:
     size = (frame.width if square else round(frame.width * aspect), frame.height)
     if kind == "avi":
         stamps = stamps - stamps[0]  # what is shown first has no time in the file
-    lead = int(np.searchsorted(stamps, frame.pts)) if kind == "mpeg" and frame.pts is not None else 0
+    undecodable = int(np.searchsorted(stamps, frame.pts)) if kind == "mpeg" and frame.pts is not None else 0
     return VideoInfo(
         path,
         *orientation.turned_size(*size),
@@ -234,10 +234,10 @@ def probe(path: str | Path) -> VideoInfo:
         frame_duration,
         max(len(stamps) + found.lost, promised),
         found.hidden,
-        timed and not strays,
+        has_timestamps and not strays,
         found.damaged,
         strays,
-        lead,
+        undecodable,
         np.array(sorted(found.keys) if kind in JUMPS_EXACTLY else [], dtype=np.int64).reshape(-1, 3),
     )
 

@@ -1,7 +1,8 @@
-"""Frames of videos: all in bounded memory (`stream`), or chosen ones (`read_frames`, `glance`).
+"""Frames of videos: all in bounded memory (`stream`), or chosen ones (`read_frames`, `read_few_frames`).
 
 PyAV reads everything and is exact. Frame i is the i-th frame that a player shows, upright; its time is
-`VideoInfo.times[i]`, from timestamps, with the first shown frame at 0 s. What else is known of a file says `probe`.
+`VideoInfo.times[i]`, from timestamps, with the first shown frame at 0 s. `probe` returns everything else that is
+known of a file.
 """
 
 import contextlib
@@ -22,10 +23,10 @@ __all__ = [
     "Probes",
     "VideoInfo",
     "choose_reader",
-    "glance",
     "open_video",
     "picture_track",
     "probe",
+    "read_few_frames",
     "read_frames",
     "refuse_jumps",
     "start_in_player",
@@ -37,8 +38,8 @@ __all__ = [
 
 READERS = ("auto", "pyav", "decord")
 WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
-STEPS_BACK = (0.0, 1.0, 10.0)  # s before a key frame to which a file is moved until that key frame comes
-SMALL = 100_000  # pixels of a picture that one thread decodes sooner than several agree on who does
+SEEK_MARGINS_S = (0.0, 1.0, 10.0)  # seconds to seek before a key frame, tried in order until that key frame comes
+ONE_THREAD_PIXELS = 100_000  # pictures of at most so many pixels are decoded sooner by one thread than by several
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are asked to; AV1's does not
 
 
@@ -68,22 +69,33 @@ def stored_frames(info: VideoInfo, indices: Sequence[int] | None = None) -> Iter
     if first < 0 or last >= info.num_frames:
         wrong = last if last >= info.num_frames else first
         raise InputError(info.path, f"frame {wrong} was asked for", f"frames are 0..{info.num_frames - 1}")
-    shown = -1  # index of the frame on screen
-    with _decoded_from(info, first, wanted) as frames:
+    reached = -1  # index of the last frame whose time has come
+    with _open_and_decode(info, first, wanted) as frames:
         for position, (frame, failed) in enumerate(frames):
-            counted = info.timestamps[min(position + info.lead, last)]
-            stamp = frame.pts if info.timed and frame.pts is not None else counted
-            if failed and shown < last and stamp > info.timestamps[shown + 1]:
-                break  # decoded by another thread from the frame that could not be
-            # Before the first shown frame (edit list) this loop does nothing; after a lost frame or a jump it runs on.
-            while shown < last and stamp >= info.timestamps[shown + 1]:
-                shown += 1
-                if wanted is None or shown in wanted:
-                    yield shown, frame
-            if shown == last and (wanted is not None or info.whole):
+            time = _timestamp(frame, position, info, last)
+            if failed and reached < last and time > info.timestamps[reached + 1]:
+                break  # a threaded decoder may still return frames that depend on the broken one: stop
+            # The file may hold frames before time 0: skip them. If frames were lost, repeat this frame for each lost
+            # index. After a seek the indices before this frame are passed over: none of them is wanted.
+            while reached < last and time >= info.timestamps[reached + 1]:
+                reached += 1
+                if wanted is None or reached in wanted:
+                    yield reached, frame
+            if reached == last and (wanted is not None or info.is_complete):
                 return
-    if shown < last or (wanted is None and not info.whole):
-        raise BrokenVideo(info.path, shown + 1, info.expected_frames, float(info.times[shown]) if shown >= 0 else 0.0)
+    if reached < last or (wanted is None and not info.is_complete):
+        seconds = float(info.times[reached]) if reached >= 0 else 0.0
+        raise BrokenVideo(info.path, reached + 1, info.expected_frames, seconds)
+
+
+def _timestamp(frame: av.VideoFrame, position: int, info: VideoInfo, last: int) -> int:
+    """The presentation time of a decoded frame, in units of `info.time_base`.
+
+    position: how many frames were decoded before it; it counts where frames have no timestamps of their own.
+    """
+    if info.has_timestamps and frame.pts is not None:
+        return frame.pts
+    return info.timestamps[min(position + info.undecodable_at_start, last)]
 
 
 def read_frames(
@@ -115,15 +127,16 @@ def read_frames(
 def choose_reader(info: VideoInfo, wish: str = "auto") -> tuple[str, str]:
     """(reader, reason) for reading chosen frames of a file.
 
-    "auto" is "pyav". "decord": PyAV reads, decord reads the same frames, and a file on which they differ is refused.
+    "auto" is "pyav". "decord" is a check: the frames are PyAV's all the same, decord reads them too, and a file on
+    which the two differ is refused.
     """
     if wish not in READERS:
         raise InputError("reader", f"{wish!r}", f"choose one of {', '.join(READERS)}")
-    return (wish, "forced") if wish != "auto" else ("pyav", "reads every kind of file frame by frame")
+    return (wish, "chosen by the user") if wish != "auto" else ("pyav", "reads every kind of file frame by frame")
 
 
-def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None = None) -> np.ndarray:
-    """(T, H, W, 3) uint8 RGB of a few ascending frames of a video that may be long: jumps to the key frame before each.
+def read_few_frames(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None = None) -> np.ndarray:
+    """(T, H, W, 3) uint8 RGB of a few ascending frames of a video that may be long: seeks the key frame before each.
 
     size: (height, width) to resize to inside the decoder. Raises `InputError` where one of them cannot be read.
     """
@@ -132,109 +145,114 @@ def glance(info: VideoInfo, indices: Sequence[int], size: tuple[int, int] | None
     frames = []
     with _opened(info) as (container, video):
         for index in indices:
-            frame = _frame_behind_key(container, video, info, index)
+            frame = _decode_one_frame(container, video, info, index)
             if frame is None:
                 break
             frames.append(_upright(frame, info, size))
-    others = list(indices)[len(frames) :]  # of a file that cannot jump: read from its start
-    return np.stack([*frames, *(frame for _, frame in stream(info, others, size))])
+    remaining = list(indices)[len(frames) :]  # where seeking fails: read from the start of the file
+    return np.stack([*frames, *(frame for _, frame in stream(info, remaining, size))])
 
 
-# --- jumping ---------------------------------------------------------------------------------------------------------
+# --- seeking ---------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _decoded_from(info: VideoInfo, first: int, wanted: set[int] | None) -> Iterator[Iterator]:
+def _open_and_decode(info: VideoInfo, first: int, wanted: set[int] | None) -> Iterator[Iterator]:
     """What `_decode` gives, from the start of the file or from the key frame before frame `first` on."""
     if info.key_before(first) > 0:
         with _opened(info) as (container, video):
-            frames = _decoded_from_key(container, video, info, first, _unwanted(video, info, wanted))
+            frames = _seek_and_decode(container, video, info, first, _skippable_times(video, info, wanted))
             if frames is not None:
                 yield frames
                 return
-    with _opened(info) as (container, video):  # anew: what cannot jump there may not find back either
-        yield _decode(video, whole_packets(container, video), _unwanted(video, info, wanted))
+    with _opened(info) as (container, video):  # reopen: after a failed seek the container's position is unreliable
+        yield _decode(video, whole_packets(container, video), _skippable_times(video, info, wanted))
 
 
 @contextlib.contextmanager
 def _opened(info: VideoInfo) -> Iterator[tuple]:
     with open_video(info.path) as container:
         video = picture_track(container, info.path)
-        if info.width * info.height > SMALL:
+        if info.width * info.height > ONE_THREAD_PIXELS:
             video.thread_type = "AUTO"
         else:
             video.codec_context.thread_count = 1
         yield container, video
 
 
-def _decoded_from_key(
-    container, video, info: VideoInfo, index: int, unwanted: frozenset[int] = frozenset()
+def _seek_and_decode(
+    container, video, info: VideoInfo, index: int, skippable: frozenset[int] = frozenset()
 ) -> Iterator | None:
-    """What `_decode` gives from the key frame before frame `index` on; None where no jump gets there, or where it is a
-    key frame by its file's word alone."""
-    packets = _packets_from_key(container, video, info, index)
+    """What `_decode` gives from the key frame before frame `index` on.
+
+    None where no seek finds that key frame, or where the file marks it as a key frame, but the decoder does not.
+    """
+    packets = _seek_key_packet(container, video, info, index)
     if packets is None:
         return None
-    frames = _decode(video, packets, unwanted)
-    begun, failed = next(frames, (None, True))
-    if failed or begun.pts is None or begun.pts > info.timestamps[index] or not begun.key_frame:
+    frames = _decode(video, packets, skippable)
+    key_frame, failed = next(frames, (None, True))
+    if failed or key_frame.pts is None or key_frame.pts > info.timestamps[index] or not key_frame.key_frame:
         return None
-    return chain([(begun, failed)], frames)
+    return chain([(key_frame, failed)], frames)
 
 
-def _packets_from_key(container, video, info: VideoInfo, index: int) -> Iterator[av.Packet] | None:
-    """The packets from the last key frame on that is shown no later than frame `index`; None where no jump gets there.
+def _seek_key_packet(container, video, info: VideoInfo, index: int) -> Iterator[av.Packet] | None:
+    """The packets from the last key frame on that is shown no later than frame `index`; None where no seek finds it.
 
-    A jump lands where the container's index or times lead it, which may be too late or in the middle of a frame; the
+    A seek lands where the container's index or times lead it, which may be too late or in the middle of a frame; the
     key frame is known by its place in the file.
     """
     before = info.key_before(index)
     if before < 0:
         return None
-    shown, decoded, place = info.keys[before].tolist()
-    for back in STEPS_BACK:
+    pts, dts, place = info.keys[before].tolist()
+    for margin in SEEK_MARGINS_S:
         with contextlib.suppress(av.error.FFmpegError):
-            container.seek(decoded - round(back / info.time_base), stream=video)
+            container.seek(dts - round(margin / info.time_base), stream=video)
             packets = whole_packets(container, video)
             for packet in packets:
-                if packet.pos == place and packet.pts == shown:
+                if packet.pos == place and packet.pts == pts:
                     return chain([packet], packets)
-                if packet.dts is not None and packet.dts > decoded:
+                if packet.dts is not None and packet.dts > dts:
                     break
     return None
 
 
-def _frame_behind_key(container, video, info: VideoInfo, index: int) -> av.VideoFrame | None:
-    """A frame decoded from the key frame before it on; None where no jump gets there."""
-    frames, stamp = _decoded_from_key(container, video, info, index), int(info.timestamps[index])
-    shown = (frame for frame, _ in frames or () if frame.pts is not None and frame.pts >= stamp)
-    frame = next(shown, None)
-    return frame if frame is not None and frame.pts == stamp else None
+def _decode_one_frame(container, video, info: VideoInfo, index: int) -> av.VideoFrame | None:
+    """Frame `index`, decoded from the key frame before it on; None where no seek finds that key frame."""
+    frames, pts = _seek_and_decode(container, video, info, index), int(info.timestamps[index])
+    from_there_on = (frame for frame, _ in frames or () if frame.pts is not None and frame.pts >= pts)
+    frame = next(from_there_on, None)
+    return frame if frame is not None and frame.pts == pts else None
 
 
 # --- decoding --------------------------------------------------------------------------------------------------------
 
 
-def _unwanted(video, info: VideoInfo, wanted: set[int] | None) -> frozenset[int]:
-    """Timestamps of the frames that nobody asked for; none where the decoder cannot leave out just these, or the file
-    has no timestamps, or is cut off: there it matters which frames are missing."""
-    if wanted is None or not (info.timed and info.whole) or video.codec_context.name not in SKIPPING:
+def _skippable_times(video, info: VideoInfo, wanted: set[int] | None) -> frozenset[int]:
+    """Timestamps of the frames that are not wanted.
+
+    Empty where the decoder cannot leave out just these, or the file has no timestamps, or is cut off: there it matters
+    which frames are missing.
+    """
+    if wanted is None or not (info.has_timestamps and info.is_complete) or video.codec_context.name not in SKIPPING:
         return frozenset()
     asked = info.timestamps[list(wanted)]
     return frozenset(info.timestamps.tolist()).difference(asked.tolist())
 
 
 def _decode(
-    video, packets: Iterable[av.Packet], unwanted: frozenset[int] = frozenset()
+    video, packets: Iterable[av.Packet], skippable: frozenset[int] = frozenset()
 ) -> Iterator[tuple[av.VideoFrame, bool]]:
     """(frame, False) of all; at the first packet that cannot be decoded, (frame, True) of those still held.
 
-    unwanted: timestamps of frames that are left out where no other frame is built on them (most B frames).
+    skippable: timestamps of frames that are left out where no other frame is built on them (most B frames).
     """
     try:
         for packet in packets:
-            if unwanted:
-                video.codec_context.skip_frame = "NONREF" if packet.pts in unwanted else "DEFAULT"
+            if skippable:
+                video.codec_context.skip_frame = "NONREF" if packet.pts in skippable else "DEFAULT"
             for frame in packet.decode():
                 yield frame, False
         else:

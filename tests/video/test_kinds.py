@@ -6,7 +6,7 @@ import pytest
 from made_videos import KINDS, index_of, write_kind
 
 from mmad.video import reader as video
-from mmad.video.reader import glance, probe, read_frames, stream
+from mmad.video.reader import probe, read_few_frames, read_frames, stream
 
 FRAMES = 240
 
@@ -19,7 +19,7 @@ def said(frames) -> list[int]:
 def decoding(request, monkeypatch):
     """Small pictures are decoded by one thread, larger ones by several, of which each holds a frame."""
     if request.param == "threads":
-        monkeypatch.setattr(video, "SMALL", 0)
+        monkeypatch.setattr(video, "ONE_THREAD_PIXELS", 0)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -56,7 +56,7 @@ def test_a_frame_is_the_same_wherever_reading_begins(decoding, info):
 @pytest.mark.parametrize("chosen", [[1, 11, 21, 31], [20, 40, 100, 239], [7, 77, 177], [238, 239]])
 def test_a_glance_sees_those_frames(decoding, info, monkeypatch, chosen):
     monkeypatch.setattr(video, "WORTH_JUMPING", 2)
-    assert said(glance(info, chosen)) == chosen
+    assert said(read_few_frames(info, chosen)) == chosen
 
 
 @pytest.mark.parametrize(

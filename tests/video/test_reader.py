@@ -24,7 +24,7 @@ from made_videos import (
 from mmad.errors import InputError
 from mmad.video import opening, second_decoder
 from mmad.video import reader as video
-from mmad.video.reader import BrokenVideo, choose_reader, glance, probe, read_frames, stream
+from mmad.video.reader import BrokenVideo, choose_reader, probe, read_few_frames, read_frames, stream
 
 needs_decord = pytest.mark.skipif(importlib.util.find_spec("decord") is None, reason="decord is not installed")
 VARIABLE = [0, 0.04, 0.08, 0.12, 0.5, 0.54, 1.0, 1.04, 1.08, 1.2]  # s
@@ -57,7 +57,7 @@ def zeroed(path, source, packet: int):
 def decoding(request, monkeypatch):
     """Small pictures are decoded by one thread, larger ones by several, of which each holds a frame."""
     if request.param == "threads":
-        monkeypatch.setattr(video, "SMALL", 0)
+        monkeypatch.setattr(video, "ONE_THREAD_PIXELS", 0)
 
 
 # --- probe ------------------------------------------------------------------------------------------------------
@@ -200,10 +200,10 @@ def test_a_glance_jumps_and_sees_the_same(tmp_path, monkeypatch, frames, between
     info = probe(write_video(tmp_path / "a.mp4", frames, between=between))
     chosen = [frames // 8, frames // 2, frames - 1]
     monkeypatch.setattr(video, "WORTH_JUMPING", 30)
-    assert said(glance(info, chosen)) == chosen
-    assert glance(info, chosen, (24, 32)).shape == (3, 24, 32, 3)
+    assert said(read_few_frames(info, chosen)) == chosen
+    assert read_few_frames(info, chosen, (24, 32)).shape == (3, 24, 32, 3)
     turned_info = probe(turned(tmp_path / "b.mp4", info.path, CLOCKWISE))
-    assert glance(turned_info, chosen).shape == (3, 64, 48, 3)
+    assert read_few_frames(turned_info, chosen).shape == (3, 64, 48, 3)
 
 
 def test_decoders_that_skip_too_much_are_not_told_to_skip(tmp_path):
@@ -299,7 +299,7 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path, upright):
     assert frames.shape == (2, height, width, 3)
     assert said(np.rot90(frames, axes=(1, 2)) if upright else frames) == [3, 7]
     assert read_frames(info, [3], size=(30, 20)).shape == (1, 30, 20, 3)
-    assert glance(info, [3]).shape == (1, height, width, 3)
+    assert read_few_frames(info, [3]).shape == (1, height, width, 3)
     assert probe(write_video(tmp_path / "c.mp4", 2, aspect=Fraction(100, 101))).square
 
 
@@ -345,8 +345,8 @@ def test_an_edit_list_shows_the_right_frames(tmp_path, hidden, shown):
 def test_pyav_reads_unless_decord_is_wished_for(tmp_path):
     info = probe(write_video(tmp_path / "a.mp4"))
     assert choose_reader(info) == ("pyav", "reads every kind of file frame by frame")
-    assert choose_reader(info, "pyav") == ("pyav", "forced")
-    assert choose_reader(info, "decord") == ("decord", "forced")
+    assert choose_reader(info, "pyav") == ("pyav", "chosen by the user")
+    assert choose_reader(info, "decord") == ("decord", "chosen by the user")
     with pytest.raises(InputError, match="reader: 'opencv'; choose one of auto, pyav, decord"):
         choose_reader(info, "opencv")
 
@@ -387,7 +387,7 @@ def test_decord_that_is_not_there_is_said(tmp_path, monkeypatch):
 
 
 @needs_decord
-def test_a_forced_reader_that_fails_says_so(tmp_path):
+def test_a_chosen_reader_that_fails_says_so(tmp_path):
     path = cut_off(tmp_path / "b.mp4", write_video(tmp_path / "a.mp4", 40), 12)
     with pytest.raises(InputError, match=r"b\.mp4: decord cannot read this file; use reader=pyav"):
         read_frames(path, [0], "decord")
@@ -445,7 +445,7 @@ def test_of_joined_files_the_first_is_read_and_the_rest_missed(decoding, tmp_pat
     assert (error.read, error.expected) == (40, 100)
     monkeypatch.setattr(video, "WORTH_JUMPING", 10)
     assert said(frame for _, frame in stream(path, [30, 31])) == [30, 31]  # there are two frames of that time
-    assert said(glance(probe(path), [30, 31])) == [30, 31]
+    assert said(read_few_frames(probe(path), [30, 31])) == [30, 31]
     assert "or give files that were joined one by one" in str(error)
 
 

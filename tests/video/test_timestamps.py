@@ -6,7 +6,7 @@ import pytest
 from made_videos import index_of, restamped, write_video
 
 from mmad.errors import InputError
-from mmad.video.reader import glance, probe, read_frames, refuse_jumps, start_in_player, stream
+from mmad.video.reader import probe, read_few_frames, read_frames, refuse_jumps, start_in_player, stream
 from mmad.video.timestamps import Gap, evened, find_gaps, is_jump, without_strays
 
 HOUR = 3600.0
@@ -116,7 +116,7 @@ def test_one_wrong_stamp_at_an_end_costs_nothing(tmp_path, source, wrong, monkey
     assert said(frame for _, frame in stream(info)) == list(range(60))
     assert said(read_frames(info, [0, 1, 58, 59])) == [0, 1, 58, 59]
     monkeypatch.setattr("mmad.video.reader.WORTH_JUMPING", 5)
-    assert said(glance(info, [0, 31, 59])) == [0, 31, 59]
+    assert said(read_few_frames(info, [0, 31, 59])) == [0, 31, 59]
     assert start_in_player(info) == pytest.approx(HOUR - 0.04 if wrong == 0 else 0, abs=0.1)
 
 
@@ -142,6 +142,6 @@ def test_a_stamp_far_too_late_moves_no_other_frame(tmp_path, number):
 def test_stamps_that_are_all_the_same_are_counted(tmp_path):
     path = write_video(tmp_path / "a.mkv", 30, between=0, times=[0] * 30)
     info = probe(path)
-    assert not info.timed and info.num_frames == 30
+    assert not info.has_timestamps and info.num_frames == 30
     assert info.duration == pytest.approx(30 * info.frame_duration)
     assert said(read_frames(info, [3, 17])) == [3, 17]

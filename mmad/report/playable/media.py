@@ -137,7 +137,7 @@ def _convert(copy: Path, info: VideoInfo, kind: Kind, problem: str) -> bool:
 def _repacked(copy: Path, info: VideoInfo, kind: Kind, problem: str, comment: str) -> bool:
     """Whether the pictures could be copied as they are stored, which takes seconds for an hour."""
     upright = info.orientation == Orientation()
-    as_shown = info.timed and info.whole and not info.hidden_packets and upright
+    as_shown = info.has_timestamps and info.is_complete and not info.hidden_packets and upright
     if kind.picture != "h264" or kind.pixels not in PLAIN or not as_shown:
         return False
     try:

@@ -14,7 +14,7 @@ from mmad.labels import LabelSet
 from mmad.pose.cameras import make_camera, vary_proportions
 from mmad.pose.joint_inputs import FPS, POSITION, build_inputs
 from mmad.pose.noise import ARMS, BODY, FACE, HANDS, LEGS, disturb, shoulder_width
-from mmad.pose.skeletons import NAMES, mirror
+from mmad.pose.skeletons import LAYOUT_JOINTS, mirror
 from mmad.pose.visibility import needed_joints_seen
 from mmad.records import Annotation
 
@@ -50,7 +50,7 @@ class PoseBatches(Dataset):
         config, batch = self.config, self.config.train.batch
         generator = np.random.default_rng([config.seed, self.epoch, index])
         steps = int(generator.choice(list(CROPS), p=list(CROPS.values())))
-        points = np.full((steps, batch, len(NAMES), 3), np.nan, dtype=np.float32)
+        points = np.full((steps, batch, len(LAYOUT_JOINTS), 3), np.nan, dtype=np.float32)
         points[..., 2] = 0
         mask = np.zeros((batch, steps), dtype=bool)
         targets = np.zeros((batch, steps // 2, len(self.labels)), dtype=np.float32)

@@ -9,7 +9,7 @@ from mmad.config import PoseNetworkConfig
 from mmad.engine.checkpoint import weight_digest
 from mmad.labels import LabelSet
 from mmad.models.pose_network import PoseNetwork
-from mmad.pose.joint_inputs import JOINT_INPUTS, PARTS, POSITION, RADIUS, build_inputs
+from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, POSITION, RADIUS, build_inputs
 from mmad.pose.skeletons import mirror
 from mmad.records import FeatureTrack, TimeGrid
 
@@ -18,7 +18,7 @@ WINDOW = 2048  # input steps that go through the network at once: bounds memory 
 
 def build_pose_network(config: PoseNetworkConfig, labels: LabelSet) -> PoseNetwork:
     """A pose network with random weights; the network of each body part sees the joint inputs of its part."""
-    inputs_of_part = [[i for i, item in enumerate(JOINT_INPUTS) if part in item.parts] for part in PARTS]
+    inputs_of_part = [[i for i, item in enumerate(JOINT_INPUTS) if letter in item.parts] for letter in PART_LETTERS]
     return PoseNetwork(inputs_of_part, labels, config)
 
 

@@ -22,7 +22,7 @@ from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.metrics.recognition import mean_average_precision
 from mmad.models.pose_network import PoseNetwork
-from mmad.pose.joint_inputs import FPS, PARTS
+from mmad.pose.joint_inputs import FPS, PART_LETTERS
 from mmad.records import Annotation, TimeGrid, content_digest
 
 PART_WEIGHT = 0.5  # weight of the body-part loss; that of the class loss is 1
@@ -88,8 +88,8 @@ def load_network(path: str | Path) -> tuple[PoseNetwork, LabelSet]:
     content = read_checkpoint(path, "pose network")
     config = from_dict(PoseTrainConfig, content["config"], str(path))
     labels = labels_of(content, path)
-    if len(labels.parts) != len(PARTS):
-        raise InputError(path, f"knows {len(labels.parts)} body parts", f"expected {len(PARTS)}")
+    if len(labels.parts) != len(PART_LETTERS):
+        raise InputError(path, f"knows {len(labels.parts)} body parts", f"expected {len(PART_LETTERS)}")
     network = build_pose_network(config.network, labels)
     load_into(network, content["model"], path)
     return network.eval(), labels

@@ -28,7 +28,7 @@ from mmad.formats import read_annotations, select_subset
 from mmad.formats.mma52 import read_clip_list
 from mmad.formats.submissions import ClipPredictions, write_recognition
 from mmad.labels import LabelSet, read_label_set
-from mmad.metrics.recognition import as_table, mean_average_precision, recognition_figures
+from mmad.metrics.recognition import as_table, mean_average_precision, recognition_scores
 from mmad.models import preprocess_of
 from mmad.models.manet import Recognizer
 from mmad.ops.clip_probabilities import part_membership
@@ -60,10 +60,10 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     how = ClipInference(preprocess, labels, device, config.precision, multi_label=bool(config.clips.window))
 
     def evaluate(model: nn.Module) -> dict[str, float]:
-        figures, _ = _evaluate(model, val_loader, how)
+        scores, _ = _evaluate(model, val_loader, how)
         if how.multi_label:
-            return {"score": figures["mean_ap"]}
-        return {"score": figures["f1_mean"], "action_top1": figures["action_top1"]}
+            return {"score": scores["mean_ap"]}
+        return {"score": scores["f1_mean"], "action_top1": scores["action_top1"]}
 
     losses = clip_losses(config, labels, preprocess, vectors, device)
     data = data_digests(train_set, val_set, labels)
@@ -71,13 +71,13 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     best = fit(task, config.train, output, config.seed, device)
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")
-    figures, predictions = _evaluate(model.eval(), val_loader, how)
+    scores, predictions = _evaluate(model.eval(), val_loader, how)
     if predictions is not None:
         form = "mac2025-rec" if predictions.actions.shape[1] >= 5 else "mac2024-rec"  # one with five best, if there are
         write_recognition(output / "prediction.csv", predictions, form)
     checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} {kind}")
-    write_json(output / "report.json", {"checkpoint": checkpoint, **figures}, indent=1)
-    print(f"epoch {best['epoch']}, {checkpoint['chosen']}, in percent:\n{as_table(figures)}")
+    write_json(output / "report.json", {"checkpoint": checkpoint, **scores}, indent=1)
+    print(f"epoch {best['epoch']}, {checkpoint['chosen']}, in percent:\n{as_table(scores)}")
     print(f"all of it in {output}")
     return best
 
@@ -134,9 +134,9 @@ def clip_losses(
 
 
 def _evaluate(model: nn.Module, loader: ClipLoader, how: ClipInference) -> tuple[dict, ClipPredictions | None]:
-    """Figures on a data set, and the predictions where each clip has one action; the model is in eval mode."""
+    """Scores on a data set, and the predictions where each clip has one action; the model is in eval mode."""
     probabilities, truth = predict(model, loader, how)
     if how.multi_label:
         return {"mean_ap": mean_average_precision(truth, probabilities)}, None
     predictions = best_five([name for name, _ in loader.dataset.clips], probabilities, how.labels)
-    return recognition_figures(truth, predictions.actions, predictions.parts, how.labels), predictions
+    return recognition_scores(truth, predictions.actions, predictions.parts, how.labels), predictions

@@ -249,7 +249,7 @@ def data_digests(train_set, val_set, labels: LabelSet) -> dict[str, str]:
 
 
 def _refuse_other_data(task: Task, content: dict, path: Path) -> None:
-    """`InputError` where last.pt was trained on other data: the figures of such a mixture would mean nothing."""
+    """`InputError` where last.pt was trained on other data: the results of such a mixture would mean nothing."""
     then = content.get("data")
     changed = [what for what, digest in task.data.items() if isinstance(then, dict) and then.get(what) != digest]
     if changed:

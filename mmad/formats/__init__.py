@@ -80,28 +80,28 @@ def _read_found(source: Source, options: ReadOptions) -> list[Annotation]:
     return [Annotation(item.video_id, None, item.segments, item.labels, scores=item.scores) for item in found]
 
 
-OURS = {"players_clock": False, "foreign": False}  # and the challenges'
-FOUND = {**OURS, "holds": PREDICTIONS}
+SELF_DESCRIBING = {"players_clock": False, "foreign": False}  # formats of mmad and of the challenges
+DETECTOR_OUTPUT = {**SELF_DESCRIBING, "holds": PREDICTIONS}
 FORMATS = {
     "elan": Format(is_elan, read_elan, write_elan, ".eaf", precision=1e-3),
     "praat": Format(is_praat, read_praat, write_praat, ".TextGrid"),
     "webvtt": Format(is_webvtt, read_webvtt, write_webvtt, ".vtt", precision=1e-3),
     "subrip": Format(is_subrip, read_subrip, suffix=".srt"),
     "boris": Format(is_boris, read_boris, write_boris, precision=1e-3),
-    "mma52": Format(is_mma52, read_mma52, **OURS),
-    "csv": Format(is_plain, _read_found, **FOUND),
-    "submission": Format(is_submission, _read_found, **FOUND),
+    "mma52": Format(is_mma52, read_mma52, **SELF_DESCRIBING),
+    "csv": Format(is_plain, _read_found, **DETECTOR_OUTPUT),
+    "submission": Format(is_submission, _read_found, **DETECTOR_OUTPUT),
     "elan_table": Format(is_elan_table, read_elan_table, suffix=".txt"),
     "audacity": Format(is_audacity, read_audacity, write_audacity, ".txt"),
     "bids": Format(is_bids, read_bids, write_bids, "_events.tsv"),
     "via_csv": Format(is_via_csv, read_via_csv),
-    "predictions": Format(is_predictions, _read_found, **FOUND),
-    "activitynet": Format(is_activitynet, read_activitynet, write_activitynet, **OURS),
+    "predictions": Format(is_predictions, _read_found, **DETECTOR_OUTPUT),
+    "activitynet": Format(is_activitynet, read_activitynet, write_activitynet, **SELF_DESCRIBING),
     "boris_project": Format(is_boris_project, read_boris_project),
     "via": Format(is_via, read_via, write_via, ".json"),
     "labelstudio": Format(is_label_studio, read_label_studio, write_label_studio, precision=0),
     "fiftyone": Format(is_fiftyone, read_fiftyone, write_fiftyone, precision=0, players_clock=False),
-    "baseline": Format(is_baseline, read_baseline, **OURS),
+    "baseline": Format(is_baseline, read_baseline, **SELF_DESCRIBING),
 }
 EVENT_FORMATS = tuple(name for name, form in FORMATS.items() if form.write)  # what `write_events` writes
 PER_VIDEO_FORMATS = tuple(name for name in EVENT_FORMATS if FORMATS[name].suffix)

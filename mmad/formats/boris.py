@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmad.errors import InputError
 from mmad.files import write_text
-from mmad.formats.boris_observations import OURS, Observation, add_event, all_videos, name_of, paired
+from mmad.formats.boris_observations import OUR_DESCRIPTION, Observation, add_event, all_videos, name_of, paired
 from mmad.formats.fields import (
     LeftOut,
     as_number,
@@ -82,7 +82,7 @@ def write_boris(path: str | Path, videos: Sequence[Annotation], options: WriteOp
             table.writerow(
                 {
                     "Observation id": item.video_id,
-                    "Description": "" if item.scores is None else OURS,
+                    "Description": "" if item.scores is None else OUR_DESCRIPTION,
                     "Observation type": "Media file",
                     "Source": f"player #1:{media}",
                     "Time offset (s)": 0,

@@ -23,7 +23,7 @@ from mmad.formats.fields import (
 from mmad.formats.source import ReadOptions
 from mmad.records import Annotation, Row
 
-OURS = "written by mmad: comments hold scores"
+OUR_DESCRIPTION = "written by mmad: comments hold scores"
 SEAM = 0.05  # s by which an event may run over the end of a file: times are rounded, lengths are those of containers
 
 
@@ -142,7 +142,7 @@ def add_event(observation: Observation, row: dict, left_out: LeftOut, options: R
             return
         start, stop = (_seconds(row[key], where, key) for key in ("start", "stop"))
         label = _label(row["behavior"], options, where)
-        noted = re.fullmatch(r"score\s+(\S+)", row["comment"]) if row["description"] == OURS else None
+        noted = re.fullmatch(r"score\s+(\S+)", row["comment"]) if row["description"] == OUR_DESCRIPTION else None
         score = score_in_range(noted[1], where) if noted else None
     except UnknownLabel as error:
         left_out.unknown(error)

@@ -130,10 +130,10 @@ def precision_recall_f1(matched, num_true, num_found) -> np.ndarray:
 
 
 def as_json(result: Agreement) -> dict:
-    """The content of `eval/agreement.py --json`; figures that cannot be computed are null."""
+    """The content of `eval/agreement.py --json`; results that cannot be computed are null."""
     keys = ("precision", "recall", "f1")
 
-    def figures(kappa: float, scores: np.ndarray) -> dict:
+    def summary(kappa: float, scores: np.ndarray) -> dict:
         named = {"kappa": kappa, **dict(zip(keys, scores.tolist()))}
         return {key: None if np.isnan(value) else float(value) for key, value in named.items()}
 
@@ -143,10 +143,10 @@ def as_json(result: Agreement) -> dict:
         "tiou": result.tiou,
         "step": result.step,
         "videos": result.num_videos,
-        "pooled": figures(result.pooled_kappa(), result.pooled_scores()),
+        "pooled": summary(result.pooled_kappa(), result.pooled_scores()),
         "per_class": {
             result.names[k]: {
-                **figures(kappa[k], scores[k]),
+                **summary(kappa[k], scores[k]),
                 "first": int(result.first[k]),
                 "second": int(result.second[k]),
                 "matched": int(result.matched[k]),
@@ -164,8 +164,8 @@ def as_table(result: Agreement) -> str:
         counts = f"{result.first[k]:>7}{result.second[k]:>8}{result.matched[k]:>9}"
         lines.append(f"{result.names[k]:<32}{counts}{''.join(map(_shown, (kappa[k], *scores[k])))}")
     counts = f"{result.first.sum():>7}{result.second.sum():>8}{result.matched.sum():>9}"
-    figures = "".join(map(_shown, (result.pooled_kappa(), *result.pooled_scores())))
-    lines.append(f"{'pooled':<32}{counts}{figures}")
+    values = "".join(map(_shown, (result.pooled_kappa(), *result.pooled_scores())))
+    lines.append(f"{'pooled':<32}{counts}{values}")
     lines.append(
         f"{result.num_videos} videos, a moment every {result.step:g} s, events match from tIoU {result.tiou:g} on"
     )

@@ -244,7 +244,7 @@ def as_json(actions: ApReport, parts: ApReport) -> dict:
 
 
 def as_table(actions: ApReport, parts: ApReport) -> str:
-    """The figures that papers report, in percent, for actions and body parts."""
+    """The results that papers report, in percent, for actions and body parts."""
     head = "tIoU        " + "".join(f"{threshold:>7.1f}" for threshold in actions.thresholds)
     lines = [head + "   Avg .1:.9   Avg .2 .5 .7"]
     for title, report in (("action", actions), ("body part", parts)):

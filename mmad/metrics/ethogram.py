@@ -79,8 +79,8 @@ def as_rows(table: Ethogram) -> list[list]:
     for v, video_id in enumerate(table.video_ids):
         for k, name in enumerate(table.names):
             mean = "" if np.isnan(means[v, k]) else f"{means[v, k]:.3f}"
-            figures = [f"{table.totals[v, k]:.3f}", mean, f"{shares[v, k]:.6f}", f"{rates[v, k]:.4f}"]
-            rows.append([video_id, table.level, name, int(table.counts[v, k]), *figures])
+            values = [f"{table.totals[v, k]:.3f}", mean, f"{shares[v, k]:.6f}", f"{rates[v, k]:.4f}"]
+            rows.append([video_id, table.level, name, int(table.counts[v, k]), *values])
     return rows
 
 
@@ -91,6 +91,6 @@ def as_table(table: Ethogram, most: int = 10) -> str:
     lines = [f"{table.level:<32}{'count':>7}{'mean s':>9}{'% of time':>11}{'per minute':>12}"]
     for k in np.argsort(-whole.counts[0], kind="stable")[:most]:
         if whole.counts[0, k]:
-            figures = f"{whole.counts[0, k]:>7}{means[k]:>9.2f}{100 * shares[k]:>11.2f}{rates[k]:>12.3f}"
-            lines.append(f"{table.names[k]:<32}{figures}")
+            values = f"{whole.counts[0, k]:>7}{means[k]:>9.2f}{100 * shares[k]:>11.2f}{rates[k]:>12.3f}"
+            lines.append(f"{table.names[k]:<32}{values}")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import numpy as np
 from mmad.labels import LabelSet
 
 
-def recognition_figures(
+def recognition_scores(
     truth: np.ndarray, actions: np.ndarray, parts: np.ndarray, labels: LabelSet
 ) -> dict[str, float | None]:
     """All recognition metrics, fractions of 1.
@@ -18,7 +18,7 @@ def recognition_figures(
     `action_top5` is None where fewer than five actions per clip are given.
     """
     part_of = np.asarray(labels.part_of)
-    figures = {
+    scores = {
         "action_top1": float((actions[:, 0] == truth).mean()),
         "action_top5": float((actions[:, :5] == truth[:, None]).any(axis=1).mean()) if actions.shape[1] >= 5 else None,
         "body_top1": float((parts[:, 0] == part_of[truth]).mean()),
@@ -27,13 +27,13 @@ def recognition_figures(
         "body_f1_macro": macro_f1(part_of[truth], parts[:, 0]),
         "body_f1_micro": float((parts[:, 0] == part_of[truth]).mean()),
     }
-    return {**figures, "f1_mean": f1_mean(figures)}
+    return {**scores, "f1_mean": f1_mean(scores)}
 
 
-def f1_mean(figures: dict) -> float:
+def f1_mean(scores: dict) -> float:
     """The metric that the challenge ranks by."""
     keys = ("body_f1_macro", "body_f1_micro", "action_f1_macro", "action_f1_micro")
-    return sum(figures[key] for key in keys) / 4
+    return sum(scores[key] for key in keys) / 4
 
 
 def macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -66,7 +66,7 @@ def confusion_matrix(truth: np.ndarray, predicted: np.ndarray, num_classes: int)
     return np.bincount(truth * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
-def as_table(figures: dict[str, float | None]) -> str:
+def as_table(scores: dict[str, float | None]) -> str:
     """One metric per line, in percent."""
-    lines = [f"{name:<18}{'  --' if value is None else f'{100 * value:6.2f}'}" for name, value in figures.items()]
+    lines = [f"{name:<18}{'  --' if value is None else f'{100 * value:6.2f}'}" for name, value in scores.items()]
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from mmad.pose.skeletons import FINGERS, LAYOUTS, SIDES
 
-PARTS = ("body", "left hand", "right hand")
+SKELETON_REGIONS = ("body", "left hand", "right hand")
 _ACROSS = (
     ("left eye", "right eye"),
     ("mouth left", "mouth right"),
@@ -38,11 +38,11 @@ def bones(layout: str) -> list[tuple[int, int, str]]:
     return [(place[a], place[b], side) for a, b, side in ends if a in place and b in place]
 
 
-def joints_of_part(layout: str, part: str) -> list[int]:
-    """Indices into the layout of the joints of one of `PARTS`; empty where the layout lacks them."""
-    return [index for index, joint in enumerate(LAYOUTS[layout]) if part_of(joint) == part]
+def joints_of_region(layout: str, region: str) -> list[int]:
+    """Indices into the layout of the joints of one of `SKELETON_REGIONS`; empty where the layout lacks them."""
+    return [index for index, joint in enumerate(LAYOUTS[layout]) if region_of_joint(joint) == region]
 
 
-def part_of(joint: str) -> str:
-    """Which of `PARTS` a joint belongs to."""
-    return next((part for part in PARTS[1:] if joint.startswith(f"{part} ")), "body")
+def region_of_joint(joint: str) -> str:
+    """Which of `SKELETON_REGIONS` a joint belongs to."""
+    return next((region for region in SKELETON_REGIONS[1:] if joint.startswith(f"{region} ")), "body")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmad.pose.skeletons import NAMES
+from mmad.pose.skeletons import LAYOUT_JOINTS
 
 FRAMINGS = {  # {name: (probability, joints that are in the picture)}
     "whole": (0.35, ("nose", "left foot index", "right foot index", "left heel", "right heel")),
@@ -20,7 +20,7 @@ ASPECTS = (9 / 16, 3 / 4, 1080 / 1296, 1.0, 4 / 3, 16 / 9)  # width / height of 
 
 def vary_proportions(joints: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Joints (T, J, 3) with broader or narrower shoulders and longer or shorter shins; hands stay where they are."""
-    joints, at = joints.copy(), NAMES.index
+    joints, at = joints.copy(), LAYOUT_JOINTS.index
     broad = generator.uniform(-0.05, 0.25)
     across = 0.5 * (joints[:, at("left shoulder")] - joints[:, at("right shoulder")])
     for side, sign in (("left", 1), ("right", -1)):
@@ -61,7 +61,7 @@ def make_camera(joints: np.ndarray, generator: np.random.Generator) -> Camera:
     names, shares = list(FRAMINGS), np.array([share for share, _ in FRAMINGS.values()])
     framing = str(generator.choice(names, p=shares / shares.sum()))
     middle = np.median(joints, axis=0)
-    held = middle[[NAMES.index(name) for name in FRAMINGS[framing][1]]]
+    held = middle[[LAYOUT_JOINTS.index(name) for name in FRAMINGS[framing][1]]]
     top = middle[0, 2] + 0.16  # above the nose
     low = held[:, 2].min() - (0.18 if framing == "head and shoulders" else 0.06)
     tall = top - low

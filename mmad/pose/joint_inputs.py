@@ -1,6 +1,7 @@
 """From joints to the inputs of the pose network: positions relative to other joints, deviations from rest, speeds.
 
-Nothing depends on where in the picture a person is or how large: lengths are in shoulder widths. Numpy only.
+Skeletons are normalised: nothing depends on where in the picture a person is or how large, as lengths are in shoulder
+widths (`named_points`). Numpy only.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from functools import partial
 import numpy as np
 
 from mmad.pose.boxes import outside_picture
-from mmad.pose.skeletons import NAMES, SIDES
+from mmad.pose.skeletons import LAYOUT_JOINTS, SIDES
 from mmad.records import LandmarkTrack, TimeGrid
 
 FPS = 15.0  # steps per second of the inputs
@@ -20,8 +21,17 @@ SCALE = 4.0  # radius of the moving mean of the shoulder width, the unit of leng
 RADIUS = round((REST + SCALE) * FPS) + 2  # steps on either side that influence the inputs at a step
 LIMIT = 4.0  # inputs are clipped to -LIMIT..LIMIT: a joint far off is a mistake of the pose estimator
 POSITION = slice(0, 2)  # of the 7 channels of an input: position; then deviation from rest (2), speed (2), seen (1)
-PARTS = "ABCDEFG"  # body parts in the order of the labels: body, head, upper and lower limb, body-, head-, leg-hand
-INDEX = {name: i for i, name in enumerate(NAMES)}
+PART_LETTERS = "ABCDEFG"  # of the body parts, in the order of the labels
+BODY, HEAD, UPPER, LOWER, BODY_HAND, HEAD_HAND, LEG_HAND = PART_LETTERS
+ARM_PARTS = UPPER + BODY_HAND + HEAD_HAND + LEG_HAND  # those in which an arm moves
+# Typical proportions, chosen by hand. The packaged weights were trained with them: other values need other weights.
+SHOULDERS_BY_EARS = 2.3  # width of the shoulders in distances between the ears, where only these are seen
+TIPS_BY_KNUCKLES = 1.7  # distance of fingertips from the wrist, by that of the body's points at the knuckles
+PALM_BY_KNUCKLES = 0.6  # distance of the middle of the palm from the wrist, likewise
+FOREHEAD_BY_FACE = 0.8  # distance of the forehead from the eyes, by that of the mouth from the eyes
+TIP_FROM_WRIST, TIP_FROM_KNUCKLE = 1.5, 0.7  # distances of a fingertip, palm lengths
+FROM_REST_SCALE, SPEED_SCALE = 3.0, 1 / 3  # make these channels about as large as positions
+INDEX = {name: i for i, name in enumerate(LAYOUT_JOINTS)}
 OTHER = {"left": "right", "right": "left"}
 
 
@@ -62,7 +72,7 @@ def on_grid(track: LandmarkTrack, fps: float = FPS) -> tuple[np.ndarray, TimeGri
 class JointInput:
     """One input of the pose network: a vector of two numbers, such as a wrist relative to the nose.
 
-    parts: letters of PARTS whose networks see it. vector: named points -> (T, ..., 2), NaN where not seen.
+    parts: letters of the body parts whose networks see it. vector: named points -> (T, ..., 2), NaN where not seen.
     has_position: whether the vector itself is an input; otherwise only its deviation from rest and its speed are.
     scale: factor that makes all inputs about equally large.
     """
@@ -84,9 +94,9 @@ def _moving(joint: str, parts: str, scale: float = 1.0) -> JointInput:
     return JointInput(joint, parts, lambda p: p[joint] / p["unit"], has_position=False, scale=scale)
 
 
-def _in_ears(joint: str, origin: str, parts: str, scale: float = 1.0) -> JointInput:
+def _in_ear_distances(joint: str, origin: str, parts: str, scale: float = 1.0) -> JointInput:
     """A joint relative to another, in units of the distance between the ears."""
-    name = f"{joint} from {origin}, in ears"
+    name = f"{joint} from {origin}, in ear distances"
     return JointInput(name, parts, lambda p: (p[joint] - p[origin]) / p["ears"], scale=scale)
 
 
@@ -97,29 +107,29 @@ def _joint_inputs() -> list[JointInput]:
         inputs += _arm_inputs(side) + _touch_inputs(side) + _finger_inputs(side) + _leg_inputs(side)
     return [
         *inputs,
-        _relative("left knee", "right knee", "D"),
-        _relative("left ankle", "right ankle", "D"),
-        JointInput("shoulder width", "AB", lambda p: p["width"] / p["unit"], scale=3.0),
+        _relative("left knee", "right knee", LOWER),
+        _relative("left ankle", "right ankle", LOWER),
+        JointInput("shoulder width", BODY + HEAD, lambda p: p["width"] / p["unit"], scale=3.0),
     ]
 
 
 def _head_and_trunk_inputs() -> list[JointInput]:
     return [
-        _in_ears("nose", "mid ears", "B", 2.0),
-        _in_ears("mid eyes", "mid ears", "B", 2.0),
-        _in_ears("mid mouth", "mid eyes", "B", 2.0),
-        _in_ears("nose", "mid eyes", "B", 2.0),
-        _relative("left ear", "right ear", "B", 2.0),
-        _relative("left eye", "right eye", "B", 4.0),
-        _relative("nose", "mid shoulders", "ABF"),
-        _relative("mid ears", "mid shoulders", "ABF"),
-        _relative("left shoulder", "right shoulder", "ABCEG"),
-        _relative("mid shoulders", "mid hips", "ABCG"),
-        _relative("left hip", "right hip", "AD", 2.0),
-        _moving("mid shoulders", "ABCD", 3.0),
-        _moving("nose", "AB", 3.0),
-        _moving("mid hips", "AD", 3.0),
-        _relative("mid hips", "mid knees", "AD"),
+        _in_ear_distances("nose", "mid ears", HEAD, 2.0),
+        _in_ear_distances("mid eyes", "mid ears", HEAD, 2.0),
+        _in_ear_distances("mid mouth", "mid eyes", HEAD, 2.0),
+        _in_ear_distances("nose", "mid eyes", HEAD, 2.0),
+        _relative("left ear", "right ear", HEAD, 2.0),
+        _relative("left eye", "right eye", HEAD, 4.0),
+        _relative("nose", "mid shoulders", BODY + HEAD + HEAD_HAND),
+        _relative("mid ears", "mid shoulders", BODY + HEAD + HEAD_HAND),
+        _relative("left shoulder", "right shoulder", BODY + HEAD + UPPER + BODY_HAND + LEG_HAND),
+        _relative("mid shoulders", "mid hips", BODY + HEAD + UPPER + LEG_HAND),
+        _relative("left hip", "right hip", BODY + LOWER, 2.0),
+        _moving("mid shoulders", BODY + HEAD + UPPER + LOWER, 3.0),
+        _moving("nose", BODY + HEAD, 3.0),
+        _moving("mid hips", BODY + LOWER, 3.0),
+        _relative("mid hips", "mid knees", BODY + LOWER),
     ]
 
 
@@ -128,30 +138,30 @@ def _arm_inputs(side: str) -> list[JointInput]:
     other = OTHER[side]
     wrist, elbow, shoulder = f"{side} wrist", f"{side} elbow", f"{side} shoulder"
     return [
-        _relative(f"{side} ear", shoulder, "AB", 2.0),
-        JointInput(f"{shoulder} moving", "A", lambda p: p[shoulder] / p["unit"], has_position=False, scale=3.0),
-        _relative(elbow, shoulder, "CEFG"),
-        _relative(wrist, elbow, "CEFG"),
-        _relative(wrist, shoulder, "CEFG"),
-        _relative(wrist, "nose", "CEF"),
-        _relative(wrist, f"{other} wrist", "CEG"),
-        _relative(wrist, f"{other} shoulder", "CE"),
-        _relative(wrist, f"{other} elbow", "CE"),
-        _relative(wrist, f"{side} hip", "CEG"),
-        _relative(f"{side} palm", f"{side} knee", "CG"),
-        _relative(f"{side} palm", f"{other} knee", "CG"),
-        _relative(f"{side} palm", f"{side} ankle", "G"),
-        _relative(f"{side} palm", f"{other} ankle", "G"),
-        _moving(wrist, "CEFG", 1.0),
-        _moving(elbow, "CE", 1.0),
-        _relative(f"{side} palm", f"{other} palm", "CEG"),
-        _relative(f"{side} palm", "mid shoulders", "CEF"),
-        _relative(f"{side} hand middle finger 1", f"{side} hand wrist", "CEFG", 3.0),
-        _relative(f"{side} hand index finger 1", f"{side} hand little finger 1", "CEFG", 4.0),
-        _relative(f"{side} index", f"{side} pinky", "CEFG", 4.0),
-        _relative(f"{side} index", wrist, "CEFG", 3.0),
-        _relative(f"{side} hand index finger 4", f"{other} hand index finger 4", "C", 1.5),
-        _relative(f"{side} hand thumb 4", f"{side} hand index finger 4", "CF", 4.0),
+        _relative(f"{side} ear", shoulder, BODY + HEAD, 2.0),
+        _moving(shoulder, BODY, 3.0),
+        _relative(elbow, shoulder, ARM_PARTS),
+        _relative(wrist, elbow, ARM_PARTS),
+        _relative(wrist, shoulder, ARM_PARTS),
+        _relative(wrist, "nose", UPPER + BODY_HAND + HEAD_HAND),
+        _relative(wrist, f"{other} wrist", UPPER + BODY_HAND + LEG_HAND),
+        _relative(wrist, f"{other} shoulder", UPPER + BODY_HAND),
+        _relative(wrist, f"{other} elbow", UPPER + BODY_HAND),
+        _relative(wrist, f"{side} hip", UPPER + BODY_HAND + LEG_HAND),
+        _relative(f"{side} palm", f"{side} knee", UPPER + LEG_HAND),
+        _relative(f"{side} palm", f"{other} knee", UPPER + LEG_HAND),
+        _relative(f"{side} palm", f"{side} ankle", LEG_HAND),
+        _relative(f"{side} palm", f"{other} ankle", LEG_HAND),
+        _moving(wrist, ARM_PARTS, 1.0),
+        _moving(elbow, UPPER + BODY_HAND, 1.0),
+        _relative(f"{side} palm", f"{other} palm", UPPER + BODY_HAND + LEG_HAND),
+        _relative(f"{side} palm", "mid shoulders", UPPER + BODY_HAND + HEAD_HAND),
+        _relative(f"{side} hand middle finger 1", f"{side} hand wrist", ARM_PARTS, 3.0),
+        _relative(f"{side} hand index finger 1", f"{side} hand little finger 1", ARM_PARTS, 4.0),
+        _relative(f"{side} index", f"{side} pinky", ARM_PARTS, 4.0),
+        _relative(f"{side} index", wrist, ARM_PARTS, 3.0),
+        _relative(f"{side} hand index finger 4", f"{other} hand index finger 4", UPPER, 1.5),
+        _relative(f"{side} hand thumb 4", f"{side} hand index finger 4", UPPER + HEAD_HAND, 4.0),
     ]
 
 
@@ -159,13 +169,13 @@ def _touch_inputs(side: str) -> list[JointInput]:
     """Fingertips of one side relative to what they may touch."""
     inputs, other = [], OTHER[side]
     for target in ("nose", "mid mouth", "left eye", "right eye", f"{side} ear", f"{other} ear", "forehead"):
-        inputs.append(_relative(f"{side} tips", target, "F", 1.5))
+        inputs.append(_relative(f"{side} tips", target, HEAD_HAND, 1.5))
     for target in ("nose", "mid mouth", "mid eyes", f"{side} ear", "forehead"):
-        inputs.append(_relative(f"{side} hand index finger 4", target, "F", 1.5))
-        inputs.append(_relative(f"{side} index", target, "F", 1.5))
+        inputs.append(_relative(f"{side} hand index finger 4", target, HEAD_HAND, 1.5))
+        inputs.append(_relative(f"{side} index", target, HEAD_HAND, 1.5))
     for target in ("left shoulder", "right shoulder", "mid hips", "nose"):
-        inputs.append(_relative(f"{side} tips", target, "E"))
-    inputs.append(_relative(f"{side} tips", f"{other} elbow", "CE"))
+        inputs.append(_relative(f"{side} tips", target, BODY_HAND))
+    inputs.append(_relative(f"{side} tips", f"{other} elbow", UPPER + BODY_HAND))
     return inputs
 
 
@@ -174,8 +184,8 @@ def _finger_inputs(side: str) -> list[JointInput]:
     inputs = []
     for finger in ("thumb", "index finger", "middle finger", "ring finger", "little finger"):
         tip = f"{side} hand {finger} 4"
-        inputs.append(_relative(tip, f"{side} hand wrist", "C", 2.0))
-        inputs.append(JointInput(f"{tip} bent", "CEF", partial(_bent, tip=tip, side=side)))
+        inputs.append(_relative(tip, f"{side} hand wrist", UPPER, 2.0))
+        inputs.append(JointInput(f"{tip} bent", UPPER + BODY_HAND + HEAD_HAND, partial(_bent, tip=tip, side=side)))
     return inputs
 
 
@@ -183,27 +193,30 @@ def _leg_inputs(side: str) -> list[JointInput]:
     """Knee, ankle and foot of one side."""
     knee, ankle = f"{side} knee", f"{side} ankle"
     return [
-        _relative(knee, f"{side} hip", "ADG"),
-        _relative(ankle, knee, "ADG"),
-        _relative(f"{side} heel", ankle, "D", 4.0),
-        _relative(f"{side} foot index", ankle, "D", 3.0),
-        _relative(f"{side} foot index", f"{side} heel", "D", 3.0),
-        _relative(knee, f"{OTHER[side]} ankle", "D"),
-        _moving(knee, "ADG", 2.0),
-        _moving(ankle, "D", 2.0),
-        _moving(f"{side} heel", "D", 2.0),
-        _moving(f"{side} foot index", "D", 2.0),
+        _relative(knee, f"{side} hip", BODY + LOWER + LEG_HAND),
+        _relative(ankle, knee, BODY + LOWER + LEG_HAND),
+        _relative(f"{side} heel", ankle, LOWER, 4.0),
+        _relative(f"{side} foot index", ankle, LOWER, 3.0),
+        _relative(f"{side} foot index", f"{side} heel", LOWER, 3.0),
+        _relative(knee, f"{OTHER[side]} ankle", LOWER),
+        _moving(knee, BODY + LOWER + LEG_HAND, 2.0),
+        _moving(ankle, LOWER, 2.0),
+        _moving(f"{side} heel", LOWER, 2.0),
+        _moving(f"{side} foot index", LOWER, 2.0),
     ]
 
 
 def _bent(points: dict[str, np.ndarray], tip: str, side: str) -> np.ndarray:
-    """Distance of a fingertip from the wrist and from its own knuckle, in palm lengths, about 0: (T, ..., 2)."""
+    """Distance of a fingertip from the wrist and from its own knuckle: (T, ..., 2).
+
+    In palm lengths, minus typical values so that the mean is near 0.
+    """
     wrist, knuckle = points[f"{side} hand wrist"], points[tip[:-1] + "1"]
     palm = _length(points[f"{side} hand middle finger 1"] - wrist)
     across = _length(points[f"{side} hand index finger 1"] - points[f"{side} hand little finger 1"])
     palm = np.maximum(np.maximum(palm, across), 1e-3)
     distances = np.concatenate([_length(points[tip] - at) / palm for at in (wrist, knuckle)], axis=-1)
-    return distances - np.float32([1.5, 0.7])
+    return distances - np.float32([TIP_FROM_WRIST, TIP_FROM_KNUCKLE])
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
@@ -226,10 +239,10 @@ def build_inputs(points: np.ndarray) -> np.ndarray:
     """
     p = named_points(points)
     vectors = np.stack([item.vector(p) * item.scale for item in JOINT_INPUTS], axis=-2)  # (T, ..., I, 2)
-    from_rest = 3 * (vectors - nan_moving_mean(vectors, REST))
+    from_rest = FROM_REST_SCALE * (vectors - nan_moving_mean(vectors, REST))
     speed = np.zeros_like(vectors)
     if len(vectors) > 2:
-        speed[1:-1] = (vectors[2:] - vectors[:-2]) * (FPS / 2 / 3)
+        speed[1:-1] = (vectors[2:] - vectors[:-2]) * (FPS / 2 * SPEED_SCALE)
     seen = ~np.isnan(vectors).any(axis=-1, keepdims=True)
     values = np.concatenate([np.where(HAS_POSITION, vectors, 0.0), from_rest, speed], axis=-1) * seen
     return np.concatenate([np.clip(np.nan_to_num(values), -LIMIT, LIMIT), seen], axis=-1).astype(np.float32)
@@ -246,24 +259,28 @@ def named_points(points: np.ndarray) -> dict[str, np.ndarray]:
     for name in ("ear", "eye", "shoulder", "hip", "knee"):
         p[f"mid {name}s"] = 0.5 * (p[f"left {name}"] + p[f"right {name}"])
     p["mid mouth"] = 0.5 * (p["mouth left"] + p["mouth right"])
-    p["forehead"] = p["mid eyes"] + 0.8 * (p["mid eyes"] - p["mid mouth"])
+    p["forehead"] = p["mid eyes"] + FOREHEAD_BY_FACE * (p["mid eyes"] - p["mid mouth"])
     for side in SIDES:
         fingertips = [p[f"{side} hand {finger} 4"] for finger in ("index finger", "middle finger", "ring finger")]
-        body = 0.5 * (p[f"{side} index"] + p[f"{side} pinky"])
-        estimated = p[f"{side} wrist"] + 1.7 * (body - p[f"{side} wrist"])  # where the hand itself is not seen
+        wrist, knuckles = p[f"{side} wrist"], 0.5 * (p[f"{side} index"] + p[f"{side} pinky"])
+        estimated = wrist + TIPS_BY_KNUCKLES * (knuckles - wrist)  # where the hand itself is not seen
         tips = np.mean(fingertips, axis=0)
         p[f"{side} tips"] = np.where(np.isnan(tips), estimated, tips)
-        palm = 0.4 * p[f"{side} hand wrist"] + 0.6 * p[f"{side} hand middle finger 1"]
-        p[f"{side} palm"] = np.where(np.isnan(palm), 0.4 * p[f"{side} wrist"] + 0.6 * body, palm)
+        palm = _palm(p[f"{side} hand wrist"], p[f"{side} hand middle finger 1"])
+        p[f"{side} palm"] = np.where(np.isnan(palm), _palm(wrist, knuckles), palm)
     width = _length(p["left shoulder"] - p["right shoulder"])
     ears = _length(p["left ear"] - p["right ear"])
-    unit = nan_moving_mean(np.where(np.isnan(width), 2.3 * ears, width), SCALE)
+    unit = nan_moving_mean(np.where(np.isnan(width), SHOULDERS_BY_EARS * ears, width), SCALE)
     known = ~np.isnan(unit)
     mean = np.where(known, unit, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     p["unit"] = np.maximum(np.where(known, unit, mean), 1e-3)
-    p["width"] = np.concatenate([width, 2.3 * ears], axis=-1)
+    p["width"] = np.concatenate([width, SHOULDERS_BY_EARS * ears], axis=-1)
     p["ears"] = np.maximum(ears, 0.2 * p["unit"])
     return p
+
+
+def _palm(wrist: np.ndarray, knuckles: np.ndarray) -> np.ndarray:
+    return (1 - PALM_BY_KNUCKLES) * wrist + PALM_BY_KNUCKLES * knuckles
 
 
 def nan_moving_mean(values: np.ndarray, radius: float) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.pose.recording import Recording
-from mmad.pose.skeletons import BODY33, LEFT_HAND, NAMES, RIGHT_HAND, joint_named
+from mmad.pose.skeletons import BODY33, LAYOUT_JOINTS, LEFT_HAND, RIGHT_HAND, joint_named
 from mmad.pose.tables import (
     AXES,
     Columns,
@@ -29,7 +29,7 @@ SPECIAL = {
     "type": ("type",),
 }
 TYPES = {"pose": BODY33, "left_hand": LEFT_HAND, "right_hand": RIGHT_HAND, "face": ()}
-NUMBERED = {33: BODY33, 75: NAMES, 501: BODY33}  # {number of landmarks: joints}; of 501, 468 are of the face
+NUMBERED = {33: BODY33, 75: LAYOUT_JOINTS, 501: BODY33}  # {number of landmarks: joints}; of 501, 468 are of the face
 NUMBER = re.compile(r"(?:landmark|lm|kp|keypoint|pose|p)?[_ ]?(\d+)")
 AXIS = f"(?P<axis>{'|'.join(AXES)})"
 COLUMN = [
@@ -138,13 +138,13 @@ def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator
         times.setdefault(frame, time)
         persons = poses.setdefault(frame, {})
         joint = _joint_of_row(fields, at, where)
-        if joint in NAMES:
+        if joint in LAYOUT_JOINTS:
             person = fields[at["person"]].strip() if "person" in at else ""
-            pose = persons.setdefault(person, np.full((len(NAMES), 3), (np.nan, np.nan, 0), dtype=np.float32))
-            if not np.isnan(pose[NAMES.index(joint), 0]):
+            pose = persons.setdefault(person, np.full((len(LAYOUT_JOINTS), 3), (np.nan, np.nan, 0), dtype=np.float32))
+            if not np.isnan(pose[LAYOUT_JOINTS.index(joint), 0]):
                 problem = f"the {joint} occurs twice in one frame"
                 raise InputError(where, problem, "give the person in a column 'person', or the hand in 'type'")
-            pose[NAMES.index(joint)] = _point_of_row(fields, at, where)
+            pose[LAYOUT_JOINTS.index(joint)] = _point_of_row(fields, at, where)
         elif joint:
             unused[joint] = None
         landmark = fields[at["landmark"]].strip()
@@ -152,9 +152,10 @@ def _read_long(path: Path, names: list[str], at: dict[str, int], lines: Iterator
     if 0 <= highest <= LAST_OF_HAND and "type" not in at:
         raise InputError(path, f"landmarks 0 to {highest}: of a hand?", "give it in a column 'type', such as left_hand")
     keys = sorted(poses, key=lambda key: key if times[key] is None else times[key])
-    people = [np.stack(list(poses[key].values())) if poses[key] else np.empty((0, len(NAMES), 3)) for key in keys]
+    nobody = np.empty((0, len(LAYOUT_JOINTS), 3))
+    people = [np.stack(list(poses[key].values())) if poses[key] else nobody for key in keys]
     frames = np.array(keys if "frame" in at else range(len(keys)))
-    recording = Recording(path.stem, path, NAMES, people, frames, [list(poses[key]) for key in keys])
+    recording = Recording(path.stem, path, LAYOUT_JOINTS, people, frames, [list(poses[key]) for key in keys])
     recording.unused = list(unused)
     return _timed(recording, [times[key] for key in keys], counted="frame" not in at)
 
@@ -169,7 +170,7 @@ def _joint_of_row(fields: list[str], at: dict[str, int], where: str) -> str:
         return ""
     if not landmark.isdecimal():
         return joint_named(f"{kind}_{landmark}") or joint_named(landmark) or landmark
-    joints = TYPES.get(kind, NAMES)
+    joints = TYPES.get(kind, LAYOUT_JOINTS)
     if int(landmark) >= len(joints):
         raise InputError(where, f"landmark {landmark[:20]}", f"expected 0..{len(joints) - 1}, or a column 'type'")
     return joints[int(landmark)]

@@ -21,7 +21,7 @@ def _both(*joints: str) -> tuple[str, ...]:
     return tuple(f"{side} {joint}" for joint in joints for side in SIDES)
 
 
-def _of(side: str, *joints: str) -> tuple[str, ...]:
+def _side_joints(side: str, *joints: str) -> tuple[str, ...]:
     return tuple(f"{side} {joint}" for joint in joints)
 
 
@@ -31,7 +31,7 @@ FOOT = ("big toe", "small toe", "heel")
 FINGERS = ("thumb", "index finger", "middle finger", "ring finger", "little finger")
 HAND21 = ("wrist", *(f"{finger} {number}" for finger in FINGERS for number in (1, 2, 3, 4)))  # 4 is the tip
 TIPS = tuple(f"hand {finger} 4" for finger in FINGERS)
-LEFT_HAND, RIGHT_HAND = (_of(side, *(f"hand {joint}" for joint in HAND21)) for side in SIDES)
+LEFT_HAND, RIGHT_HAND = (_side_joints(side, *(f"hand {joint}" for joint in HAND21)) for side in SIDES)
 HANDS = LEFT_HAND + RIGHT_HAND
 BODY33 = (
     "nose",
@@ -41,12 +41,12 @@ BODY33 = (
     *_both(*LEG, "heel", "foot index"),
 )
 COCO17 = ("nose", *_both("eye", "ear", *ARM, *LEG))
-_OPENPOSE_ARMS = ("nose", "neck", *_of("right", *ARM), *_of("left", *ARM))
+_OPENPOSE_ARMS = ("nose", "neck", *_side_joints("right", *ARM), *_side_joints("left", *ARM))
 _OPENPOSE_HEAD = ("right eye", "left eye", "right ear", "left ear")
-OPENPOSE18 = (*_OPENPOSE_ARMS, *_of("right", *LEG), *_of("left", *LEG), *_OPENPOSE_HEAD)
+OPENPOSE18 = (*_OPENPOSE_ARMS, *_side_joints("right", *LEG), *_side_joints("left", *LEG), *_OPENPOSE_HEAD)
 BODY25 = (
-    *(*_OPENPOSE_ARMS, "mid hip", *_of("right", *LEG), *_of("left", *LEG), *_OPENPOSE_HEAD),
-    *(*_of("left", *FOOT), *_of("right", *FOOT)),
+    *(*_OPENPOSE_ARMS, "mid hip", *_side_joints("right", *LEG), *_side_joints("left", *LEG), *_OPENPOSE_HEAD),
+    *(*_side_joints("left", *FOOT), *_side_joints("right", *FOOT)),
 )
 HALPE26 = (*COCO17, "head top", "neck", "mid hip", *_both(*FOOT))
 # The 68 face points of the iBUG annotation; only those that MediaPipe's pose also has are named.
@@ -68,17 +68,18 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "openpose_hands": HANDS,
     "body25_hands": BODY25 + HANDS,
     "openpose18_hands": OPENPOSE18 + HANDS,
-    "coco_wholebody133": COCO17 + _of("left", *FOOT) + _of("right", *FOOT) + FACE68 + HANDS,
+    "coco_wholebody133": COCO17 + _side_joints("left", *FOOT) + _side_joints("right", *FOOT) + FACE68 + HANDS,
     "halpe26": HALPE26,  # AlphaPose
     "halpe136": HALPE26 + FACE68 + HANDS,
     # PCAN's: five points at either wrist, which we take for the tips from thumb to little finger. Its configuration
     # calls joints 2 to 4 left; in OpenPose, which found them, they are the person's right arm.
-    "ma52_openpose28": OPENPOSE18 + _of("left", *TIPS) + _of("right", *TIPS),
-    "mmn44": HALPE26 + _MMN_FACE + _of("left", *_SIX_OF_HAND) + _of("right", *_SIX_OF_HAND),  # MMN's for MA-52
-    "imigue22": _OPENPOSE_ARMS + _OPENPOSE_HEAD + _of("right", *TIPS) + _of("left", *TIPS),  # MMN's for iMiGUE
+    "ma52_openpose28": OPENPOSE18 + _side_joints("left", *TIPS) + _side_joints("right", *TIPS),
+    # MMN's, for MA-52 and for iMiGUE.
+    "mmn44": HALPE26 + _MMN_FACE + _side_joints("left", *_SIX_OF_HAND) + _side_joints("right", *_SIX_OF_HAND),
+    "imigue22": _OPENPOSE_ARMS + _OPENPOSE_HEAD + _side_joints("right", *TIPS) + _side_joints("left", *TIPS),
 }
 LAYOUT = "mediapipe75"  # of our own estimators, networks and rendered people
-NAMES = LAYOUTS[LAYOUT]
+LAYOUT_JOINTS = LAYOUTS[LAYOUT]
 BY_COUNT = {len(joints): name for name, joints in LAYOUTS.items()}  # for files that give only the number of joints
 
 # {joint: its substitute where it is absent}: another joint, or two whose midpoint it is. BlazePose's "thumb" is nearest
@@ -149,7 +150,7 @@ def mirror(points: np.ndarray, aspect: float) -> np.ndarray:
     return mirrored_points
 
 
-_MIRROR = [NAMES.index(mirrored(joint)) for joint in NAMES]
+_MIRROR = [LAYOUT_JOINTS.index(mirrored(joint)) for joint in LAYOUT_JOINTS]
 
 
 def joints_of(layout: str) -> tuple[str, ...]:

@@ -3,18 +3,18 @@
 import numpy as np
 
 from mmad.labels import LabelSet
-from mmad.pose.skeletons import NAMES, SIDES
+from mmad.pose.skeletons import LAYOUT_JOINTS, SIDES
 
 SEEN = 0.3  # confidence above which a joint counts as seen here
 
 
 def _one_side(*joints: str) -> tuple[tuple[str, ...], ...]:
     """These joints of the left side, or of the right."""
-    return tuple(tuple(joint if joint in NAMES else f"{side} {joint}" for joint in joints) for side in SIDES)
+    return tuple(tuple(joint if joint in LAYOUT_JOINTS else f"{side} {joint}" for joint in joints) for side in SIDES)
 
 
-# Joints needed per body part, in the order of the labels: alternatives, each a set of joints that must all be seen.
-PARTS = (
+# Per body part, in the order of the labels: alternatives, each a set of joints that must all be seen.
+JOINTS_NEEDED = (
     _one_side("shoulder"),
     (("nose",),),
     _one_side("wrist"),
@@ -23,8 +23,8 @@ PARTS = (
     _one_side("wrist", "nose"),
     (*_one_side("wrist", "knee"), ("left wrist", "right knee"), ("right wrist", "left knee")),
 )
-# Actions that need other joints than their body part.
-ACTIONS = {
+# The same for actions that need other joints than their body part.
+JOINTS_NEEDED_BY_ACTION = {
     **dict.fromkeys(("tiptoe", "stretching feet", "retracting feet", "scratching feet"), _one_side("ankle")),
     **dict.fromkeys(("clenching fist", "other finger movements"), _one_side("hand index finger 4")),
     **dict.fromkeys(
@@ -36,11 +36,11 @@ ACTIONS = {
 
 def needed_joints_seen(points: np.ndarray, labels: LabelSet) -> np.ndarray:
     """Whether the joints that each action needs are seen: joints (T, 75, 3) -> (T, K) bool."""
-    seen = {name: points[:, i, 2] > SEEN for i, name in enumerate(NAMES)}
+    seen = {name: points[:, i, 2] > SEEN for i, name in enumerate(LAYOUT_JOINTS)}
 
     def visible(alternatives: tuple[tuple[str, ...], ...]) -> np.ndarray:
         return np.any([np.all([seen[name] for name in joints], axis=0) for joints in alternatives], axis=0)
 
-    parts = [visible(alternatives) for alternatives in PARTS]
-    own = {name: visible(alternatives) for name, alternatives in ACTIONS.items()}
+    parts = [visible(alternatives) for alternatives in JOINTS_NEEDED]
+    own = {name: visible(alternatives) for name, alternatives in JOINTS_NEEDED_BY_ACTION.items()}
     return np.stack([own.get(name, parts[part]) for name, part in zip(labels.actions, labels.part_of)], axis=1)

@@ -6,7 +6,7 @@ that joints of rendered and of real people have the same meaning.
 
 import numpy as np
 
-from mmad.pose.skeletons import HAND21, NAMES
+from mmad.pose.skeletons import HAND21, LAYOUT_JOINTS
 from mmad.render.body import Body, Transforms
 
 # {joint: landmark of body.py at which it is marked}
@@ -30,7 +30,7 @@ class BodyJoints:
     """The joints of our layout on one body: `bones` (J,) that they follow and `places` (J, 3) at rest, metres."""
 
     def __init__(self, body: Body):
-        found = [self._find(body, name) for name in NAMES]
+        found = [self._find(body, name) for name in LAYOUT_JOINTS]
         self.bones = np.array([bone for bone, _ in found])
         self.places = np.array([place for _, place in found])
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageColor, ImageDraw
 
 from mmad.files import write_text
-from mmad.pose.bones import bones, joints_of_part
+from mmad.pose.bones import bones, joints_of_region
 from mmad.records import LandmarkTrack
 from mmad.report.unseen import row_extents
 
@@ -57,7 +57,7 @@ def _person(track: LandmarkTrack) -> dict:
 
 def _lines(layout: str) -> list[tuple[int, int, int, bool]]:
     """Two joints, the index of their side in `SIDES`, and whether the line is thin, as those inside a hand are."""
-    hands = {joint for part in HANDS for joint in joints_of_part(layout, part)}
+    hands = {joint for hand in HANDS for joint in joints_of_region(layout, hand)}
     return [(a, b, SIDES.index(side), a in hands and b in hands) for a, b, side in bones(layout)]
 
 

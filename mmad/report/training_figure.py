@@ -1,4 +1,4 @@
-"""How a training went: losses and figures of the evaluation by epoch."""
+"""How a training went: losses and scores of the evaluation by epoch."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from mmad.errors import InputError
 from mmad.files import read_lines
 from mmad.report.pictures import COLOURS, NEUTRAL, PAGE, picture, plain
 
-# Keys of a row of metrics.jsonl that are neither losses nor figures of the evaluation.
+# Keys of a row of metrics.jsonl that are neither losses nor scores of the evaluation.
 NOT_DRAWN = ("epoch", "lr", "seconds")
 
 
@@ -36,17 +36,17 @@ def read_history(run: str | Path) -> list[dict[str, float]]:
 
 
 def draw_training(path: str | Path, history: list[dict[str, float]]) -> None:
-    """Losses on the left, figures of the evaluation in percent on the right, each by epoch; the best epoch is marked.
+    """Losses on the left, scores of the evaluation in percent on the right, each by epoch; the best epoch is marked.
 
     history: rows of `read_history`.
     """
-    losses, figures = losses_and_figures(history)
+    losses, scores = losses_and_scores(history)
     with picture(path, PAGE, 2.5) as figure:
         left, right = figure.subplots(1, 2, sharex=True)
         for i, name in enumerate(losses):
             colour = "black" if name == "loss" else COLOURS[i % len(COLOURS)]
             _draw_course(left, history, name, colour, "sum" if name == "loss" else name)
-        for i, name in enumerate(figures):
+        for i, name in enumerate(scores):
             _draw_course(right, history, name, "black" if name == "score" else COLOURS[i % len(COLOURS)], name, 100)
         left.set_ylabel("loss")
         right.set_ylabel("percent")
@@ -61,15 +61,15 @@ def draw_training(path: str | Path, history: list[dict[str, float]]) -> None:
                 axes.legend()
 
 
-def losses_and_figures(history: list[dict[str, float]]) -> tuple[list[str], list[str]]:
-    """The names in the rows, in order. The losses of a row come before "loss", their sum, the figures after it."""
+def losses_and_scores(history: list[dict[str, float]]) -> tuple[list[str], list[str]]:
+    """The names in the rows, in order. The losses of a row come before "loss", their sum, the scores after it."""
     names = list(dict.fromkeys(name for row in history for name in row if name not in NOT_DRAWN))
     first = list(history[0])
     losses = [name for name in names if name in first[: first.index("loss") + 1]]
-    figures = [name for name in names if name not in losses]
+    scores = [name for name in names if name not in losses]
     if len(losses) == 2:  # a single loss is its own sum
         losses.remove("loss")
-    return losses, figures
+    return losses, scores
 
 
 def _mark_best(left: Axes, right: Axes, history: list[dict[str, float]]) -> None:

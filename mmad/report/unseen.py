@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmad.pose.bones import joints_of_part
+from mmad.pose.bones import joints_of_region
 from mmad.records import LandmarkTrack
 
-NAMES = {"body": "person", "left hand": "left hand", "right hand": "right hand"}  # part -> what pages call it
+PAGE_NAMES = {"body": "person", "left hand": "left hand", "right hand": "right hand"}  # of the skeleton's regions
 IN_WORDS = 0.5  # share of the video unseen, from which on the page says it in a sentence
 NEAR = 2.5  # median steps between rows: rows farther apart have a gap between them
 
 
 @dataclass
 class Unseen:
-    """When one part of one person was not seen.
+    """When one region of one person's skeleton was not seen.
 
     name: "person", "left hand" or "right hand". person: its number, None where only one was looked for. stretches:
     (N, 2) s, ascending. share: of the video, 0..1.
@@ -47,8 +47,8 @@ def unseen_parts(tracks: list[LandmarkTrack], duration: float) -> list[Unseen]:
     result = []
     for track in tracks:
         starts, ends = row_extents(track, duration)
-        for part, name in NAMES.items():
-            found = track.seen[:, joints_of_part(track.layout, part)].any(axis=1)
+        for region, name in PAGE_NAMES.items():
+            found = track.seen[:, joints_of_region(track.layout, region)].any(axis=1)
             stretches = complement(starts[found], ends[found], duration)
             share = float(np.diff(stretches).sum() / duration)
             result.append(Unseen(name, track.person if len(tracks) > 1 else None, stretches, share))

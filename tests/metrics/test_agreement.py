@@ -55,10 +55,10 @@ def test_events_by_hand():
     assert (np.isnan(precision), recall, f1) == (True, 0, 0)
     assert np.allclose(result.pooled_scores(), [1 / 2, 1 / 3, 2 / 5])
     assert np.isnan(precision_recall_f1(0, 0, 0)).all()
-    figures = as_json(result)
-    assert list(figures["per_class"]) == ["nodding", "waving"]
-    assert figures["per_class"]["waving"]["precision"] is None
-    assert figures["per_class"]["nodding"]["matched"] == 1
+    results = as_json(result)
+    assert list(results["per_class"]) == ["nodding", "waving"]
+    assert results["per_class"]["waving"]["precision"] is None
+    assert results["per_class"]["nodding"]["matched"] == 1
     table = as_table(result).splitlines()
     assert len(table) == 5
     assert table[2].split() == ["waving", "1", "0", "0", "0.000", "-", "0.000", "0.000"]

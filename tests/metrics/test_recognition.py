@@ -4,7 +4,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, confusion_m
 
 from mmad.labels import MMA52
 from mmad.metrics import recognition
-from mmad.metrics.recognition import f1_mean, macro_f1, mean_average_precision, recognition_figures
+from mmad.metrics.recognition import f1_mean, macro_f1, mean_average_precision, recognition_scores
 
 PART_OF = np.asarray(MMA52.part_of)
 
@@ -16,7 +16,7 @@ def test_figures_agree_with_scikit_learn(seed, classes):
     truth = generator.integers(classes, size=200)
     ranked = generator.permuted(np.tile(np.arange(52), (200, 1)), axis=1)[:, :5]
     ranked[::2, 0] = truth[::2]  # some are right
-    figures = recognition_figures(truth, ranked, PART_OF[ranked], MMA52)
+    scores = recognition_scores(truth, ranked, PART_OF[ranked], MMA52)
     parts, found = PART_OF[truth], PART_OF[ranked[:, 0]]
     expected = {
         "action_top1": accuracy_score(truth, ranked[:, 0]),
@@ -28,7 +28,7 @@ def test_figures_agree_with_scikit_learn(seed, classes):
         "body_f1_micro": f1_score(parts, found, average="micro"),
     }
     for name, value in expected.items():
-        assert figures[name] == pytest.approx(value, abs=1e-12), name
+        assert scores[name] == pytest.approx(value, abs=1e-12), name
 
 
 def test_the_published_row_of_manet():
@@ -42,9 +42,9 @@ def test_macro_f1_by_hand():
 
 
 def test_top5_is_unknown_with_one_action_a_clip():
-    figures = recognition_figures(np.array([0]), np.array([[0]]), np.array([[0]]), MMA52)
-    assert figures["action_top5"] is None
-    assert figures["f1_mean"] == 1.0
+    scores = recognition_scores(np.array([0]), np.array([[0]]), np.array([[0]]), MMA52)
+    assert scores["action_top5"] is None
+    assert scores["f1_mean"] == 1.0
 
 
 def test_confusion_has_truth_in_rows():

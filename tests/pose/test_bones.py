@@ -1,6 +1,6 @@
 import pytest
 
-from mmad.pose.bones import PARTS, bones, joints_of_part
+from mmad.pose.bones import SKELETON_REGIONS, bones, joints_of_region
 from mmad.pose.skeletons import LAYOUTS
 
 
@@ -26,10 +26,10 @@ def test_a_bone_lies_on_its_side():
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_has_bones_and_parts(layout):
-    parts = [joints_of_part(layout, part) for part in PARTS]
+    parts = [joints_of_region(layout, part) for part in SKELETON_REGIONS]
     assert sorted(joint for part in parts for joint in part) == list(range(len(LAYOUTS[layout])))
     assert bones(layout)
 
 
 def test_hands_are_not_the_body():
-    assert [len(joints_of_part("mediapipe75", part)) for part in PARTS] == [33, 21, 21]
+    assert [len(joints_of_region("mediapipe75", part)) for part in SKELETON_REGIONS] == [33, 21, 21]

@@ -6,7 +6,7 @@ import pytest
 from mmad.pose.joint_inputs import (
     FPS,
     JOINT_INPUTS,
-    PARTS,
+    PART_LETTERS,
     RADIUS,
     build_inputs,
     named_points,
@@ -58,7 +58,7 @@ def test_a_legs_posture_is_hidden_from_the_head():
     other[:, legs, :2] += 0.1
     seen = np.array(["B" in item.parts for item in JOINT_INPUTS])
     np.testing.assert_array_equal(build_inputs(points)[:, seen], build_inputs(other)[:, seen])
-    assert set("".join(item.parts for item in JOINT_INPUTS)) == set(PARTS)
+    assert set("".join(item.parts for item in JOINT_INPUTS)) == set(PART_LETTERS)
 
 
 def test_steps_beyond_the_radius_have_no_influence():
@@ -72,7 +72,7 @@ def test_a_turned_head_shows_in_ears():
     points[..., :2] = points[:1, :, :2]
     points[:, AT["left ear"], :2], points[:, AT["right ear"], :2] = (0.6, 0.3), (0.4, 0.3)
     points[:, AT["nose"], :2] = (0.55, 0.3)
-    values = build_inputs(points)[:, [item.name for item in JOINT_INPUTS].index("nose from mid ears, in ears")]
+    values = build_inputs(points)[:, [item.name for item in JOINT_INPUTS].index("nose from mid ears, in ear distances")]
     assert values[0, 0] == pytest.approx(2.0 * (0.55 - 0.5) / max(0.2, 0.0), rel=1e-4)  # factor 2, ears 0.2 apart
 
 

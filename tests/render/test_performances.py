@@ -13,7 +13,7 @@ from mmad.config import RenderConfig
 from mmad.formats import read_annotations
 from mmad.labels import MMA52
 from mmad.pose.landmark_files import load_landmarks
-from mmad.pose.skeletons import NAMES
+from mmad.pose.skeletons import LAYOUT_JOINTS
 from mmad.render.body import Body
 from mmad.render.body_joints import BodyJoints
 from mmad.render.performances import perform_in_space, render_performances
@@ -21,7 +21,7 @@ from mmad.render.plans import plan_videos
 from mmad.render.pose import Pose
 
 ROOT = Path(__file__).parents[2]
-AT = {name: i for i, name in enumerate(NAMES)}
+AT = {name: i for i, name in enumerate(LAYOUT_JOINTS)}
 CONFIG = RenderConfig(videos=8, clips=4, seed=5, workers=1, longest=6)
 
 

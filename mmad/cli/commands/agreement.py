@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     both = "once: in both files; twice: the first in the first, the second in the second"
     parser.add_argument("--annotator", metavar="NAME", action="append", default=[], help=f"only of this person; {both}")
     parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=f"only of this tier; {both}")
-    parser.add_argument("--json", metavar="OUT", help="also write the figures as JSON")
+    parser.add_argument("--json", metavar="OUT", help="also write the results as JSON")
     args = parser.parse_args(argv)
 
     if args.json:

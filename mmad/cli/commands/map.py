@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> None:
     add_labels(parser)
     add_fps(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos: for rates, and for when pictures begin")
-    parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
+    parser.add_argument("--json", metavar="OUT", help="also write the results, fractions of 1, as JSON")
     parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
     parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
     args = parser.parse_args(argv)
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         refuse_same_file(args.json, args.predictions, truth)
     annotations = read_truth(truth, predictions, args.subset, fps, args.videos)
     if is_placeholder(annotations):
-        warn(f"{truth} holds placeholder rows (frames 0-20 of every video); these figures mean nothing")
+        warn(f"{truth} holds placeholder rows (frames 0-20 of every video); these results mean nothing")
 
     actions = evaluate(annotations, predictions.detections, labels)
     parts = evaluate_parts(annotations, predictions.detections, labels)

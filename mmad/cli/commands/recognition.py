@@ -1,4 +1,4 @@
-"""Computes the recognition figures of MA-52: top-1, top-5, macro and micro F1 at both levels, F1_mean.
+"""Computes the recognition scores of MA-52: top-1, top-5, macro and micro F1 at both levels, F1_mean.
 
 mmad recognition prediction.csv --ground-truth val_list_videos.txt [--json OUT] [--confusion OUT.png]
 """
@@ -13,7 +13,7 @@ from mmad.files import refuse_same_file, write_json
 from mmad.formats.mma52 import read_clip_list
 from mmad.formats.submissions import align, read_recognition
 from mmad.labels import read_label_set
-from mmad.metrics.recognition import as_table, confusion_matrix, recognition_figures
+from mmad.metrics.recognition import as_table, confusion_matrix, recognition_scores
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -21,7 +21,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("predictions", help="a submission CSV of any year, or a zip with one")
     parser.add_argument("--ground-truth", required=True, metavar="LIST", help="`name.mp4 label` per line")
     parser.add_argument("--labels", default="mma52", help="mma52 (default) or a label file")
-    parser.add_argument("--json", metavar="OUT", help="also write the figures, fractions of 1, as JSON")
+    parser.add_argument("--json", metavar="OUT", help="also write the scores, fractions of 1, as JSON")
     parser.add_argument("--confusion", metavar="OUT", help="also draw the confusion matrix: a .png, .svg or .pdf")
     args = parser.parse_args(argv)
 
@@ -32,10 +32,10 @@ def main(argv: list[str] | None = None) -> None:
     labels = read_label_set(args.labels)
     clips, truth = zip(*read_clip_list(args.ground_truth, labels))
     predictions = align(read_recognition(args.predictions, labels), list(clips), args.predictions)
-    figures = recognition_figures(np.array(truth), predictions.actions, predictions.parts, labels)
-    print(f"{as_table(figures)}\non {len(clips)} clips, in percent")
+    scores = recognition_scores(np.array(truth), predictions.actions, predictions.parts, labels)
+    print(f"{as_table(scores)}\non {len(clips)} clips, in percent")
     if args.json:
-        write_json(args.json, figures, indent=1)
+        write_json(args.json, scores, indent=1)
     if args.confusion:
         # On demand: matplotlib takes a second to load.
         from mmad.report.confusion_figure import draw_confusion, worst_confusions

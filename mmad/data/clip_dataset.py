@@ -38,7 +38,7 @@ class SubsetFolder:
 
 @dataclass
 class ClipBatch:
-    """pixels: (N, V, T, 3, S, S) uint8, V views of each of N clips; 1 in training.
+    """pixels: (N, V, T, 3, H, W) uint8, V views of each of N clips; 1 in training.
 
     labels: (N,) class ids, or (N, K) of 0 and 1 where a clip may contain several actions.
     """
@@ -51,7 +51,7 @@ class ClipBatch:
 
 
 class ClipSource(Dataset):
-    """Samples ((V, T, 3, S, S) uint8, labels) by (epoch, index), or an `InputError` instead of a sample.
+    """Samples ((V, T, 3, H, W) uint8, labels) by (epoch, index), or an `InputError` instead of a sample.
 
     `ClipLoader` raises the error: raised here, in a worker process, it would reach the user as a traceback. seed: of
     the random views of training; None: the fixed views of testing.
@@ -118,7 +118,7 @@ class ClipDataset(ClipSource):
         return np.array([label for _, label in self.clips])
 
     def read(self, index: int, epoch: int = 0) -> tuple[Tensor, int]:
-        """((V, T, 3, S, S) uint8, label)"""
+        """((V, T, 3, H, W) uint8, label)"""
         info = self.probe(self.paths[index], epoch)
         stretch = Stretch(info, 0, info.num_frames)
         views = read_views(stretch, self.config, self.preprocess, self.generator(index, epoch))
@@ -181,7 +181,7 @@ class WindowDataset(ClipSource):
         return np.array([item.labels[i] for item, i in self.items])
 
     def read(self, index: int, epoch: int = 0) -> tuple[Tensor, Tensor]:
-        """((V, T, 3, S, S) uint8, (K,) of 0 and 1)"""
+        """((V, T, 3, H, W) uint8, (K,) of 0 and 1)"""
         item, i = self.items[index]
         generator = self.generator(index, epoch)
         info = self.probe(self.paths[item.video_id], epoch)
@@ -218,7 +218,7 @@ class Stretch:
 
 
 def read_views(stretch: Stretch, config: ViewConfig, how: Preprocess, generator: np.random.Generator | None) -> Tensor:
-    """The views of a stretch of frames: (V, T, 3, S, S) uint8. With a generator one augmented view, for training."""
+    """The views of a stretch of frames: (V, T, 3, H, W) uint8. With a generator one augmented view, for training."""
     info, first, count = stretch.info, stretch.first, stretch.count
     if generator is not None:
         chosen = first + segment_frames(count, config.frames, generator.random(config.frames))

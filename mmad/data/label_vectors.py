@@ -38,7 +38,7 @@ CONCEPTS = {  # {words: concepts they share beyond their letters}
 
 
 def label_vectors(source: str, labels: LabelSet) -> np.ndarray:
-    """(K, E) float32. source: "builtin", a .npy file of (K, E), or a text file of `word number ...` lines (GloVe)."""
+    """(K, D) float32. source: "builtin", a .npy file of (K, D), or a text file of `word number ...` lines (GloVe)."""
     if source == "builtin":
         vectors = _mean_of_words(labels, _builtin_word) + 0.5 * np.stack(
             [_builtin_word(labels.parts[part]) for part in labels.part_of]

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mmad.config import InferConfig
 from mmad.models.detector import Detector
-from mmad.ops.dense_predictions import DensePredictions, concatenate
+from mmad.ops.dense_predictions import DensePredictions, join_windows
 from mmad.ops.nms import batched_nms, vote_segments
 from mmad.ops.segments import clip
 from mmad.records import Detections, FeatureTrack
@@ -50,7 +50,7 @@ def predict_track(model: Detector, track: FeatureTrack, window: int) -> DensePre
         features = torch.from_numpy(np.array(track.values[first : first + window], dtype=np.float32)).to(device)[None]
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=device)
         of_windows.append(model(features, mask).predictions.crop(own_from - first, own_to - first))
-    return concatenate(of_windows)
+    return join_windows(of_windows)
 
 
 def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:

@@ -110,7 +110,7 @@ def _new_recognizer(config: RecognitionConfig, labels: LabelSet, embedding: int)
 def clip_losses(
     config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, vectors: Tensor | None, device: torch.device
 ) -> Callable[[nn.Module, ClipBatch], dict[str, Tensor]]:
-    """The function (model, batch) -> {name: scalar}. vectors: (K, E) label vectors for the embedding loss."""
+    """The function (model, batch) -> {name: scalar}. vectors: (K, D) label vectors for the embedding loss."""
     membership = part_membership(labels.part_of, len(labels.parts)).to(device)
     vectors = None if vectors is None else vectors.to(device)
 

@@ -50,8 +50,8 @@ def _evaluate(
 ) -> ApReport:
     """class_of: (labels,) the class that each label is evaluated as."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
-    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, class_of)
-    found_video, found_segments, found_class = concatenate(detections, number_of, class_of)
+    truth_video, truth_segments, truth_class = flatten_records(annotations, number_of, class_of)
+    found_video, found_segments, found_class = flatten_records(detections, number_of, class_of)
     order = _best_first(detections)  # then within each class
     order = order[np.argsort(found_class[order], kind="stable")]
     truth_order = np.argsort(truth_class, kind="stable")
@@ -66,9 +66,10 @@ def _evaluate(
     for k in np.flatnonzero(num_evaluated):
         truth = truth_order[truth_at[k] : truth_at[k] + num_truth[k]]
         found = order[found_at[k] : found_at[k] + num_found[k]]
-        taken = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], thresholds)
-        counts = (taken < 0) | evaluated[truth][taken]
-        ap[:, k] = average_precision(taken >= 0, num_evaluated[k], counts)
+        of_class = (found_video[found], found_segments[found], truth_video[truth], truth_segments[truth])
+        matched = match(*of_class, thresholds)
+        is_counted = (matched < 0) | evaluated[truth][matched]
+        ap[:, k] = average_precision(matched >= 0, num_evaluated[k], is_counted)
     without_truth = [names[k] for k in np.flatnonzero((num_truth == 0) & (num_found > 0))]
     return ApReport(np.asarray(thresholds), ap, num_evaluated, names, without_truth)
 
@@ -78,9 +79,11 @@ def _best_first(detections: list[Detections]) -> np.ndarray:
     return np.argsort(np.concatenate([item.scores for item in detections] or [np.empty(0)]), kind="stable")[::-1]
 
 
-def concatenate(items, number_of: dict[str, int], class_of: np.ndarray):
-    """(video numbers (M,), segments (M, 2), classes (M,)) of all records; a video that is not annotated has number
-    -1."""
+def flatten_records(items, number_of: dict[str, int], class_of: np.ndarray):
+    """(video numbers (M,), segments (M, 2), classes (M,)) of all records, one row per action or detection.
+
+    A video that is not annotated has number -1.
+    """
     videos = np.repeat([number_of.get(item.video_id, -1) for item in items], [len(item.labels) for item in items])
     segments = np.concatenate([item.segments for item in items] or [np.empty((0, 2))])
     labels = np.concatenate([item.labels for item in items] or [np.empty(0, dtype=np.int64)])
@@ -98,14 +101,14 @@ def match(
 
     found_video: (M,) video numbers and found_segments: (M, 2), best first. truth_video: (N,). truth_segments: (N, 2).
     """
-    taken = np.full((len(thresholds), len(found_video)), -1)
+    matched_truth = np.full((len(thresholds), len(found_video)), -1)
     truths_of = _by_value(truth_video, np.arange(len(truth_video)))
-    founds_of = _by_value(found_video, np.flatnonzero(np.isin(found_video, truth_video)))
-    for video, founds in founds_of.items():
+    predictions_of = _by_value(found_video, np.flatnonzero(np.isin(found_video, truth_video)))
+    for video, predictions in predictions_of.items():
         truths = truths_of[video][::-1]  # of two truths with equal IoU the official code matches the later
-        best = _match_best_first(tiou(found_segments[founds], truth_segments[truths]), thresholds)
-        taken[:, founds] = np.where(best < 0, -1, truths[best])
-    return taken
+        best = _match_best_first(tiou(found_segments[predictions], truth_segments[truths]), thresholds)
+        matched_truth[:, predictions] = np.where(best < 0, -1, truths[best])
+    return matched_truth
 
 
 def _by_value(values: np.ndarray, indices: np.ndarray) -> dict[int, np.ndarray]:
@@ -118,20 +121,20 @@ def _by_value(values: np.ndarray, indices: np.ndarray) -> dict[int, np.ndarray]:
 def _match_best_first(iou: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """Matched truths (J, M), -1 for none, from the IoU (M, N) of the predictions of one video, best first, with its
     truths."""
-    taken = np.full((len(thresholds), len(iou)), -1)
+    matched_truth = np.full((len(thresholds), len(iou)), -1)
     if iou.shape[1] == 1:  # by far the most frequent case: the first prediction that reaches the threshold
         reached = iou[:, 0] >= thresholds[:, None]
         first = reached.argmax(axis=1)
-        taken[np.arange(len(thresholds)), first] = reached.any(axis=1) - 1
-        return taken
-    gone = np.zeros((len(thresholds), iou.shape[1]), dtype=bool)
+        matched_truth[np.arange(len(thresholds)), first] = np.where(reached.any(axis=1), 0, -1)  # 0: the only truth
+        return matched_truth
+    truth_taken = np.zeros((len(thresholds), iou.shape[1]), dtype=bool)
     for m in np.flatnonzero(iou.max(axis=1) >= thresholds.min()):
-        free = np.where(gone, -1.0, iou[m])  # (J, N)
+        free = np.where(truth_taken, -1.0, iou[m])  # (J, N)
         best = free.argmax(axis=1)
         hit = free[np.arange(len(thresholds)), best] >= thresholds
-        taken[hit, m] = best[hit]
-        gone[hit, best[hit]] = True
-    return taken
+        matched_truth[hit, m] = best[hit]
+        truth_taken[hit, best[hit]] = True
+    return matched_truth
 
 
 def tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
@@ -143,15 +146,15 @@ def tiou(segments1: np.ndarray, segments2: np.ndarray) -> np.ndarray:
     return intersection / (length1[:, None] + length2[None, :] - intersection + EPSILON)
 
 
-def average_precision(correct: np.ndarray, num_truth: int, counts: np.ndarray | None = None) -> np.ndarray:
+def average_precision(correct: np.ndarray, num_truth: int, is_counted: np.ndarray | None = None) -> np.ndarray:
     """Area under the precision envelope: (J, M) correct predictions, best first -> (J,); 0 where there are none.
 
-    counts: (J, M) False for predictions that are ignored; default: none is.
+    is_counted: (J, M) False for predictions that are ignored; default: none is.
     """
-    counts = np.ones_like(correct) if counts is None else counts
-    correct = correct & counts
+    is_counted = np.ones_like(correct) if is_counted is None else is_counted
+    correct = correct & is_counted
     true = np.cumsum(correct, axis=1)
-    precision = true / np.maximum(np.cumsum(counts, axis=1), 1)
+    precision = true / np.maximum(np.cumsum(is_counted, axis=1), 1)
     envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     return (envelope * correct).sum(axis=1) / num_truth
 
@@ -186,8 +189,8 @@ def precision_curves(
     """The precision-recall curves at one tIoU; their areas are the APs of `evaluate`."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     everything = np.arange(len(labels))
-    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, everything)
-    found_video, found_segments, found_class = concatenate(detections, number_of, everything)
+    truth_video, truth_segments, truth_class = flatten_records(annotations, number_of, everything)
+    found_video, found_segments, found_class = flatten_records(detections, number_of, everything)
     order = _best_first(detections)
     num_truth = np.bincount(truth_class, minlength=len(labels))
     correct = np.zeros(len(order), dtype=bool)
@@ -195,8 +198,8 @@ def precision_curves(
     for k in np.flatnonzero(num_truth):
         truth, found = np.flatnonzero(truth_class == k), order[found_class[order] == k]
         at = np.array([threshold])
-        taken = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], at)
-        correct[found] = taken[0] >= 0
+        matched = match(found_video[found], found_segments[found], truth_video[truth], truth_segments[truth], at)
+        correct[found] = matched[0] >= 0
         classes[k] = precision_at(correct[found], num_truth[k], recalls)
 
     part_of = np.asarray(labels.part_of)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.labels import LabelSet
-from mmad.metrics.average_precision import concatenate, match
+from mmad.metrics.average_precision import flatten_records, match
 from mmad.records import Annotation, Detections
 
 
@@ -57,8 +57,8 @@ def matched(
     """Of all M detections: scores (M,), labels (M,), whether they are matched (M,) bool; and truths per class (K,)."""
     number_of = {item.video_id: i for i, item in enumerate(annotations)}
     every_class = np.arange(len(labels))
-    truth_video, truth_segments, truth_class = concatenate(annotations, number_of, every_class)
-    video, segments, label = concatenate(detections, number_of, every_class)
+    truth_video, truth_segments, truth_class = flatten_records(annotations, number_of, every_class)
+    video, segments, label = flatten_records(detections, number_of, every_class)
     scores = np.concatenate([item.scores for item in detections] or [np.empty(0)])
     correct = np.zeros(len(scores), dtype=bool)
     for k in range(len(labels)):

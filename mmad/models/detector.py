@@ -11,6 +11,10 @@ Therefore this detector has two parts:
    and predicts where an action of that class is. What a start looks like is thus learned from all actions together, a
    class with two examples is decoded as well as one with two thousand, and classes neither share boundaries nor compete
    for steps.
+
+No feature pyramid, no neck, no Hungarian matching: every step is one candidate, positives are found by centre sampling
+(`mmad/ops/assign.py`), duplicates are removed by soft-NMS (`mmad/ops/nms.py`). The letters of the axes
+(B, T, E, S and so on) are explained in `docs/words.md`.
 """
 
 from dataclasses import dataclass
@@ -80,8 +84,9 @@ def input_names(views: list[str]) -> list[str]:
 class Detector(nn.Module):
     """A linear probe and one decoder shared by all classes.
 
-    channels: of the features. labels: the K classes and P body parts. Filled by `mmad.engine.fit_probe`: the probe,
-    `length` (K,) median length of the actions of each class in training, steps, and `count` (K,) their number.
+    channels: of the features. labels: the K classes and P body parts. `mmad.engine.fit_probe` fills the probe, and two
+    buffers of what is known of each class from training: `length` (K,), the median length of its actions, steps, and
+    `count` (K,), the number of its actions. (Checkpoints and the packaged weights store them under these names.)
     """
 
     def __init__(self, channels: int, labels: LabelSet, config: DetectorConfig):
@@ -101,7 +106,8 @@ class Detector(nn.Module):
             [INITIAL_BIAS[name] for name, size in OUTPUTS.items() for _ in range(size)]
         )
         self.sharpness = nn.Parameter(torch.tensor(1.0))
-        self.spread = nn.Parameter(torch.tensor([0.5, -1.9]))  # before softplus: in steps, and as a share of the length
+        # The two parameters of `DensePredictions.spread`, before softplus: in steps, and as a share of the length.
+        self.spread = nn.Parameter(torch.tensor([0.5, -1.9]))
 
     def forward(
         self,
@@ -113,16 +119,17 @@ class Detector(nn.Module):
         """features: (B, T, C). mask: (B, T) True where a step is real.
 
         probe_scores: (B, T, E, S) to use instead of the probe's scores of these features, which may then be None; used
-        in training, with scores of a probe that was fitted without the video. pairs: video (N,) and label (N,) to
-        predict for; default: every class of every video, in this order.
+        in training, with scores of a probe that was fitted without the video. E = K + P (classes and body parts),
+        S = scores per entity, as `score_names`. pairs: video (N,) and label (N,) to predict for; default: every class
+        of every video, in this order.
         """
         if probe_scores is None:
             probe_scores = self.probe(features, mask)
         video, label = self.all_pairs(len(mask)) if pairs is None else pairs
         inputs = self.build_inputs(probe_scores, mask)[video, label]  # (N, T, I)
         predictions = self.decode(inputs, mask[video], label)
-        unseen = self.count[label, None] == 0  # a class without any training example is never detected
-        predictions.logits = predictions.logits.masked_fill(unseen, -torch.inf)
+        untrained = self.count[label, None] == 0  # a class without any training example is never detected
+        predictions.logits = predictions.logits.masked_fill(untrained, -torch.inf)
         return DetectorOutput(predictions, video, label, mask)
 
     def all_pairs(self, batch: int) -> tuple[Tensor, Tensor]:
@@ -134,7 +141,7 @@ class Detector(nn.Module):
     def build_inputs(self, scores: Tensor, mask: Tensor) -> Tensor:
         """The decoder's inputs for every class, channels as `input_names`: (B, T, E, S), (B, T) -> (B, K, T, I)."""
         of_class, of_part = scores.split([self.num_classes, self.num_parts], dim=2)
-        actionness = select_score(of_class, "actionness")  # (B, T, K, views)
+        actionness = select_score(of_class, "actionness")  # (B, T, K, V)
         inputs = {
             "class": of_class,
             "body part": of_part[:, :, self.part_of],
@@ -148,15 +155,16 @@ class Detector(nn.Module):
         """Predictions for N pairs: inputs (N, T, I), mask (N, T), label (N,)."""
         return self.to_predictions(self.predict(self.encoder(inputs, mask)), mask, self.length[label])
 
-    def to_predictions(self, outputs: Tensor, mask: Tensor, length: Tensor) -> DensePredictions:
-        """The decoder's outputs (N, T, OUTPUTS) in steps; length: (N,) usual length of the pair's class, steps."""
+    def to_predictions(self, outputs: Tensor, mask: Tensor, median_length: Tensor) -> DensePredictions:
+        """The decoder's outputs (N, T, OUTPUTS) in steps; median_length: (N,) of the pair's class, steps."""
         logits, offsets, boundary_logits, boundary_offsets = outputs.split(list(OUTPUTS.values()), dim=2)
-        distances = torch.exp(offsets.clamp(-6, 4)) * length[:, None, None] / 2  # from a step to its start and end
-        base, share = F.softplus(self.spread)
+        # From a step to the start and the end of its action.
+        distances = torch.exp(offsets.clamp(-6, 4)) * median_length[:, None, None] / 2
+        spread_steps, spread_share = F.softplus(self.spread)
         return DensePredictions(
             logits=logits[..., 0],
             offsets=distances * distances.new_tensor([-1.0, 1.0]),
-            spread=base + share * distances.detach().sum(dim=2, keepdim=True),
+            spread=spread_steps + spread_share * distances.detach().sum(dim=2, keepdim=True),
             boundary_logits=boundary_logits,
             boundary_offsets=boundary_offsets,
             sharpness=self.sharpness,

@@ -89,12 +89,12 @@ def score_names(views: list[str]) -> list[str]:
 
 
 def select_score(scores: Tensor, name: str) -> Tensor:
-    """One of SCORES of every view: (..., S) -> (..., views)."""
+    """One of SCORES of every view: (..., S) -> (..., V)."""
     return scores.unflatten(-1, (-1, len(SCORES)))[..., SCORES.index(name)]
 
 
 class LinearProbe(nn.Module):
-    """channels: of the features. entities: E, number of classes and body parts. Scores: S, as `score_names`."""
+    """channels: of the features. entities: E = K + P, classes and body parts. Scores: S per entity, as `score_names`."""
 
     def __init__(self, channels: int, entities: int, config: DetectorConfig):
         super().__init__()

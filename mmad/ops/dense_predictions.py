@@ -46,7 +46,7 @@ class DensePredictions:
         count = min(2 * SEARCH_RADIUS + 1, self.mask.shape[1])  # candidate steps per boundary
         latest = (self.mask.sum(dim=1)[pair] - count).clamp(min=0)
         first = torch.minimum(step + offsets.detach().round().long() - SEARCH_RADIUS, latest).clamp(min=0)
-        at = first[:, None] + torch.arange(count, device=first.device)[:, None]  # (Q, count, 2)
+        at = first[:, None] + torch.arange(count, device=first.device)[:, None]  # (Q, L, 2)
         pair, side = pair[..., None], torch.arange(2, device=first.device)
         candidates = Candidates(
             at - step[..., None],
@@ -59,7 +59,7 @@ class DensePredictions:
 
 @dataclass
 class Candidates:
-    """S candidate steps for each of Q starts and ends, all (Q, S, 2); the mask may be (Q, S, 1).
+    """L candidate steps for each of Q starts and ends, all (Q, L, 2); the mask may be (Q, L, 1).
 
     position: in steps, on the same axis as the regressed boundaries. logits, offsets: the boundary logits (weighted)
     and boundary offsets at these steps. mask: True where the step is real.
@@ -84,7 +84,7 @@ def refine_boundaries(regressed: Tensor, spread: Tensor, candidates: Candidates)
     return (probability * (candidates.position + candidates.offsets)).sum(dim=1)
 
 
-def concatenate(windows: list[DensePredictions]) -> DensePredictions:
+def join_windows(windows: list[DensePredictions]) -> DensePredictions:
     """Predictions for the same pairs in consecutive windows of time, joined along time."""
     joined = {name: torch.cat([getattr(window, name) for window in windows], dim=1) for name in TIME_FIELDS}
     return replace(windows[0], **joined)

@@ -107,9 +107,9 @@ def softmax_focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
 
 
 def embedding_loss(embedding: Tensor, targets: Tensor, vectors: Tensor) -> Tensor:
-    """MANet's joint-embedding loss: MSE between embedding (N, E) and label vector. Guo et al., TCSVT 2024.
+    """MANet's joint-embedding loss: MSE between embedding (N, D) and label vector. Guo et al., TCSVT 2024.
 
-    targets: (N, K). vectors: (K, E). For several classes per clip the target is the mean of their vectors, weighted by
+    targets: (N, K). vectors: (K, D). For several classes per clip the target is the mean of their vectors, weighted by
     `targets`; a clip without any class does not count.
     """
     total = targets.sum(dim=1, keepdim=True)

@@ -17,7 +17,7 @@ def solve_ridge(gram: Tensor, moment: Tensor, strength: float) -> Tensor:
 def ridge_correlations(
     gram: Tensor, moment: Tensor, held_gram: Tensor, held_moment: Tensor, strengths: list[float]
 ) -> Tensor:
-    """Correlation of predictions with targets on held-out data, per strength and output: (S, O).
+    """Correlation of predictions with targets on held-out data, per strength and output: (strengths, O).
 
     gram (D, D), moment (D, O): sums over the data fitted to. held_gram, held_moment: the same over the held-out data.
     All centred. Not divided by the standard deviation of the targets, which no strength changes. One eigendecomposition

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.ops.dense_predictions import SEARCH_RADIUS, Candidates, DensePredictions, concatenate, refine_boundaries
+from mmad.ops.dense_predictions import SEARCH_RADIUS, Candidates, DensePredictions, join_windows, refine_boundaries
 
 REAL = torch.ones(1, 10, dtype=torch.bool)
 
@@ -107,7 +107,7 @@ def test_boundaries_of_no_action():
 
 def test_cropped_predictions_concatenated_are_the_whole():
     predictions = made_up(2, 50)
-    again = concatenate([predictions.crop(0, 7), predictions.crop(7, 8), predictions.crop(8, 50)])
+    again = join_windows([predictions.crop(0, 7), predictions.crop(7, 8), predictions.crop(8, 50)])
     pair, step = torch.arange(50) % 2, torch.arange(50)
     assert_close(again.boundaries(pair, step), predictions.boundaries(pair, step))
     assert_close(again.logits, predictions.logits)

@@ -14,6 +14,7 @@ import re
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from xml.parsers import expat
 
@@ -40,8 +41,7 @@ VOCABULARY = "actions"
 LANGUAGE = "eng"
 ACTION_TYPE, SCORE_TYPE = "action", "score"
 PREFIX = "mmad:"  # of our properties in the header
-OURS = object()  # a key that no entry of a vocabulary has
-DEEPEST = 50  # dependent tiers below each other; more is a circle
+MAX_DEPTH = 50  # dependent tiers below each other; deeper means a cyclic reference
 MIME_TYPES = {".mp4": "video/mp4", ".mpg": "video/mpeg", ".mpeg": "video/mpeg", ".mov": "video/quicktime"}
 # The four stereotypes that ELAN itself writes into every file.
 CONSTRAINTS = {
@@ -116,7 +116,7 @@ def _add_header(document: ET.Element, item: Annotation, path: Path, num_annotati
 def _add_time_order(document: ET.Element, spans: list[tuple[int, int]]) -> list[list[str]]:
     """[(slot of its start, slot of its end)] of spans in ms.
 
-    Each has slots of its own, as in ELAN: if two shared one, who moves the one annotation would move the other too.
+    Each has slots of its own, as in ELAN. If two annotations shared a slot, moving one would move the other.
     """
     order = ET.SubElement(document, "TIME_ORDER")
     times = [(time, 1 - side, i, side) for i, span in enumerate(spans) for side, time in enumerate(span)]
@@ -186,80 +186,124 @@ def read_elan(source: Source, options: ReadOptions) -> list[Annotation]:
     an annotation counts as the action that its tier is named after. Annotations of dependent tiers have the times that
     ELAN shows them at. What is not an action is a problem in a tier with a controlled vocabulary of ours, elsewhere
     (comments, other codings) it is counted in `notes`. Times are of the video: ELAN's and the video's time origin.
-    The video is the one the header names, if the file is still called so, otherwise the file's name.
+    The video is the one that the header names, if the file name still matches, otherwise the file's name.
     """
     path = source.path
     document = _parse(path)
     properties = {item.get("NAME"): item.text or "" for item in document.iterfind("HEADER/PROPERTY")}
-    ours = f"{PREFIX}video_id" in properties
-    left_out = LeftOut(path, options, "annotations")
-    coded = _coded_tiers(document, options)
-    if not coded and options.coders != EVERYONE:
+    tiers = _coded_tiers(document, options)
+    if not tiers and options.coders != EVERYONE:
         raise _no_tier(path, document, options)
-    times = _Times(path, document, options.on_problem)
-    scores = _score_of_annotation(path, document, options.on_problem) if ours else {}
-    entries = _vocabulary_entries(document)
     media = _video_descriptor(document)
     origin = int(media.get("TIME_ORIGIN", "0")) / 1000 if media is not None else 0.0
-    rows, coders, by_tier, said = [], {}, Counter(), {}
-    for tier in coded:
-        if ours and tier.get("LINGUISTIC_TYPE_REF") == SCORE_TYPE:
-            continue
-        for item in tier.iterfind("ANNOTATION/*"):
-            where = f"{path}, tier {tier.get('TIER_ID')!r}, annotation {item.get('ANNOTATION_ID')}"
-            try:
-                label = _label(item, tier, entries, left_out, by_tier, where)
-                if label is None or label == said.get(item.get("ANNOTATION_REF")):
-                    continue  # a dependent tier that says the same again
-                said[item.get("ANNOTATION_ID")] = label
-                start, end = (round(time + origin, 6) for time in times.of(item, where))
-                check_order(start, end, where)
-            except InputError as error:
-                options.on_problem(error)
-                continue
-            coders.setdefault(label, set()).add(_annotator(tier))
-            rows.append((start, end, label, scores.get(item.get("ANNOTATION_ID"))))
-    refuse_pooling(path, coders, options)
-    notes = left_out.notes(len(rows), empty=bool(entries[OURS]))
-    if by_tier:
-        others = f"{by_tier.total()} annotations have other values than the action that their tier is named after"
-        notes.append(f"{path}: {others}, such as {min(by_tier)!r}: they count as that action")
-    known = {"duration": if_positive(properties.get(f"{PREFIX}duration")), "notes": notes}
-    known |= {"fps": if_positive(properties.get(f"{PREFIX}fps")), "media": _media(path, media)}
-    known["clock_start"] = if_positive(properties.get(f"{PREFIX}picture_begins_at")) or 0.0
-    known["link"] = "" if media is None else media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or ""
-    return [from_rows(_video_id(path, properties.get(f"{PREFIX}video_id", "")), rows, **known)]
+    context = _context_of(path, document, options, origin, written_by_mmad=f"{PREFIX}video_id" in properties)
+    rows = [row for tier in tiers for row in _read_tier(tier, context)]
+    refuse_pooling(path, context.coders, options)
+    metadata = {
+        "duration": if_positive(properties.get(f"{PREFIX}duration")),
+        "fps": if_positive(properties.get(f"{PREFIX}fps")),
+        "media": _media(path, media),
+        "clock_start": if_positive(properties.get(f"{PREFIX}picture_begins_at")) or 0.0,
+        "link": "" if media is None else media.get("RELATIVE_MEDIA_URL") or media.get("MEDIA_URL") or "",
+        "notes": _notes(context, len(rows)),
+    }
+    return [from_rows(_video_id(path, properties.get(f"{PREFIX}video_id", "")), rows, **metadata)]
 
 
-def _label(
-    item: ET.Element, tier: ET.Element, entries: dict, left_out: LeftOut, by_tier: Counter, where: str
-) -> int | None:
-    """The action of an annotation; None where it is none, which is counted.
+@dataclass
+class _Context:
+    """What reading the tiers of one file needs, and what it gathers on the way.
 
-    entries: {entry of a vocabulary: its texts}. by_tier: counts values of annotations that count by their tier's name.
+    origin: the video's time origin, s. scores: {annotation: score}. entries: {entry of a vocabulary: its texts}.
+    our_tier_types: the tier types with the vocabulary that mmad wrote. written_by_mmad: whether its score tiers are
+    scores.
+
+    Gathered: label_of_annotation: {annotation: label}. coders: {label: who annotated it}. left_out: what is not an
+    action. values_elsewhere: values of annotations that count as the action that their tier is named after.
     """
-    labels = left_out.options.labels
+
+    path: Path
+    options: ReadOptions
+    origin: float
+    written_by_mmad: bool
+    times: "_Times"
+    scores: dict[str, float]
+    entries: dict[str, list[str]]
+    our_tier_types: set[str]
+    left_out: LeftOut
+    label_of_annotation: dict[str, int] = field(default_factory=dict)
+    coders: dict[int, set[str]] = field(default_factory=dict)
+    values_elsewhere: Counter = field(default_factory=Counter)
+
+
+def _context_of(
+    path: Path, document: ET.Element, options: ReadOptions, origin: float, written_by_mmad: bool
+) -> _Context:
+    times = _Times(path, document, options.on_problem)
+    scores = _score_of_annotation(path, document, options.on_problem) if written_by_mmad else {}
+    left_out = LeftOut(path, options, "annotations")
+    return _Context(path, options, origin, written_by_mmad, times, scores, *_vocabulary(document), left_out)
+
+
+def _read_tier(tier: ET.Element, context: _Context) -> list[Row]:
+    """The actions of one tier; gathers labels, coders and what is left out in the context."""
+    if context.written_by_mmad and tier.get("LINGUISTIC_TYPE_REF") == SCORE_TYPE:
+        return []
+    rows = []
+    for item in tier.iterfind("ANNOTATION/*"):
+        name = item.get("ANNOTATION_ID")
+        where = f"{context.path}, tier {tier.get('TIER_ID')!r}, annotation {name}"
+        try:
+            label = _label_or_count(item, tier, context, where)
+            if label is None or label == context.label_of_annotation.get(item.get("ANNOTATION_REF")):
+                continue  # no action, or a dependent tier that repeats the action of its parent
+            context.label_of_annotation[name] = label
+            start, end = (round(time + context.origin, 6) for time in context.times.of(item, where))
+            check_order(start, end, where)
+        except InputError as error:
+            context.options.on_problem(error)
+            continue
+        context.coders.setdefault(label, set()).add(_annotator(tier))
+        rows.append((start, end, label, context.scores.get(name)))
+    return rows
+
+
+def _label_or_count(item: ET.Element, tier: ET.Element, context: _Context, where: str) -> int | None:
+    """The action of an annotation; None where it is not an action, which `context.left_out` counts.
+
+    A value that counts as the action of its tier is added to `context.values_elsewhere`.
+    """
+    labels = context.options.labels
     text = (item.findtext("ANNOTATION_VALUE") or "").strip()
-    values = [text, *entries.get(item.get("CVE_REF"), ())]
+    values = [text, *context.entries.get(item.get("CVE_REF"), ())]
     found = next((label for value in values if value and (label := labels.find(value)) is not None), None)
     if found is not None:
         return found
     of_tier = action_of_tier(tier.get("TIER_ID") or "", labels)
-    chosen_here = tier.get("LINGUISTIC_TYPE_REF") in entries[OURS]
-    if of_tier is not None and not (text and chosen_here):
+    has_our_vocabulary = tier.get("LINGUISTIC_TYPE_REF") in context.our_tier_types
+    if of_tier is not None and not (text and has_our_vocabulary):
         if text:
-            by_tier[text] += 1
+            context.values_elsewhere[text] += 1
         return of_tier
-    if chosen_here and not text:
+    if has_our_vocabulary and not text:
         raise InputError(where, "has no value", "choose its action in ELAN, or delete it")
-    if chosen_here:
+    if has_our_vocabulary:
         return label_id(text, labels, where)
-    left_out.other(text)
+    context.left_out.other(text)
     return None
 
 
+def _notes(context: _Context, num_read: int) -> list[str]:
+    """What a person should know of a file that was read, a line each."""
+    notes, values = context.left_out.notes(num_read, empty=bool(context.our_tier_types)), context.values_elsewhere
+    if values:
+        problem = f"{values.total()} annotations have other values than the action that their tier is named after"
+        notes.append(f"{context.path}: {problem}, such as {min(values)!r}: they count as that action")
+    return notes
+
+
 def _coded_tiers(document: ET.Element, options: ReadOptions) -> list[ET.Element]:
-    """The tiers that are meant: of the annotator and of the names that the person says, if any."""
+    """The tiers that are meant: of the annotator and of the names that the user gives, if any."""
     tiers, coders = document.findall("TIER"), options.coders
     if coders.annotator:
         tiers = [tier for tier in tiers if _annotator(tier).casefold() == coders.annotator.casefold()]
@@ -277,16 +321,21 @@ def _no_tier(path: Path, document: ET.Element, options: ReadOptions) -> InputErr
 
 
 def _annotator(tier: ET.Element) -> str:
-    """Who annotated a tier: as ELAN says, or as its name ends, "coding@anna"; "" where neither says."""
+    """Who annotated a tier: by its attribute in ELAN, or the end of its name, "coding@anna"; "" where unknown."""
     return (tier.get("ANNOTATOR") or (tier.get("TIER_ID") or "").partition("@")[2]).strip()
 
 
-def _vocabulary_entries(document: ET.Element) -> dict:
-    """{entry: its text in each language}, and under `OURS` the tier types that have the vocabulary that we wrote."""
-    entries: dict = {OURS: {t.get("LINGUISTIC_TYPE_ID") for t in document.iterfind("LINGUISTIC_TYPE") if _is_ours(t)}}
+def _vocabulary(document: ET.Element) -> tuple[dict[str, list[str]], set[str]]:
+    """({entry of a controlled vocabulary: its text in each language}, the tier types with the vocabulary of mmad)."""
+    our_tier_types = {
+        kind.get("LINGUISTIC_TYPE_ID")
+        for kind in document.iterfind("LINGUISTIC_TYPE")
+        if kind.get("CONTROLLED_VOCABULARY_REF") == VOCABULARY
+    }
+    entries = {}
     for entry in document.iterfind("CONTROLLED_VOCABULARY/CV_ENTRY_ML"):
         entries[entry.get("CVE_ID")] = [(value.text or "").strip() for value in entry.iterfind("CVE_VALUE")]
-    return entries
+    return entries, our_tier_types
 
 
 class _Times:
@@ -320,7 +369,7 @@ class _Times:
         if item.tag == "ALIGNABLE_ANNOTATION":
             return tuple(self._time(item.get(f"TIME_SLOT_REF{side}"), where) for side in (1, 2))
         parent = self.items.get(item.get("ANNOTATION_REF"))
-        if parent is None or depth > DEEPEST:
+        if parent is None or depth > MAX_DEPTH:
             raise InputError(where, f"depends on annotation {item.get('ANNOTATION_REF')}, which is not there")
         start, end = self.of(parent, where, depth + 1)
         family = self.siblings.get(item.get("ANNOTATION_ID"), [item.get("ANNOTATION_ID")])
@@ -422,17 +471,13 @@ def _score_of_annotation(path: Path, document: ET.Element, on_problem: OnProblem
     return scores
 
 
-def _is_ours(linguistic_type: ET.Element) -> bool:
-    return linguistic_type.get("CONTROLLED_VOCABULARY_REF") == VOCABULARY
-
-
-def _video_id(path: Path, named: str) -> str:
-    still_called_so = named.replace("\\", "/").rpartition("/")[2] == path.stem
-    return check_id(named if still_called_so else path.stem, str(path))
+def _video_id(path: Path, in_header: str) -> str:
+    still_matches = in_header.replace("\\", "/").rpartition("/")[2] == path.stem
+    return check_id(in_header if still_matches else path.stem, str(path))
 
 
 def _video_descriptor(document: ET.Element) -> ET.Element | None:
-    """What the header says of the video: ELAN also links the sound, in a file of its own, often first."""
+    """The header's entry for the video: ELAN also links the sound, in a file of its own, often first."""
     linked = document.findall("HEADER/MEDIA_DESCRIPTOR")
     for item in linked:
         name = item.get("RELATIVE_MEDIA_URL") or item.get("MEDIA_URL") or ""

@@ -94,7 +94,7 @@ def select_score(scores: Tensor, name: str) -> Tensor:
 
 
 class LinearProbe(nn.Module):
-    """channels: of the features. entities: E = K + P, classes and body parts. Scores: S per entity, as `score_names`."""
+    """channels: of the features. entities: E = K + P, classes and body parts. S scores each, as `score_names`."""
 
     def __init__(self, channels: int, entities: int, config: DetectorConfig):
         super().__init__()

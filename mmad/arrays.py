@@ -22,7 +22,7 @@ from mmad.errors import InputError, system_error
 from mmad.pickles import Forbidden, load_data
 
 FORMATS = ("npy", "npz", "pt", "csv", "pkl")  # in the order in which files are looked for
-FINGERPRINT_BYTES = 8192  # read at the beginning, in the middle and at the end of a file for its fingerprint
+DIGESTED_BYTES = 8192  # read at the beginning, in the middle and at the end of a file for its digest
 DAMAGED = (ValueError, EOFError, TypeError, AttributeError, IndexError, KeyError, OverflowError, MemoryError)
 DAMAGED += (RuntimeError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)  # what damaged files raise
 REPLACE = "if it is damaged, move it away and make it again"
@@ -46,7 +46,7 @@ class LazyRows:
         """Rows `first` to `stop` (exclusive, in 0..T), float32 (stop - first, C), checked."""
         raise NotImplementedError
 
-    def fingerprint(self) -> Iterator:
+    def digest_parts(self) -> Iterator:
         """Strings, numbers and arrays that change when the values do, without reading them all."""
         raise NotImplementedError
 
@@ -87,14 +87,14 @@ class StoredArray(LazyRows):
             raise _changed(self.path)
         return np.array(content[first:stop], dtype=np.float32)
 
-    def fingerprint(self) -> Iterator:
+    def digest_parts(self) -> Iterator:
         """The file's size and a few parts of it."""
         with _input_errors(self.path), open(self.path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             yield size
-            for start in sorted({0, max(0, size // 2 - FINGERPRINT_BYTES // 2), max(0, size - FINGERPRINT_BYTES)}):
+            for start in sorted({0, max(0, size // 2 - DIGESTED_BYTES // 2), max(0, size - DIGESTED_BYTES)}):
                 file.seek(start)
-                yield np.frombuffer(file.read(FINGERPRINT_BYTES), dtype=np.uint8)
+                yield np.frombuffer(file.read(DIGESTED_BYTES), dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

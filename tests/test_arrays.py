@@ -143,7 +143,7 @@ def test_what_the_system_says_is_no_reason_to_destroy_a_file(tmp_path, monkeypat
 
     monkeypatch.setattr(builtins, "open", refused)
     monkeypatch.setattr("io.open", refused)  # what zipfile opens by
-    for read in (lambda: open_array(path), lambda: stored[:2], lambda: list(stored.fingerprint())):
+    for read in (lambda: open_array(path), lambda: stored[:2], lambda: list(stored.digest_parts())):
         with pytest.raises(InputError) as caught:
             read()
         said = str(caught.value)
@@ -167,15 +167,15 @@ def test_a_file_that_changed_under_way(tmp_path):
         stored[:]
 
 
-def test_fingerprints_change_with_the_values(tmp_path):
-    def fingerprint(form: str, values: np.ndarray) -> list:
-        return [np.asarray(part).tolist() for part in open_array(write(tmp_path, form, values)).fingerprint()]
+def test_digest_parts_change_with_the_values(tmp_path):
+    def digest_parts(form: str, values: np.ndarray) -> list:
+        return [np.asarray(part).tolist() for part in open_array(write(tmp_path, form, values)).digest_parts()]
 
     for form in ("npy", "npz", "csv"):
-        first = fingerprint(form, made(900, 30))
-        assert fingerprint(form, made(900, 30)) == first
-        assert fingerprint(form, made(900, 30) + 1) != first
-        assert fingerprint(form, made(901, 30)) != first
+        first = digest_parts(form, made(900, 30))
+        assert digest_parts(form, made(900, 30)) == first
+        assert digest_parts(form, made(900, 30) + 1) != first
+        assert digest_parts(form, made(901, 30)) != first
 
 
 # --- forms ------------------------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ class FeatureDataset(Dataset):
     """Annotated videos and their features; item i is the whole video, or a random window of a long one.
 
     annotations: one per video. tracks: the features of these videos, in any order; those of other videos are not used.
-    window: steps at most; None: no limit. Item (epoch, i) has a window determined by (seed, epoch, i); item i is that
-    of epoch 0. Features in files are read when an item is asked for, and NaN or infinite ones are refused then.
+    window: steps at most; None: no limit. Item (epoch, i) has a window determined by (seed, epoch, i); dataset[i]
+    equals dataset[0, i]. Features in files are read when an item is asked for; NaN or infinite ones are refused then.
     probe_scores: out-of-fold scores (T, E, S) of each video; items then hold these instead of features.
 
     `InputError` where a video has no features, or where features differ in their source or number of channels.
@@ -136,17 +136,17 @@ class FeatureDataset(Dataset):
 
 
 def crop(
-    segments: np.ndarray, labels: np.ndarray, first: int, count: int, visible: float = 0.3
+    segments: np.ndarray, labels: np.ndarray, first: int, count: int, min_visible: float = 0.3
 ) -> tuple[np.ndarray, np.ndarray]:
     """The actions in a window of `count` steps from step `first` on: segments (N, 2) and labels (N,).
 
-    Actions are cut at the ends of the window; those of which less than the share `visible` is left are dropped.
+    Actions are cut at the ends of the window; those of which less than the share `min_visible` remains are dropped.
     Segments are in steps, those returned relative to `first`.
     """
     low, high = first - 0.5, first + count - 0.5  # start of the first and end of the last step of the window
     cut = np.clip(segments, low, high)
-    left = (cut[:, 1] - cut[:, 0]) / np.maximum(segments[:, 1] - segments[:, 0], 1e-6)
-    kept = (segments[:, 0] < high) & (segments[:, 1] > low) & (left >= visible)
+    visible_share = (cut[:, 1] - cut[:, 0]) / np.maximum(segments[:, 1] - segments[:, 0], 1e-6)
+    kept = (segments[:, 0] < high) & (segments[:, 1] > low) & (visible_share >= min_visible)
     return cut[kept] - first, labels[kept]
 
 
@@ -195,13 +195,13 @@ def batches_of_similar_length(lengths: Sequence[int], batch: int, seed: Sequence
 def tracks_digest(tracks: Sequence[FeatureTrack]) -> str:
     """Digest of the sources and times of features, and of a few rows or parts of each file: reading all takes too
     long."""
-    return content_digest(part for track in tracks for part in _fingerprint(track))
+    return content_digest(part for track in tracks for part in _digest_parts(track))
 
 
-def _fingerprint(track: FeatureTrack) -> Iterator:
+def _digest_parts(track: FeatureTrack) -> Iterator:
     yield from (track.source, track.grid.start, track.grid.step, len(track.values))
     if isinstance(track.values, LazyRows):
-        yield from track.values.fingerprint()
+        yield from track.values.digest_parts()
     else:
         yield track.values[:: max(1, len(track.values) // 8)]
 

@@ -126,9 +126,9 @@ class JoinedRows(LazyRows):
         times = self.grid.to_seconds(np.arange(first, stop))
         return np.concatenate([rows_at(values, grid.to_index(times)) for values, grid in self.parts], axis=1)
 
-    def fingerprint(self) -> Iterator:
+    def digest_parts(self) -> Iterator:
         for values, grid in self.parts:
-            yield from (grid.start, grid.step, *values.fingerprint())
+            yield from (grid.start, grid.step, *values.digest_parts())
 
 
 def join_tracks(tracks: Sequence[FeatureTrack], finest: int) -> FeatureTrack:

@@ -22,7 +22,7 @@ from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_batches import BatchRunner, ClipForward, Compute, DenseForward, FeaturePlan, VideoFeatures
-from mmad.engine.video_jobs import Progress, sort_videos, unless_changed, warn_unused
+from mmad.engine.video_jobs import Progress, sort_videos, still_valid_sidecar, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import output_folder
 from mmad.models import backbone_named, preprocess_of
@@ -190,7 +190,7 @@ class FeatureExtractor:
                 video.start(self.resume(plan, folder) if folder is not None else plan)
                 for pixels in self.inputs(video.plan):
                     yield video, pixels
-                video.problem = plan.missing_end()
+                video.problem = plan.truncation_problem()
             except InputError as error:
                 video.problem = error
             yield video, None
@@ -226,7 +226,7 @@ def extract_features(
     print(f"features by {extractor.source} on {extractor.device}", flush=True)
 
     def finished(video_id: str, path: Path) -> dict | None:
-        return unless_changed(finished_track(out, video_id, extractor.source), path, extractor.changed)
+        return still_valid_sidecar(finished_track(out, video_id, extractor.source), path, extractor.changed)
 
     found = sort_videos(videos, finished)
     _warn_of_unidentified(found.finished, len(videos), out)

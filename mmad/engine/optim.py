@@ -43,8 +43,8 @@ class AveragedWeights:
     def update(self, model: nn.Module) -> None:
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mine, new in zip(self.model.state_dict().values(), model.state_dict().values()):
-            if mine.dtype.is_floating_point:
-                mine.lerp_(new, 1 - decay)
+        for average, new in zip(self.model.state_dict().values(), model.state_dict().values()):
+            if average.dtype.is_floating_point:
+                average.lerp_(new, 1 - decay)
             else:
-                mine.copy_(new)
+                average.copy_(new)

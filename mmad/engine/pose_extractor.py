@@ -16,7 +16,7 @@ import numpy as np
 
 from mmad.config import PoseConfig
 from mmad.engine.background import in_background
-from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, unless_changed, warn_unused
+from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, still_valid_sidecar, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file, output_folder, path_for_id
 from mmad.pose.estimated_people import by_size, choose, empty_people, is_there, remove_false_people, track_people
@@ -120,7 +120,7 @@ class PoseExtractor:
                     on_progress(info.duration / total, (row >= kept) / total)
         except InputError as error:
             problem = error
-        return rows[:done], problem or plan.missing_end()
+        return rows[:done], problem or plan.truncation_problem()
 
     def _track(
         self, plan: VideoPlan, points: np.ndarray, times: np.ndarray, person: int, details: dict
@@ -223,7 +223,7 @@ def extract_landmarks(
 
 def _finished_sidecar(extractor: PoseExtractor, out: Path, video_id: str, path: Path) -> dict | None:
     """The sidecar of finished landmarks of the video as it is now, where the tracks of all its people exist."""
-    sidecar = unless_changed(finished_landmarks(out, video_id, extractor.source), path, _changed)
+    sidecar = still_valid_sidecar(finished_landmarks(out, video_id, extractor.source), path, _changed)
     if sidecar is None:
         return None
     complete = all(path_for_id(out, name, ".npz").exists() for name in sidecar.get("tracks", [video_id]))

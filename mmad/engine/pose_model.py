@@ -97,6 +97,6 @@ def load_pose_model(path: str | Path = PACKAGED) -> PoseModel:
 
 
 def _fill(module: nn.Module, prefix: str, state: dict[str, torch.Tensor], path: Path) -> None:
-    mine = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    own_state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     types = {name: value.dtype for name, value in module.state_dict().items()}
-    load_into(module, {name: value.to(types.get(name, value.dtype)) for name, value in mine.items()}, path)
+    load_into(module, {name: value.to(types.get(name, value.dtype)) for name, value in own_state.items()}, path)

@@ -37,7 +37,7 @@ class VideoPlan:
         identity = {"source": source, **self.identity, "frames": read}
         return PartialRows(folder, self.video_id, identity, len(self.frames))
 
-    def missing_end(self) -> BrokenVideo | None:
+    def truncation_problem(self) -> BrokenVideo | None:
         """The problem of a video that was read to its end but whose file is cut off; None if it is complete."""
         info = self.info
         if info.is_complete:
@@ -97,8 +97,8 @@ def sort_videos(
     return found
 
 
-def unless_changed(sidecar: dict | None, path: Path, changed: Callable[[dict, Path], str]) -> dict | None:
-    """The sidecar of finished results; None where there are none, or not of the video as it is now, which is said.
+def still_valid_sidecar(sidecar: dict | None, path: Path, changed: Callable[[dict, Path], str]) -> dict | None:
+    """The sidecar of finished results; returns None where there are none, and warns if the video changed.
 
     changed: (sidecar, path) -> why the results are not of this video, empty if they are; `InputError` where it cannot
     be read, which is reported when the video is opened.

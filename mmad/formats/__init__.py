@@ -136,7 +136,7 @@ def read_events(
     """Annotations or predictions of any format, or of a folder of files of one format; their notes are the caller's to
     show.
 
-    fps: frames a second of files that count frames and do not say how fast (the early-2024 MMA-52 CSV, Label Studio,
+    fps: frames a second of files that count frames and give no rate (the early-2024 MMA-52 CSV, Label Studio,
     FiftyOne). None: as the videos have, else 30 are assumed, with a note. videos: the folder of the videos, or the file
     of the only one, or `VideoFiles` that are shared; they give rates and lengths that are not known, and the start of a
     player's clock. coders: whose annotations are meant, in files that hold those of several people.
@@ -152,8 +152,8 @@ def read_annotations(
     videos: str | Path | VideoFiles | None = None,
     coders: Coders = EVERYONE,
 ) -> list[Annotation]:
-    """The same of what people said, with every note as a warning; predictions are refused, but for our plain table,
-    which people correct in a spreadsheet.
+    """The same of annotations, with every note as a warning; predictions are refused, but for our plain table, which
+    people correct in a spreadsheet.
 
     on_problem: by default the first thing wrong is raised as an `InputError` that names the row or key; a caller that
     wants them all passes a function that keeps them, and the rows concerned are left out.
@@ -179,7 +179,7 @@ def read_actions(
     videos: str | Path | VideoFiles | None = None,
     coders: Coders = EVERYONE,
 ) -> list[Annotation]:
-    """What a file says is happening: of predictions those that reach the least score of their class, minimum (K,).
+    """The actions in a file: of predictions those that reach the least score of their class, minimum (K,).
 
     Predictions without `minimum` are refused: what a detector leaves in is mostly false. Anything else is taken whole,
     also with scores: somebody has looked at it.
@@ -212,8 +212,8 @@ def read_truth(
 ) -> list[Annotation]:
     """The annotations that predictions are scored against; refused where no action is in them.
 
-    subset, fps: what the person says, None where nothing; it is then as the predictions say, and the subset "val" where
-    they do not say either. videos: as in `read_events`.
+    subset, fps: what the user gives, else None: then what the predictions name, and the subset "val" where they
+    name none. videos: as in `read_events`.
     """
     origin = predictions.origin
     annotations = read_annotations(path, predictions.labels, fps or origin.fps, videos=videos)

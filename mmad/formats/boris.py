@@ -11,7 +11,14 @@ from pathlib import Path
 
 from mmad.errors import InputError
 from mmad.files import write_text
-from mmad.formats.boris_observations import OUR_DESCRIPTION, Observation, add_event, all_videos, name_of, paired
+from mmad.formats.boris_observations import (
+    OUR_DESCRIPTION,
+    Observation,
+    add_event,
+    all_videos,
+    name_of,
+    pair_starts_with_stops,
+)
 from mmad.formats.fields import (
     LeftOut,
     as_number,
@@ -49,7 +56,7 @@ COLUMNS = (
     "Comment stop",
 )
 # What versions and kinds of tables call the same; the first that is there counts.
-NAMES = {
+COLUMN_NAMES = {
     "id": ("Observation id",),
     "subject": ("Subject",),
     "behavior": ("Behavior",),
@@ -130,10 +137,10 @@ def read_boris(source: Source, options: ReadOptions) -> list[Annotation]:
     table, name = source.table if line is None else parse_table(source.text, path, skip=line), ""
     if line:
         name = next((cell for cell in header_of(source.lines[0])[1:] if cell.strip()), path.stem)
-    at = {key: table.column(*names) for key, names in NAMES.items()}
+    at = {key: table.column(*names) for key, names in COLUMN_NAMES.items()}
     single = at["time"] is not None and at["type"] is not None and at["start"] is None
     wanted = ("behavior", "time", "type") if single else ("behavior", "start", "stop")
-    missing = [NAMES[key][0].lower() for key in (*wanted, *(() if name else ("id",))) if at[key] is None]
+    missing = [COLUMN_NAMES[key][0].lower() for key in (*wanted, *(() if name else ("id",))) if at[key] is None]
     if missing:
         raise InputError(f"{path}, line 1", f"no column {', '.join(missing)}", "export aggregated events from BORIS")
     modifiers = [i for i, name in enumerate(table.header) if plain_name(name).startswith("modifier")]
@@ -149,7 +156,7 @@ def read_boris(source: Source, options: ReadOptions) -> list[Annotation]:
             options.on_problem(error)
             continue
         rows.append((observation, row))
-    for observation, row in paired(rows, left_out) if single else rows:
+    for observation, row in pair_starts_with_stops(rows, left_out) if single else rows:
         add_event(observation, row, left_out, options)
     return all_videos(path, list(observations.values()), left_out, options, table.notes)
 

@@ -24,12 +24,12 @@ from mmad.formats.source import ReadOptions
 from mmad.records import Annotation, Row
 
 OUR_DESCRIPTION = "written by mmad: comments hold scores"
-SEAM = 0.05  # s by which an event may run over the end of a file: times are rounded, lengths are those of containers
+ROUNDING_TOLERANCE_S = 0.05  # an event may exceed its file by this: times are rounded, lengths are the containers'
 
 
 @dataclass(frozen=True)
 class Event:
-    """where: its place in the file. media: the file that it begins in, "" where nobody says. row: on the observation's
+    """where: its place in the file. media: the file that it begins in, "" where unknown. row: on the observation's
     clock."""
 
     where: str
@@ -40,7 +40,7 @@ class Event:
 @dataclass
 class Observation:
     """media: what its first player plays, one file after the other. lengths: of these in s, or of all together; empty
-    where nobody says. offset: s that its clock shows at the start of the first."""
+    where unknown. offset: s that its clock shows at the start of the first."""
 
     name: str
     offset: float = 0.0
@@ -64,7 +64,7 @@ def _videos_of(path: Path, observation: Observation, options: ReadOptions) -> li
     rows_of: list[list[Row]] = [[] for _ in names]
     for event in observation.events:
         try:
-            for i, row in _parts(event, observation, lengths):
+            for i, row in _split_over_files(event, observation, lengths):
                 rows_of[i].append(row)
         except InputError as error:
             options.on_problem(error)
@@ -74,36 +74,40 @@ def _videos_of(path: Path, observation: Observation, options: ReadOptions) -> li
     ]
 
 
-def _parts(event: Event, observation: Observation, lengths: list[float | None]) -> list[tuple[int, Row]]:
-    """[(which media file, what of an event lies in it)]: an event may run on from one file into the next."""
-    start, stop, *rest = event.row
+def _split_over_files(event: Event, observation: Observation, lengths: list[float | None]) -> list[tuple[int, Row]]:
+    """[(index of a media file, the piece of the event in it)]: an event may run on from one file into the next."""
+    start, stop, *label_and_score = event.row
     start, stop = (round(time - observation.offset, 6) for time in (start, stop))
     if not 0 <= start <= stop:
-        said = f", {observation.offset:g} s of which are the time offset" if observation.offset else ""
-        problem = f"start {event.row[0]:g} s, stop {event.row[1]:g} s{said}"
+        offset = f", {observation.offset:g} s of which are the time offset" if observation.offset else ""
+        problem = f"start {event.row[0]:g} s, stop {event.row[1]:g} s{offset}"
         raise InputError(event.where, problem, "expected 0 <= start <= stop")
     # BORIS finds the file of an event without thinking of the offset.
-    named = event.media in observation.media and not observation.offset
-    at = observation.media.index(event.media) if named else None
-    parts, begin = [], 0.0
+    is_named = event.media in observation.media and not observation.offset
+    named_file = observation.media.index(event.media) if is_named else None
+    pieces, file_start = [], 0.0
     for i, length in enumerate(lengths):
-        last = i == len(lengths) - 1
-        end = float("inf") if last else None if length is None else begin + length
-        if end is None and i == at:  # where it ends is not known, and does not matter to what begins in it
-            end = float("inf")
-        if end is None:
+        if i == len(lengths) - 1:
+            file_end = float("inf")
+        elif length is not None:
+            file_end = file_start + length
+        elif i == named_file:  # where it ends is not known, and does not matter to what begins in it
+            file_end = float("inf")
+        else:
             problem = f"{observation.media[i + 1]} begins where {observation.media[i]} ends, which is not known"
             raise InputError(event.where, problem, "give the folder of the videos: --videos DIR")
-        if i == at and not begin - SEAM <= start <= end + SEAM:
-            problem = f"starts at {start:g} s, and {event.media}, where it is said to start, lasts to {end:g} s"
+        if i == named_file and not file_start - ROUNDING_TOLERANCE_S <= start <= file_end + ROUNDING_TOLERANCE_S:
+            problem = f"starts at {start:g} s, and {event.media}, where it is said to start, lasts to {file_end:g} s"
             raise InputError(event.where, problem, "is this the right video?")
-        first, final = max(start, begin), min(stop, end)
-        if final - first > SEAM or (final >= first and not parts and start < end):
-            parts.append((i, (round(first - begin, 6), round(final - begin, 6), *rest)))
-        if stop <= end + SEAM:
+        piece_start, piece_end = max(start, file_start), min(stop, file_end)
+        length_in_file = piece_end - piece_start
+        if length_in_file > ROUNDING_TOLERANCE_S or (length_in_file >= 0 and not pieces and start < file_end):
+            times = (round(piece_start - file_start, 6), round(piece_end - file_start, 6))
+            pieces.append((i, (*times, *label_and_score)))
+        if stop <= file_end + ROUNDING_TOLERANCE_S:
             break
-        begin = end
-    return parts
+        file_start = file_end
+    return pieces
 
 
 def name_of(text: str, where: str) -> str:
@@ -111,24 +115,24 @@ def name_of(text: str, where: str) -> str:
     return check_id(text.replace(":", "_", 1) if PureWindowsPath(text).drive else text, where)
 
 
-def paired(rows: list[tuple[Observation, dict]], left_out: LeftOut) -> list[tuple[Observation, dict]]:
-    """Of rows that are a start or a stop each, rows with both."""
-    made, begun = [], {}
+def pair_starts_with_stops(rows: list[tuple[Observation, dict]], left_out: LeftOut) -> list[tuple[Observation, dict]]:
+    """Of rows that are a start or a stop each, rows with both; starts and stops without the other are left out."""
+    pairs, started = [], {}
     for observation, row in rows:
         kind = row["type"].upper()
         key = (observation.name, row["subject"], row["behavior"], row["modifier"])
         if "POINT" in kind:
-            made.append((observation, {**row, "type": "POINT"}))
-        elif "START" in kind and key not in begun:
-            begun[key] = row
-        elif "STOP" in kind and key in begun:
-            first = begun.pop(key)
-            made.append((observation, {**first, "start": first["time"], "stop": row["time"], "type": "STATE"}))
+            pairs.append((observation, {**row, "type": "POINT"}))
+        elif "START" in kind and key not in started:
+            started[key] = row
+        elif "STOP" in kind and key in started:
+            first = started.pop(key)
+            pairs.append((observation, {**first, "start": first["time"], "stop": row["time"], "type": "STATE"}))
         else:
             left_out.add("events begin and do not end, or end and did not begin; they are left out", row["behavior"])
-    for _, row in begun.items():
+    for row in started.values():
         left_out.add("events begin and do not end, or end and did not begin; they are left out", row["behavior"])
-    return made
+    return pairs
 
 
 def add_event(observation: Observation, row: dict, left_out: LeftOut, options: ReadOptions) -> None:
@@ -142,8 +146,9 @@ def add_event(observation: Observation, row: dict, left_out: LeftOut, options: R
             return
         start, stop = (_seconds(row[key], where, key) for key in ("start", "stop"))
         label = _label(row["behavior"], options, where)
-        noted = re.fullmatch(r"score\s+(\S+)", row["comment"]) if row["description"] == OUR_DESCRIPTION else None
-        score = score_in_range(noted[1], where) if noted else None
+        is_ours = row["description"] == OUR_DESCRIPTION
+        comment = re.fullmatch(r"score\s+(\S+)", row["comment"]) if is_ours else None
+        score = score_in_range(comment[1], where) if comment else None
     except UnknownLabel as error:
         left_out.unknown(error)
     except InputError as error:
@@ -174,19 +179,18 @@ def _seconds(text: str, where: str, name: str) -> float:
 def all_videos(
     path: Path, observations: list[Observation], left_out: LeftOut, options: ReadOptions, notes: list[str]
 ) -> list[Annotation]:
-    """The videos of all observations; what two observations say of one media file stays apart, as they may be two
-    people's."""
-    made = [(observation, video) for observation in observations for video in _videos_of(path, observation, options)]
-    names = [video.video_id for _, video in made]
-    for observation, video in made:
+    """The videos of all observations; two observations of one media file stay apart, as they may be two people's."""
+    found = [(observation, video) for observation in observations for video in _videos_of(path, observation, options)]
+    names = [video.video_id for _, video in found]
+    for observation, video in found:
         if names.count(video.video_id) > 1:
             video.video_id = f"{observation.name}/{video.video_id}"
-    videos = [video for _, video in made]
-    said = notes + left_out.notes(sum(len(video.labels) for video in videos))
+    videos = [video for _, video in found]
+    all_notes = notes + left_out.notes(sum(len(video.labels) for video in videos))
     several = [observation for observation in observations if len(observation.subjects) > 1]
     if several:
-        names = ", ".join(sorted(several[0].subjects)[:3])
-        said.append(f"{path}: actions of several subjects are taken together, such as {names} in {several[0].name}")
+        examples = f"{', '.join(sorted(several[0].subjects)[:3])} in {several[0].name}"
+        all_notes.append(f"{path}: actions of several subjects are taken together, such as {examples}")
     if videos:
-        videos[0].notes.extend(said)
+        videos[0].notes.extend(all_notes)
     return videos

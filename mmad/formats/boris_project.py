@@ -1,10 +1,12 @@
 """BORIS projects, `.boris`, read. One file for all videos. Standard library only."""
 
 from mmad.errors import InputError
-from mmad.formats.boris_observations import Observation, add_event, all_videos, name_of, paired
+from mmad.formats.boris_observations import Observation, add_event, all_videos, name_of, pair_starts_with_stops
 from mmad.formats.fields import LeftOut, as_number, if_positive
 from mmad.formats.source import ReadOptions, Source
 from mmad.records import Annotation
+
+UNUSED_COLUMNS = ("media", "comment", "description", "start", "stop")  # of tables; the events of projects have none
 
 
 def is_boris_project(source: Source) -> bool:
@@ -30,7 +32,7 @@ def read_boris_project(source: Source, options: ReadOptions) -> list[Annotation]
             rows += [(observation, row) for row in _rows_in_project(content_of, states, where)]
         except InputError as error:
             options.on_problem(error)
-    for observation, row in paired(rows, left_out):
+    for observation, row in pair_starts_with_stops(rows, left_out):
         add_event(observation, row, left_out, options)
     return all_videos(path, list(observations.values()), left_out, options, [])
 
@@ -63,8 +65,5 @@ def _rows_in_project(content: dict, states: set[str], where: str) -> list[dict]:
         running[key] = not running.get(key, False)
         kind = "POINT" if str(code) not in states else "START" if running[key] else "STOP"
         about = {"where": f"{where}, event {i}", "type": kind, "time": str(time), "subject": str(subject)}
-        rows.append({**about, "behavior": str(code), "modifier": str(modifier)} | dict.fromkeys(EMPTY, ""))
+        rows.append({**about, "behavior": str(code), "modifier": str(modifier)} | dict.fromkeys(UNUSED_COLUMNS, ""))
     return rows
-
-
-EMPTY = ("media", "comment", "description", "start", "stop")

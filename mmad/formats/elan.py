@@ -313,11 +313,12 @@ def _coded_tiers(document: ET.Element, options: ReadOptions) -> list[ET.Element]
 def _no_tier(path: Path, document: ET.Element, options: ReadOptions) -> InputError:
     tiers = document.findall("TIER")
     if options.coders.annotator:
-        known = sorted({_annotator(tier) for tier in tiers} - {""})
-        return InputError(path, f"no tier of {options.coders.annotator!r}", f"annotators: {', '.join(known) or 'none'}")
-    known = [tier.get("TIER_ID") or "" for tier in tiers]
+        people = sorted({_annotator(tier) for tier in tiers} - {""})
+        problem = f"no tier of {options.coders.annotator!r}"
+        return InputError(path, problem, f"annotators: {', '.join(people) or 'none'}")
+    names = [tier.get("TIER_ID") or "" for tier in tiers]
     wanted = ", ".join(options.coders.tiers)
-    return InputError(path, f"no tier {wanted}" if wanted else "has no tier", f"tiers: {', '.join(known) or 'none'}")
+    return InputError(path, f"no tier {wanted}" if wanted else "has no tier", f"tiers: {', '.join(names) or 'none'}")
 
 
 def _annotator(tier: ET.Element) -> str:

@@ -16,7 +16,7 @@ from mmad.labels import LabelSet
 from mmad.records import Annotation, Row
 
 NEARLY = 0.85  # how alike a name and an action are (difflib), from which on it is taken for a slip
-ASSUMED_FPS = 30.0  # of files that count frames, where neither they nor the person say how many a second
+ASSUMED_FPS = 30.0  # of files that count frames, where neither they nor the user give the rate
 
 
 # --- labels -----------------------------------------------------------------------------------------------------
@@ -107,19 +107,19 @@ class LeftOut:
         num_read: actions that were read. Where there are none and something was left out, that is a problem, unless
         `empty`: the file is known to be about these actions.
         """
-        said = []
+        notes = []
         if self.names:
             example = min(self.names)
-            said.append(f"{self.path}: {len(self.names)} {self.things} are no action, such as {example!r}")
+            notes.append(f"{self.path}: {len(self.names)} {self.things} are no action, such as {example!r}")
         for (place, sentence), count in self.counts.items():
             example = self.examples[place, sentence]
-            said.append(f"{place}: {count} {sentence}" + (f", such as {example!r}" if example else ""))
-        if num_read or empty or not said or not self.options.alone:
-            return said
-        self.options.on_problem(self._nothing_left(said))
+            notes.append(f"{place}: {count} {sentence}" + (f", such as {example!r}" if example else ""))
+        if num_read or empty or not notes or not self.options.alone:
+            return notes
+        self.options.on_problem(self._nothing_left(notes))
         return []
 
-    def _nothing_left(self, said: list[str]) -> InputError:
+    def _nothing_left(self, notes: list[str]) -> InputError:
         if self.first and len(self.names) == 1:
             return self.first
         if self.names:
@@ -128,7 +128,7 @@ class LeftOut:
             near = difflib.get_close_matches(example, self.options.labels.actions, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "is it annotated with these actions? else give --labels"
             return InputError(self.path, f"{problem}, such as {example!r}", hint)
-        problem = f"no action in it: {said[0].removeprefix(f'{self.path}: ')}"
+        problem = f"no action in it: {notes[0].removeprefix(f'{self.path}: ')}"
         return InputError(self.path, problem, "is it the right file?")
 
 
@@ -237,7 +237,7 @@ def check_fps(fps: float | None) -> float | None:
 
 
 def assumption(who: str) -> str:
-    """The message where `ASSUMED_FPS` is taken. who: the file, and what in it does not say its rate."""
+    """The message where `ASSUMED_FPS` is taken. who: the file, and what in it gives no rate."""
     return f"{who}: {ASSUMED_FPS:g} frames a second are assumed; else give --fps N (in training data.fps=N)"
 
 
@@ -342,21 +342,21 @@ def _path_of_link(link: str, where: str) -> tuple[str, ...]:
     return (*parts[:-1], name)
 
 
-def from_rows(video_id: str, rows: list[Row], duration: float | None = None, **known) -> Annotation:
-    """duration, known: the other fields. Where some rows have a score, those without (added by hand) have score 1."""
+def from_rows(video_id: str, rows: list[Row], duration: float | None = None, **metadata) -> Annotation:
+    """metadata: the other fields. Where some rows have a score, those without (added by hand) have score 1."""
     scores = [1.0 if score is None else score for *_, score in rows]
     scored = any(score is not None for *_, score in rows)
     segments, ids = [row[:2] for row in rows], [row[2] for row in rows]
-    return Annotation(video_id, duration, segments, ids, scores=scores if scored else None, **known)
+    return Annotation(video_id, duration, segments, ids, scores=scores if scored else None, **metadata)
 
 
 def refuse_pooling(path: Path, coders: dict[int, set[str]], options: ReadOptions) -> None:
-    """Refuse what several people said of the same action, unless one of them was chosen: together it counts double.
+    """Refuse annotations of one action by several people, unless one of them was chosen: together it counts double.
 
-    coders: of each label, who annotated it, "" where the file does not say.
+    coders: of each label, who annotated it, "" where unknown.
     """
     for label, names in coders.items():
-        known = sorted(names - {""})
-        if len(known) > 1 and not options.coders.annotator:
-            problem = f"{options.labels.actions[label]!r} is annotated by {' and by '.join(known[:2])}"
-            raise InputError(path, problem, f"choose one: --annotator {known[0]}")
+        people = sorted(names - {""})
+        if len(people) > 1 and not options.coders.annotator:
+            problem = f"{options.labels.actions[label]!r} is annotated by {' and by '.join(people[:2])}"
+            raise InputError(path, problem, f"choose one: --annotator {people[0]}")

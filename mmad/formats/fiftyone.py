@@ -33,16 +33,16 @@ FIFTYONE_SAMPLES = "samples.json"
 
 def write_fiftyone(path: str | Path, videos: Sequence[Annotation], options: WriteOptions) -> None:
     """labels.json of a FiftyOneTemporalDetectionDataset. Its key "videos" is ours, to know rates and lengths again."""
-    found, about = {}, {}
+    detections, about_videos = {}, {}
     for item in videos:
         rate = rate_of(item, "FiftyOne")
-        about[item.video_id] = {"fps": rate} | ({"duration": item.duration} if item.duration_known else {})
-        found[item.video_id] = [
+        about_videos[item.video_id] = {"fps": rate} | ({"duration": item.duration} if item.duration_known else {})
+        detections[item.video_id] = [
             {"label": label, "support": list(to_frames(start, end, rate))}
             | ({} if score is None else {"confidence": score})
             for start, end, label, score in item.rows()
         ]
-    write_json(path, {"classes": list(options.labels.actions), "labels": found, "videos": about}, indent=1)
+    write_json(path, {"classes": list(options.labels.actions), "labels": detections, "videos": about_videos}, indent=1)
 
 
 def is_fiftyone(source: Source) -> bool:
@@ -66,7 +66,7 @@ def _are_samples(content) -> bool:
 def read_fiftyone(source: Source, options: ReadOptions) -> list[Annotation]:
     """labels.json with supports in frames or timestamps in s, or a FiftyOneDataset: its folder or its samples.json.
 
-    options.fps: where neither "videos" of the former nor the metadata of the latter say; None: nobody said.
+    options.fps: used where neither "videos" of the former nor the metadata of the latter give it; None: unknown.
     """
     source = _in_folder(source)
     path, content = source.path, source.json
@@ -74,23 +74,23 @@ def read_fiftyone(source: Source, options: ReadOptions) -> list[Annotation]:
         return _read_samples(path, content["samples"], options)
     classes = content.get("classes")
     classes = classes if isinstance(classes, list) else []
-    about = content.get("videos")
+    about_videos = content.get("videos")
     videos, without_rate, left_out = [], 0, LeftOut(path, options, "detections")
     for video_id in content["labels"]:
         where = f"{path}, video {video_id!r}"
         try:
             name = check_id(video_id, where)
-            mine = about.get(video_id) if isinstance(about, dict) else None
-            mine = mine if isinstance(mine, dict) else {}
-            known = {key: if_positive(mine.get(key)) for key in ("duration", "fps")}
-            known["fps"] = known["fps"] or options.rate(name)
+            video_info = about_videos.get(video_id) if isinstance(about_videos, dict) else None
+            video_info = video_info if isinstance(video_info, dict) else {}
+            metadata = {key: if_positive(video_info.get(key)) for key in ("duration", "fps")}
+            metadata["fps"] = metadata["fps"] or options.rate(name)
             items = list_of(content["labels"], video_id, where)
         except InputError as error:
             options.on_problem(error)
             continue
-        rows = _read_rows(items, classes, known["fps"], where, left_out)
-        without_rate += known["fps"] is None and any("support" in item for item in items)
-        videos.append(from_rows(name, rows, **known))
+        rows = _read_rows(items, classes, metadata["fps"], where, left_out)
+        without_rate += metadata["fps"] is None and any("support" in item for item in items)
+        videos.append(from_rows(name, rows, **metadata))
     notes = left_out.notes(sum(len(video.labels) for video in videos))
     if without_rate:
         notes.append(assumption(f"{path}: {without_rate} of {len(videos)} videos name no fps"))
@@ -101,7 +101,7 @@ def read_fiftyone(source: Source, options: ReadOptions) -> list[Annotation]:
 
 def _read_samples(path: Path, samples: list[dict], options: ReadOptions) -> list[Annotation]:
     """One field of temporal detections. FiftyOne knows the rate of a video once `compute_metadata()` was called."""
-    found: dict[str, tuple[str, dict, dict[str, list]]] = {}  # video: where it stands, its metadata, its fields
+    found: dict[str, tuple[str, dict, dict[str, list]]] = {}  # video: its place in the file, its metadata, its fields
     for number, sample in enumerate(samples):
         where = f"{path}, sample {number}"
         try:
@@ -113,23 +113,22 @@ def _read_samples(path: Path, samples: list[dict], options: ReadOptions) -> list
             found[video_id] = (where, metadata, _temporal_fields(sample, where))
         except InputError as error:
             options.on_problem(error)
-    names = _said_first([fields for _, _, fields in found.values()])
+    names = _ground_truth_fields_first([fields for _, _, fields in found.values()])
     if found and not names:
         raise InputError(path, "no sample has a field of temporal detections", "is it the data set that holds them?")
-    videos, unknown, left_out = [], 0, LeftOut(path, options, "detections")
+    videos, without_rate, left_out = [], 0, LeftOut(path, options, "detections")
     for video_id, (where, metadata, fields) in found.items():
         fps = if_positive(metadata.get("frame_rate")) or options.rate(video_id)
-        known = {"duration": if_positive(metadata.get("duration")), "fps": fps}
         items = fields.get(names[0], [])
-        rows = _read_rows(items, [], known["fps"], where, left_out)
-        unknown += known["fps"] is None and bool(items)
-        videos.append(from_rows(video_id, rows, **known))
+        rows = _read_rows(items, [], fps, where, left_out)
+        without_rate += fps is None and bool(items)
+        videos.append(from_rows(video_id, rows, duration=if_positive(metadata.get("duration")), fps=fps))
     if videos:
         videos[0].notes.extend(left_out.notes(sum(len(video.labels) for video in videos)))
     if len(names) > 1:
         videos[0].notes.append(f"{path}: its field {names[0]!r} is read, left out: {', '.join(names[1:])}")
-    if unknown:
-        problem = f"{unknown} of {len(videos)} videos have no frame_rate in their metadata"
+    if without_rate:
+        problem = f"{without_rate} of {len(videos)} videos have no frame_rate in their metadata"
         videos[0].notes.append(assumption(f"{path}: {problem}"))
     return videos
 
@@ -146,8 +145,8 @@ def _temporal_fields(sample: dict, where: str) -> dict[str, list[dict]]:
     return fields
 
 
-def _said_first(samples: list[dict[str, list[dict]]]) -> list[str]:
-    """The fields of all samples: first what people said, which has no confidences, and of this "ground_truth"."""
+def _ground_truth_fields_first(samples: list[dict[str, list[dict]]]) -> list[str]:
+    """The fields of all samples: first those of annotators, which have no confidences, and of these "ground_truth"."""
     scored: dict[str, bool] = {}
     for name, items in (field for fields in samples for field in fields.items()):
         scored[name] = scored.get(name, False) or any(item.get("confidence") is not None for item in items)
@@ -165,7 +164,7 @@ def _video_of_sample(filepath, where: str) -> str:
 
 
 def _read_rows(items: list[dict], classes: list, fps: float | None, where: str, left_out: LeftOut) -> list[Row]:
-    """fps: of the video, None where nobody says."""
+    """fps: of the video, None where unknown."""
     options, rows = left_out.options, []
     for i, item in enumerate(items):
         try:

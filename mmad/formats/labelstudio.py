@@ -33,7 +33,7 @@ from mmad.video.finding import VIDEO_SUFFIXES
 
 
 def write_label_studio(path: str | Path, videos: Sequence[Annotation], options: WriteOptions) -> None:
-    """Tasks to import; what has scores as predictions, what people said as annotations.
+    """Tasks to import; what has scores as predictions, what people annotated as annotations.
 
     For a labeling interface with `<Video name="video" value="$video" frameRate="$fps"/>` (without the last it counts 24
     frames a second) and `<TimelineLabels name="videoLabels" toName="video">` with one `<Label value="..."/>` an action.
@@ -75,15 +75,15 @@ def _tasks(content):
 
 
 def _are_rows(content: list) -> bool:
-    """JSON-MIN has the data of a task, what its tags say and who said it side by side in one object."""
+    """JSON-MIN has the data of a task, what its tags hold and who annotated it side by side in one object."""
     return are_objects(content, "annotator", "annotation_id")
 
 
 def read_label_studio(source: Source, options: ReadOptions) -> list[Annotation]:
-    """What an export as JSON or JSON-MIN says of stretches of time: timeline labels, in frames, and labels of the
+    """What an export as JSON or JSON-MIN holds of stretches of time: timeline labels, in frames, and labels of the
     sound track, in seconds. Of each task the newest annotation that stands counts, or else the last prediction.
 
-    options.fps: where the task's data does not say "fps"; None: nobody said.
+    options.fps: used where the task's data has no "fps"; None: unknown.
     """
     path, content = source.path, _tasks(source.json)
     videos, without_rate, left_out = [], 0, LeftOut(path, options, "results")
@@ -105,8 +105,8 @@ def read_label_studio(source: Source, options: ReadOptions) -> list[Annotation]:
             options.on_problem(InputError(path, problem, f"choose one: --annotator {min(who)}"))
     notes = left_out.notes(sum(len(video.labels) for video in videos))
     if without_rate:
-        said = assumption(f"{path}: {without_rate} of {len(tasks)} tasks name no fps")
-        notes.append(f"{said}; Label Studio counts 24 where its <Video> has no frameRate")
+        problem = assumption(f"{path}: {without_rate} of {len(tasks)} tasks name no fps")
+        notes.append(f"{problem}; Label Studio counts 24 where its <Video> has no frameRate")
     if videos:
         videos[0].notes.extend(notes)
     return videos
@@ -152,8 +152,8 @@ def _read_task(task: dict, name: str, link: str, left_out: LeftOut, where: str) 
     options = left_out.options
     data = task["data"] if isinstance(task["data"], dict) else {}
     fps = if_positive(data.get("fps")) or options.rate(name, link)
-    known = {"duration": if_positive(data.get("duration")), "fps": fps}
-    known["clock_start"] = if_positive(data.get("picture_begins_at")) or 0.0
+    metadata = {"duration": if_positive(data.get("duration")), "fps": fps}
+    metadata["clock_start"] = if_positive(data.get("picture_begins_at")) or 0.0
     notes = []
     standing = _annotations(task, options, where, notes)
     chosen = standing or ([] if options.coders.annotator else _predictions(task, where, notes))
@@ -179,11 +179,11 @@ def _read_task(task: dict, name: str, link: str, left_out: LeftOut, where: str) 
             left_out.add("results are no labels of a stretch of time and are left out", place=where)
         counted |= "ranges" in value
     who = _annotator(standing[-1])[:1] if standing else []
-    return from_rows(name, rows, **known, notes=notes, link=link), counted, who
+    return from_rows(name, rows, **metadata, notes=notes, link=link), counted, who
 
 
 def _score_of_result(item: dict, said_by_people: bool, left_out: LeftOut, where: str) -> float | None:
-    """A model's confidence; what people say in other numbers is a rating of theirs."""
+    """A model's confidence; what people give as other numbers is a rating."""
     score = as_number(item.get("score"))
     if said_by_people and score is not None and not 0 <= score <= 1:
         left_out.add("scores of people are ratings, not confidences, and are left out", f"{score:g}")
@@ -192,7 +192,7 @@ def _score_of_result(item: dict, said_by_people: bool, left_out: LeftOut, where:
 
 
 def _annotations(task: dict, options: ReadOptions, where: str, notes: list[str]) -> list[dict]:
-    """What people said of a task, the newest last; of the one annotator that is meant, where one is named.
+    """What people annotated of a task, the newest last; of the one annotator that is meant, where one is named.
 
     Label Studio before 1.0 calls annotations "completions".
     """
@@ -207,8 +207,8 @@ def _annotations(task: dict, options: ReadOptions, where: str, notes: list[str])
         return [item for item, name in zip(found, who) if options.coders.annotator in name]
     people = sorted({name[0] for name in who if name})
     if len(people) > 1:
-        said = f"{where} was annotated by {', '.join(people)}: the newest counts"
-        notes.append(f"{said}; choose by --annotator {people[0]}")
+        problem = f"{where} was annotated by {', '.join(people)}: the newest counts"
+        notes.append(f"{problem}; choose by --annotator {people[0]}")
     elif len(found) > 1:
         notes.append(f"{where} has {len(found)} annotations: the newest counts")
     return found

@@ -85,12 +85,12 @@ class VideoFiles:
                 missing.append(item.video_id)
                 continue
             fps, length, start = self.clock(file)
-            known = {"fps": item.fps or fps, "clock_start": item.clock_start or start, "duration_known": True}
-            known["duration"] = item.duration if item.duration_known else length
-            linked.append(replace(item, media=file, **known))
+            metadata = {"fps": item.fps or fps, "clock_start": item.clock_start or start, "duration_known": True}
+            metadata["duration"] = item.duration if item.duration_known else length
+            linked.append(replace(item, media=file, **metadata))
         if missing:
-            said = f"{len(missing)} of {len(videos)} videos are not in {self.place}, such as {missing[0]}"
-            linked[0].notes.append(said)
+            problem = f"{len(missing)} of {len(videos)} videos are not in {self.place}, such as {missing[0]}"
+            linked[0].notes.append(problem)
         return linked
 
 
@@ -116,7 +116,7 @@ def _moved(item: Annotation, segments: np.ndarray, by: float) -> Annotation:
 def join_same_videos(
     path: Path, videos: list[Annotation], on_problem: Callable[[InputError], None]
 ) -> list[Annotation]:
-    """One annotation of each video, of a file that has some in several places: their actions together, said in a note.
+    """One annotation of each video, of a file that has some in several places: their actions together, with a note.
 
     Refused where the places differ in the video's length or rate: then they are not of one video.
     """
@@ -132,29 +132,29 @@ def join_same_videos(
         counts[item.video_id] = counts.get(item.video_id, 0) + 1
     for video_id, count in counts.items():
         if count > 1:
-            said = f"{path}: {video_id} is there {count} times; what is said of it is taken together"
-            joined[video_id].notes.append(said)
+            note = f"{path}: {video_id} is there {count} times; what is said of it is taken together"
+            joined[video_id].notes.append(note)
     return list(joined.values())
 
 
 def _join(path: Path, first: Annotation, second: Annotation) -> Annotation:
     differ = first.duration_known and second.duration_known and abs(first.duration - second.duration) > SAME_LENGTH
     if differ or (first.fps and second.fps and first.fps != second.fps):
-        said = [f"{item.duration:g} s at {item.fps or 0:g} fps" for item in (first, second)]
+        lengths = [f"{item.duration:g} s at {item.fps or 0:g} fps" for item in (first, second)]
         raise InputError(
-            path, f"{first.video_id} is there twice, {said[0]} and {said[1]}", "give them names of their own"
+            path, f"{first.video_id} is there twice, {lengths[0]} and {lengths[1]}", "give them names of their own"
         )
     rows = dict.fromkeys(first.rows())
-    rows |= dict.fromkeys(row for row in second.rows() if row not in rows)  # what both say is said once
+    rows |= dict.fromkeys(row for row in second.rows() if row not in rows)  # what both hold counts once
     scored = any(score is not None for *_, score in rows)
-    known = first if first.duration_known else second
+    with_duration = first if first.duration_known else second
     return replace(
         first,
         segments=[row[:2] for row in rows],
         labels=[row[2] for row in rows],
         scores=[1.0 if row[3] is None else row[3] for row in rows] if scored else None,
-        duration=known.known_duration,
-        duration_known=known.duration_known,
+        duration=with_duration.known_duration,
+        duration_known=with_duration.duration_known,
         fps=first.fps or second.fps,
         notes=first.notes + second.notes,
     )

@@ -31,8 +31,8 @@ def read_mma52(source: Source, options: ReadOptions) -> list[Annotation]:
             video_id = check_id(row[column["video_id"]].strip(), where)
             counts = ("start_frame", "end_frame", "total_frames")
             start, end, total = (finite_number(row[column[name]], where, name) for name in counts)
-            said = finite_number(row[column["fps"]], where, "fps") if "fps" in column else options.rate(video_id)
-            rate = ASSUMED_FPS if said is None else said
+            given_rate = finite_number(row[column["fps"]], where, "fps") if "fps" in column else options.rate(video_id)
+            rate = ASSUMED_FPS if given_rate is None else given_rate
             label = label_id(row[column["class"]].strip(), labels, where)
             if rate <= 0 or total <= 0:
                 raise InputError(where, f"fps {rate:g}, total_frames {total:g}", "both must be positive")
@@ -50,7 +50,7 @@ def read_mma52(source: Source, options: ReadOptions) -> list[Annotation]:
         except InputError as error:
             options.on_problem(error)
             continue
-        assumed += [video_id] * (said is None)
+        assumed += [video_id] * (given_rate is None)
         video["segments"].append((start / rate, end / rate))
         video["labels"].append(label)
     annotations = [

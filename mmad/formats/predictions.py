@@ -18,10 +18,10 @@ from mmad.records import Detections
 
 @dataclass(frozen=True)
 class Origin:
-    """What a predictions file says of itself beside its detections; None, or "", where it does not say.
+    """What a predictions file names beside its detections; None, or "", where it does not.
 
     ground_truth: the annotations that it is scored against. subset: which part of these. fps: frames a second of these,
-    if they count frames and do not say how fast. labels: the set that its labels are of.
+    if they count frames and give no rate. labels: the set that its labels are of.
     """
 
     ground_truth: Path | None = None
@@ -32,7 +32,7 @@ class Origin:
 
 @dataclass
 class PredictionFile:
-    """Detections by video in the order of the file, the label set they were read by, and what else the file says."""
+    """Detections by video in the order of the file, the label set they were read by, and what else the file names."""
 
     detections: list[Detections]
     labels: LabelSet
@@ -59,8 +59,8 @@ def read_predictions_json(source: Source, labels: LabelSet | None = None) -> Pre
 
 
 def origin_of(path: str | Path) -> Origin:
-    """What a predictions file says of itself; an empty `Origin` of a folder, and of a file that holds no predictions in
-    JSON."""
+    """What a predictions file names beside its detections; an empty `Origin` of a folder, and of any file that is not
+    predictions in JSON."""
     source = Source(path)
     return _read_origin(source.path, source.json) if is_predictions(source) else Origin()
 

@@ -1,4 +1,4 @@
-"""The least score of a detection that is believed, per class: thresholds.json, and what the command line says."""
+"""The least score of a detection that is believed, per class: thresholds.json, and those of the command line."""
 
 from dataclasses import replace
 from pathlib import Path

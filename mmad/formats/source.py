@@ -99,11 +99,11 @@ EVERYONE = Coders()
 class ReadOptions:
     """How files are read.
 
-    fps: frames a second of files that count frames and do not say how fast; None: nobody said.
+    fps: frames a second of files that count frames and give no rate; None: unknown.
     on_problem: what is done about each thing that is wrong. By default the first is raised as an `InputError` that
     names the row or key; a caller that wants them all passes a function that keeps them, and the rows concerned are
     left out.
-    coders: whose annotations are meant. videos: the files of the videos, None where nobody said where they are.
+    coders: whose annotations are meant. videos: the files of the videos, None where unknown.
     alone: whether this file is all there is, so that one without any action is a problem.
     """
 
@@ -115,7 +115,7 @@ class ReadOptions:
     alone: bool = True
 
     def rate(self, video_id: str, link: str = "") -> float | None:
-        """Frames a second of a video of which the file does not say: as the person says, or its video; else None.
+        """Frames a second of a video whose file gives no rate: what the user gives, or that of its video; else None.
 
         link: what the file calls the video's file, where that is not its id.
         """

@@ -39,8 +39,8 @@ class Table:
 
     def column(self, *names: str) -> int | None:
         """Which column has the first of these names that any has, whatever its case and spaces; None where none has."""
-        known = [plain_name(name) for name in self.header]
-        return next((known.index(plain_name(name)) for name in names if plain_name(name) in known), None)
+        columns = [plain_name(name) for name in self.header]
+        return next((columns.index(plain_name(name)) for name in names if plain_name(name) in columns), None)
 
     def numbered(self) -> Iterator[tuple[int, list[str]]]:
         """(line, row) of each row."""
@@ -53,7 +53,7 @@ def plain_name(name: str) -> str:
 
 
 def decode(data: bytes, path: Path) -> tuple[str, list[str]]:
-    """(text, notes) of a file: UTF-8, UTF-16 or UTF-32, or else Windows-1252, which is said."""
+    """(text, notes) of a file: UTF-8, UTF-16 or UTF-32, or else Windows-1252, with a note."""
     encoding = next((name for mark, name in MARKS if data.startswith(mark)), None) or _without_mark(data)
     notes = []
     try:
@@ -101,8 +101,8 @@ def parse_table(text: str, path: Path, separator: str | None = None, skip: int =
     for _ in range(skip):
         lines.readline()
     skipped = skip
-    if said := re.match(r'"?sep=(.)"?\r?\n', text[lines.tell() :]):
-        separator, skipped = said[1], skip + 1
+    if stated := re.match(r'"?sep=(.)"?\r?\n', text[lines.tell() :]):
+        separator, skipped = stated[1], skip + 1
         lines.readline()
     reader = csv.reader(lines, delimiter=separator or separator_of(text[lines.tell() :]))
     rows, numbers = [], []

@@ -51,7 +51,7 @@ def arrange(rows: list[Row], spans: list[tuple[int, int]], labels: LabelSet, tie
     taken = set(names)
     made = []
     for group in sorted(set(group_of)):
-        members = [i for i, mine in enumerate(group_of) if mine == group]
+        members = [i for i, own_group in enumerate(group_of) if own_group == group]
         lane_of = lanes([spans[i] for i in members])
         number = 1
         for lane in range(max(lane_of) + 1):
@@ -60,5 +60,5 @@ def arrange(rows: list[Row], spans: list[tuple[int, int]], labels: LabelSet, tie
                 number += 1
                 name = f"{names[group]} {number}" if f"{names[group]} {number}" not in taken else None
             taken.add(name)
-            made.append((name, [i for i, mine in zip(members, lane_of) if mine == lane]))
+            made.append((name, [i for i, own_lane in zip(members, lane_of) if own_lane == lane]))
     return made

@@ -193,8 +193,8 @@ def read_via_csv(source: Source, options: ReadOptions) -> list[Annotation]:
     header = next((line for line in comments if line.startswith("# CSV_HEADER = ")), None)
     if header is None:
         raise InputError(path, "no line # CSV_HEADER in it", "export it again, or save the project as JSON")
-    said = next((line.partition("=")[2] for line in comments if line.startswith("# ATTRIBUTE = ")), "{}")
-    attributes = _json_of(said, path)
+    attribute_line = next((line.partition("=")[2] for line in comments if line.startswith("# ATTRIBUTE = ")), "{}")
+    attributes = _json_of(attribute_line, path)
     names = [name.strip() for name in header.partition("=")[2].split(",")]
     left_out = LeftOut(path, options, "segments")
     rows_of: dict[str, list] = {}

@@ -58,14 +58,14 @@ def read_webvtt(source: Source, options: ReadOptions) -> list[Annotation]:
     path, lines = source.path, source.lines
     if not lines or not re.match(r"WEBVTT([ \t]|$)", lines[0]):
         raise InputError(path, "is not a WebVTT file", 'its first line must be "WEBVTT"')
-    known = {}
+    metadata = {}
     for name, pattern in (("duration", DURATION), ("clock_start", CLOCK)):
         found = next(filter(None, (pattern.fullmatch(line.strip()) for line in lines)), None)
-        known |= {name: float(found[1])} if found and float(found[1]) else {}
+        metadata |= {name: float(found[1])} if found and float(found[1]) else {}
     left_out = LeftOut(path, options, "lines")
     rows = _read_cues(source, options, left_out)
     return [
-        from_rows(id_of_annotation_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)), **known)
+        from_rows(id_of_annotation_file(path, SUFFIX), rows, notes=source.notes + left_out.notes(len(rows)), **metadata)
     ]
 
 

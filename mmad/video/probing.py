@@ -16,7 +16,7 @@ from mmad.video.timestamps import Gap, evened, find_gaps, is_jump, without_stray
 
 SEAM = 1.0  # s by which times jump back where two files were joined
 NEARLY_SQUARE = 0.02  # by which a pixel's width may differ from its height: some files are made so by rounding
-COUNTED = ("avi", "mpeg")  # containers that say not of every frame when it is shown: what is said is made up
+COUNTED = ("avi", "mpeg")  # containers that do not store the time of every frame: times that they give are made up
 JUMPS_EXACTLY = (  # containers in which a jump gives the time stamps that reading from the start gives
     "mov,mp4,m4a,3gp,3g2,mj2",
     "matroska,webm",
@@ -209,7 +209,7 @@ def probe(path: str | Path) -> VideoInfo:
     if frame is None:
         raise InputError(path, "no frame could be decoded", "is the file complete?")
     frame_duration, has_timestamps, strays = 1 / float(rate) if rate else 0.04, kind not in COUNTED, 0
-    if _say_nothing(found.stamps):
+    if _are_meaningless(found.stamps):
         has_timestamps, time_base, found.stamps = False, frame_duration, list(range(len(found.stamps)))
     stamps = np.sort(np.asarray(found.stamps, dtype=np.int64))
     if len(stamps) > 1:
@@ -318,7 +318,7 @@ def _promised_frames(video) -> int:
     return sum(not entry.is_discard for entry in video.index_entries) if video.frames else 0
 
 
-def _say_nothing(stamps: list[int | None]) -> bool:
+def _are_meaningless(stamps: list[int | None]) -> bool:
     """Whether time stamps are missing, as in raw streams, or most of them are the same."""
     return None in stamps or len(set(stamps)) < len(stamps) / 2
 

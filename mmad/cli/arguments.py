@@ -20,10 +20,8 @@ def command_parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def add_coders(parser: argparse.ArgumentParser) -> None:
     """--annotator and --tier, of files that hold what several people annotated."""
-    parser.add_argument("--annotator", metavar="NAME", default="", help="of ELAN and Label Studio: only of this person")
-    description = (
-        "of ELAN and Praat: only of tiers that are called so (* and ? as in names of files); may be given again"
-    )
+    parser.add_argument("--annotator", metavar="NAME", default="", help="ELAN, Label Studio: read only this annotator")
+    description = "ELAN, Praat: read only tiers of this name (* and ? as in file names); may be given several times"
     parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=description)
 
 
@@ -41,8 +39,8 @@ def add_device(parser: argparse.ArgumentParser) -> None:
 def take_device(args: argparse.Namespace, settings: list[str]) -> tuple[str | None, list[str]]:
     """(device or None, the other settings) of a command with `add_device` whose configuration has no device."""
     typed = [item.partition("=")[2] for item in settings if item.startswith("device=")]
-    others = [item for item in settings if not item.startswith("device=")]
-    return args.device or (typed[-1] if typed else None), others
+    remaining = [item for item in settings if not item.startswith("device=")]
+    return args.device or (typed[-1] if typed else None), remaining
 
 
 def add_labels(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +54,7 @@ def add_fps(parser: argparse.ArgumentParser) -> None:
 
 def add_score_thresholds(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--min-score", type=float, metavar="X", help="leave out predictions that score less")
-    description = "the same per class: thresholds.json of `mmad thresholds`"
+    description = "leave out predictions by class: JSON with one minimum score per class, of `mmad thresholds`"
     parser.add_argument("--thresholds", metavar="FILE", help=description)
 
 
@@ -104,7 +102,7 @@ def options_as_settings(**options: str | None) -> list[str]:
     return [f"{key}={value}" for key, value in options.items() if value is not None]
 
 
-def settings_among(before: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
+def split_config_and_files(before: list[str], files: list[str]) -> tuple[str | None, list[str], list[str]]:
     """(configuration or None, key=value settings, files) of a command whose option of files takes all that follows it.
 
     before: what was typed before that option, the configuration first.

@@ -81,12 +81,12 @@ def _refuse_unequal_steps(tracks: Sequence, rows: np.ndarray, durations: np.ndar
     that is the same for all videos is in all of these ranges.
     """
     least, most = durations / (rows + 1), durations / np.maximum(rows - 1, 1e-9)
-    wide, narrow = int(least.argmax()), int(most.argmin())
-    if least[wide] <= (1 + TOLERANCE) * most[narrow]:
+    largest_minimum, smallest_maximum = int(least.argmax()), int(most.argmin())  # videos that fit together worst
+    if least[largest_minimum] <= (1 + TOLERANCE) * most[smallest_maximum]:
         return
     examples = [
         f"{tracks[i].video_id} has {rows[i]} rows for {durations[i]:.4g} s, one every {durations[i] / rows[i]:.3g} s"
-        for i in (wide, narrow)
+        for i in (largest_minimum, smallest_maximum)
     ]
     remedy = (
         "give features.bare_stride (with bare_window and bare_fps), or check these two files and durations; if the "

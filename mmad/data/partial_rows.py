@@ -30,8 +30,8 @@ class PartialRows:
             channels = int(json.loads(header)["channels"])
         except (ValueError, KeyError, TypeError):
             return 0
-        ours = channels > 0 and header == self._header(channels)
-        return (self.path.stat().st_size - len(header)) // (4 * channels) if ours else 0
+        same_source = channels > 0 and header == self._header(channels)
+        return (self.path.stat().st_size - len(header)) // (4 * channels) if same_source else 0
 
     def begin(self, channels: int) -> np.ndarray:
         """The (count, C) rows of an earlier run; starts the file where there is none."""

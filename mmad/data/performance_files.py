@@ -24,7 +24,7 @@ class Performance:
     truth: Annotation
 
 
-def save_part(path: str | Path, performances: Sequence[Performance]) -> None:
+def save_performances(path: str | Path, performances: Sequence[Performance]) -> None:
     """Write performances into one file, complete or not at all."""
     truths = [item.truth for item in performances]
     content = {
@@ -40,7 +40,7 @@ def save_part(path: str | Path, performances: Sequence[Performance]) -> None:
         np.savez(handle, **content)
 
 
-def load_part(path: str | Path) -> list[Performance]:
+def load_performances(path: str | Path) -> list[Performance]:
     """The performances of one file, in order."""
     try:
         with np.load(path, allow_pickle=False) as found:

@@ -60,9 +60,9 @@ def read_data_sets(config: DetectionConfig, labels: LabelSet) -> tuple[FeatureDa
     folders, window = config.features.paths(config.data.root), config.infer.window
     train_set, val_set = (
         FeatureDataset.from_folder(
-            _annotations(config.data, part, labels), folders, config.features, window, config.seed
+            _annotations(config.data, split, labels), folders, config.features, window, config.seed
         )
-        for part in ("train", "val")
+        for split in ("train", "val")
     )
     require_same_features(train_set, val_set)
     if not any(len(item.labels) for item in val_set.annotations):
@@ -75,15 +75,15 @@ def require_same_features(train_set: FeatureDataset, val_set: FeatureDataset) ->
     """`InputError` where the features of two data sets were made by different weights or settings."""
     if (train_set.channels, train_set.source) != (val_set.channels, val_set.source):
         first, other = train_set.annotations[0].video_id, val_set.annotations[0].video_id
-        theirs = f"{first} has {train_set.channels} by {train_set.source}"
-        problem = f"{val_set.channels} channels by {val_set.source}, {theirs}"
+        in_training = f"{first} has {train_set.channels} by {train_set.source}"
+        problem = f"{val_set.channels} channels by {val_set.source}, {in_training}"
         raise InputError(f"features of {other}", problem, "extract all with the same settings")
 
 
-def _annotations(data: DataConfig, part: str, labels: LabelSet) -> list[Annotation]:
-    """part: "train" or "val"."""
-    path = Path(data.root) / getattr(data, part)
-    return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{part}_subset"), path)
+def _annotations(data: DataConfig, split: str, labels: LabelSet) -> list[Annotation]:
+    """split: "train" or "val"."""
+    path = Path(data.root) / getattr(data, split)
+    return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{split}_subset"), path)
 
 
 def detector_task(

@@ -46,7 +46,7 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     output, device = Path(config.output), choose_device(config.device)
     labels = read_label_set(config.data.labels)
     preprocess = Preprocess(**preprocess_of(config.backbone))
-    train_set, val_set = (_data_set(config, labels, preprocess, part) for part in ("train", "val"))
+    train_set, val_set = (_data_set(config, labels, preprocess, split) for split in ("train", "val"))
     vectors = torch.from_numpy(label_vectors(config.embedding, labels)) if config.embedding else None
     model = _new_recognizer(config, labels, 0 if vectors is None else vectors.shape[1])
     kind = f"windows of {config.clips.window:g} s" if config.clips.window else "clips"
@@ -83,14 +83,14 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
 
 
 def _data_set(
-    config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, part: str
+    config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, split: str
 ) -> ClipDataset | WindowDataset:
-    """part: "train" or "val"."""
-    root, seed = Path(config.data.root), config.seed if part == "train" else None
-    path, folder = root / getattr(config.data, part), root / config.clips.videos
+    """split: "train" or "val"."""
+    root, seed = Path(config.data.root), config.seed if split == "train" else None
+    path, folder = root / getattr(config.data, split), root / config.clips.videos
     if not config.clips.window:
         return ClipDataset(read_clip_list(path, labels), folder, config.clips, preprocess, seed)
-    subset = getattr(config.data, f"{part}_subset")
+    subset = getattr(config.data, f"{split}_subset")
     annotations = select_subset(read_annotations(path, labels, config.data.fps or None), subset, path)
     return WindowDataset(annotations, SubsetFolder(folder, subset), config.clips, preprocess, len(labels), seed)
 

@@ -47,7 +47,7 @@ def read_bids(source: Source, options: ReadOptions) -> list[Annotation]:
     path, table = source.path, source.table
     require_columns(path, table, HEADER[:3])
     onset, duration, trial_type, score_column = (table.column(name) for name in HEADER[:4])
-    ours = tuple(table.header[: len(HEADER)]) == HEADER
+    written_by_mmad = tuple(table.header[: len(HEADER)]) == HEADER
     rows, left_out = [], LeftOut(path, options, "events")
     for number, row in table.numbered():
         where = f"{path}, line {number}"
@@ -58,7 +58,7 @@ def read_bids(source: Source, options: ReadOptions) -> list[Annotation]:
             start, length = finite_number(row[onset], where, "onset"), finite_number(row[duration], where, "duration")
             check_order(start, start + length, where)
             label = label_id(row[trial_type].strip(), options.labels, where)
-            shown = row[score_column].strip() if ours else "n/a"
+            shown = row[score_column].strip() if written_by_mmad else "n/a"
             score = None if shown in ("n/a", "") else score_in_range(shown, where)
         except UnknownLabel as error:
             left_out.unknown(error)

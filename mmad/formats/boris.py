@@ -161,10 +161,10 @@ def read_boris(source: Source, options: ReadOptions) -> list[Annotation]:
     return all_videos(path, list(observations.values()), left_out, options, table.notes)
 
 
-def _observation_of(row: dict, name: str, known: dict[str, Observation], left_out: LeftOut) -> Observation:
-    """The observation of a row, with what the row says of it. name: where the table is of one observation."""
+def _observation_of(row: dict, name: str, observations: dict[str, Observation], left_out: LeftOut) -> Observation:
+    """The observation of a row, with what the row adds to it. name: where the table is of one observation."""
     video_id = name_of(name or row["id"], row["where"])
-    observation = known.setdefault(video_id, Observation(video_id))
+    observation = observations.setdefault(video_id, Observation(video_id))
     offset = as_number(row["offset"])
     observation.offset = (offset if offset is not None else from_timecode(row["offset"])) or 0.0
     played = re.search(r"player #1:([^|]*)", row["source"])

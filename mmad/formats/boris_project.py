@@ -18,9 +18,9 @@ def read_boris_project(source: Source, options: ReadOptions) -> list[Annotation]
     """The state events of all observations of a `.boris` file: of each, every second event of a subject and a behavior
     with the same modifiers is its end."""
     path, content = source.path, source.json
-    known = content["behaviors_conf"].values() if isinstance(content["behaviors_conf"], dict) else []
-    known = [item for item in known if isinstance(item, dict)]
-    states = {str(item.get("code")) for item in known if "state" in str(item.get("type")).lower()}
+    behaviors = content["behaviors_conf"].values() if isinstance(content["behaviors_conf"], dict) else []
+    behaviors = [item for item in behaviors if isinstance(item, dict)]
+    states = {str(item.get("code")) for item in behaviors if "state" in str(item.get("type")).lower()}
     left_out = LeftOut(path, options, "events")
     observations: dict[str, Observation] = {}
     rows = []
@@ -42,13 +42,13 @@ def _observation_in_project(name: str, content, where: str) -> Observation:
         raise InputError(where, "is not an observation")
     players = content.get("file") if isinstance(content.get("file"), dict) else {}
     media = players.get("1") if isinstance(players.get("1"), list) else []
-    about = content.get("media_info") if isinstance(content.get("media_info"), dict) else {}
-    lengths, rates = (about.get(key) if isinstance(about.get(key), dict) else {} for key in ("length", "fps"))
+    info = content.get("media_info") if isinstance(content.get("media_info"), dict) else {}
+    lengths, rates = (info.get(key) if isinstance(info.get(key), dict) else {} for key in ("length", "fps"))
     offset = as_number(content.get("time offset")) or 0.0
-    found = [if_positive(lengths.get(link)) for link in media if isinstance(link, str)]
-    fps = next((rate for link in media if isinstance(link, str) and (rate := if_positive(rates.get(link)))), None)
     links = [link for link in media if isinstance(link, str)]
-    return Observation(name_of(name, where), offset, links, found if all(found) else [], fps)
+    known_lengths = [if_positive(lengths.get(link)) for link in links]
+    fps = next((rate for link in links if (rate := if_positive(rates.get(link)))), None)
+    return Observation(name_of(name, where), offset, links, known_lengths if all(known_lengths) else [], fps)
 
 
 def _rows_in_project(content: dict, states: set[str], where: str) -> list[dict]:

@@ -318,9 +318,9 @@ def names_of_links(links: Sequence[str], where: str) -> list[str]:
     paths = {link: _path_of_link(link, where) for link in links}
     ids = {}
     for link, parts in paths.items():
-        others = [other for other in paths.values() if other != parts]
+        other_paths = [other for other in paths.values() if other != parts]
         depth = next(
-            (n for n in range(1, len(parts)) if not any(other[-n:] == parts[-n:] for other in others)), len(parts)
+            (n for n in range(1, len(parts)) if not any(other[-n:] == parts[-n:] for other in other_paths)), len(parts)
         )
         ids[link] = check_id("/".join(parts[-depth:]), where)
     return [ids[link] for link in links]

@@ -177,13 +177,13 @@ def _read_rows(items: list[dict], classes: list, fps: float | None, where: str, 
 
 
 def _read_row(item: dict, classes: list, labels: LabelSet, fps: float, where: str) -> Row:
-    label = item.get("label")
-    if isinstance(label, int) and not isinstance(label, bool) and 0 <= label < len(classes):
-        label = classes[label]
+    name = item.get("label")  # or the index of one of the classes
+    if isinstance(name, int) and not isinstance(name, bool) and 0 <= name < len(classes):
+        name = classes[name]
     score = None if item.get("confidence") is None else score_in_range(item["confidence"], where)
     span = item.get("support", item.get("timestamps"))
     if not isinstance(span, list) or len(span) != 2:
         raise InputError(where, "has neither support nor timestamps", 'expected "support": [first, last]')
     if "support" in item:
-        return (*frames(*span, fps, where), label_id(label, labels, where), score)
-    return (*seconds(*span, where, "timestamps"), label_id(label, labels, where), score)
+        return (*frames(*span, fps, where), label_id(name, labels, where), score)
+    return (*seconds(*span, where, "timestamps"), label_id(name, labels, where), score)

@@ -89,7 +89,7 @@ def read_via(source: Source, options: ReadOptions) -> list[Annotation]:
     attributes = content.get("attribute")
     attributes = attributes if isinstance(attributes, dict) else {}
     project = content["project"] if isinstance(content.get("project"), dict) else {}
-    ours = project.get("creator") == CREATOR
+    written_by_mmad = project.get("creator") == CREATOR
     left_out = LeftOut(path, options, "segments")
     rows_of: dict[str, list] = {view: [] for view in content["view"]}
     for key, item in content["metadata"].items():
@@ -97,24 +97,24 @@ def read_via(source: Source, options: ReadOptions) -> list[Annotation]:
         try:
             if not isinstance(item, dict) or str(item.get("vid")) not in rows_of:
                 raise InputError(where, "belongs to no view of the project")
-            rows_of[str(item["vid"])] += _actions_of(item, attributes, ours, left_out, where)
+            rows_of[str(item["vid"])] += _actions_of(item, attributes, written_by_mmad, left_out, where)
         except InputError as error:
             options.on_problem(error)
     links = [_link_of_view(content, view, left_out) for view in rows_of]
-    names = _names(path, links, str(project.get("pname")) if ours else "")
+    names = _names(path, links, str(project.get("pname")) if written_by_mmad else "")
     notes = left_out.notes(sum(map(len, rows_of.values())))
-    begins = if_positive(project.get("picture_begins_at")) or 0.0 if ours else 0.0
+    begins = if_positive(project.get("picture_begins_at")) or 0.0 if written_by_mmad else 0.0
     return [
         from_rows(name, rows, notes=notes if i == 0 else [], link=link, clock_start=begins)
         for i, (name, link, rows) in enumerate(zip(names, links, rows_of.values()))
     ]
 
 
-def _actions_of(item: dict, attributes: dict, ours: bool, left_out: LeftOut, where: str) -> list[Row]:
+def _actions_of(item: dict, attributes: dict, written_by_mmad: bool, left_out: LeftOut, where: str) -> list[Row]:
     """The actions of one entry; none of a still frame, a region of the picture, or another coding."""
     times = item.get("z")
     values = item.get("av") if isinstance(item.get("av"), dict) else {}
-    named, score = _values(values, attributes, ours, left_out, where)
+    named, score = _values(values, attributes, written_by_mmad, left_out, where)
     if not isinstance(times, list) or len(times) != 2 or item.get("xy"):
         left_out.add("entries are no action in time and are left out", ", ".join(named))
         return []
@@ -131,7 +131,7 @@ def _actions_of(item: dict, attributes: dict, ours: bool, left_out: LeftOut, whe
 
 
 def _values(
-    values: dict, attributes: dict, ours: bool, left_out: LeftOut, where: str
+    values: dict, attributes: dict, written_by_mmad: bool, left_out: LeftOut, where: str
 ) -> tuple[list[str], float | None]:
     """(what the attributes of one segment say, score). A value is the key of an option, keys with commas between them,
     or text: a name, or names with commas between them."""
@@ -144,7 +144,7 @@ def _values(
         text = str(value).strip()
         if not text:
             continue
-        if attribute.get("aname") == "score" and ours:
+        if attribute.get("aname") == "score" and written_by_mmad:
             score = score_in_range(value, where)
             continue
         whole = left_out.options.labels.find(text) is not None and text not in options

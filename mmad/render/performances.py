@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmad.config import NoiseConfig, RenderConfig
-from mmad.data.performance_files import Performance, load_part, save_part
+from mmad.data.performance_files import Performance, load_performances, save_performances
 from mmad.data.pose_dataset import estimated_joints
 from mmad.pose.joint_inputs import FPS as JOINTS_FPS
 from mmad.pose.landmark_files import save_landmarks
@@ -25,21 +25,21 @@ PERFORMANCES_PER_FILE = 60
 PICTURE_HEIGHT = 720  # pixels, stated in the landmark tracks: no picture is rendered
 
 
-def render_performances(folder: str | Path, config: RenderConfig, subset: str) -> list[Performance]:
-    """The performances of a subset, "train" or "val" (other people), from files in `folder`; missing files are made."""
+def render_performances(folder: str | Path, config: RenderConfig, split: str) -> list[Performance]:
+    """The performances of a split, "train" or "val" (other people), from files in `folder`; missing files are made."""
     folder = Path(folder)
-    plans = plan_videos(folder, config, subset) + plan_clips(folder, config, subset)
-    parts = [plans[i : i + PERFORMANCES_PER_FILE] for i in range(0, len(plans), PERFORMANCES_PER_FILE)]
-    paths = [folder / f"{subset}_{number:04d}.npz" for number in range(len(parts))]
-    missing = [(path, part) for path, part in zip(paths, parts) if not path.exists()]
+    plans = plan_videos(folder, config, split) + plan_clips(folder, config, split)
+    chunks = [plans[i : i + PERFORMANCES_PER_FILE] for i in range(0, len(plans), PERFORMANCES_PER_FILE)]
+    paths = [folder / f"{split}_{number:04d}.npz" for number in range(len(chunks))]
+    missing = [(path, chunk) for path, chunk in zip(paths, chunks) if not path.exists()]
     jobs = [(job, sum(plan.timeline.frames for plan in job[1])) for job in missing]
-    run_in_processes(_write_part, jobs, config.workers)
-    return [item for path in paths for item in load_part(path)]
+    run_in_processes(_write_chunk, jobs, config.workers)
+    return [item for path in paths for item in load_performances(path)]
 
 
-def _write_part(job: tuple[Path, Sequence[Plan]]) -> None:
+def _write_chunk(job: tuple[Path, Sequence[Plan]]) -> None:
     path, plans = job
-    save_part(path, [perform_in_space(plan) for plan in plans])
+    save_performances(path, [perform_in_space(plan) for plan in plans])
 
 
 def write_landmarks(plan: Plan) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mmad.labels import LabelSet
-from mmad.report.pictures import HALF_PAGE, part_colour, part_patches, plain
+from mmad.report.pictures import HALF_PAGE, escape_math, part_colour, part_patches
 
 BAR = 0.125  # inches that a class takes in a row of bars
 
@@ -23,7 +23,7 @@ def draw_class_bars(axes: Axes, values: np.ndarray, classes: np.ndarray, labels:
     parts = [labels.part_of[label] for label in classes]
     bars = axes.bar(places, values, color=[part_colour(part) for part in parts])
     axes.bar_label(bars, notes, padding=2, fontsize=5, rotation=90, bbox={"color": "white", "pad": 0.4})
-    axes.set_xticks(places, [plain(labels.actions[label]) for label in classes], rotation=90, fontsize=6)
+    axes.set_xticks(places, [escape_math(labels.actions[label]) for label in classes], rotation=90, fontsize=6)
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.7, len(classes) - 0.3)
     axes.margins(y=0.08)
@@ -37,7 +37,7 @@ def matrix_side(classes: int) -> float:
 
 def name_classes(axes: Axes, labels: LabelSet) -> None:
     """The names of the classes along both sides of a (K, K) image, and lines between the body parts."""
-    names = [plain(name) for name in labels.actions]
+    names = [escape_math(name) for name in labels.actions]
     axes.set_xticks(range(len(labels)), names, rotation=90, fontsize=6)
     axes.set_yticks(range(len(labels)), names, fontsize=6)
     axes.tick_params(length=1.5)

@@ -6,7 +6,7 @@ import numpy as np
 
 from mmad.labels import LabelSet
 from mmad.report.class_axes import matrix_side, name_classes
-from mmad.report.pictures import picture
+from mmad.report.pictures import figure_file
 
 
 def draw_confusion(path: str | Path, matrix: np.ndarray, labels: LabelSet) -> None:
@@ -16,7 +16,7 @@ def draw_confusion(path: str | Path, matrix: np.ndarray, labels: LabelSet) -> No
     """
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     side = matrix_side(len(labels))
-    with picture(path, side + 0.6, side) as figure:
+    with figure_file(path, side + 0.6, side) as figure:
         axes = figure.add_subplot()
         image = axes.imshow(shares, cmap="Greys", vmin=0, vmax=1)
         name_classes(axes, labels)

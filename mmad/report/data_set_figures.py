@@ -14,7 +14,7 @@ from mmad.labels import LabelSet
 from mmad.metrics.statistics import annotation_statistics, co_occurrence
 from mmad.records import Annotation
 from mmad.report.class_axes import draw_class_bars, matrix_side, name_classes, width_of_bars
-from mmad.report.pictures import COLOURS, HALF_PAGE, NEUTRAL, picture
+from mmad.report.pictures import COLOURS, HALF_PAGE, NEUTRAL, figure_file
 
 
 def write_statistics(
@@ -50,7 +50,7 @@ def draw_lengths(path: str | Path, lengths: np.ndarray) -> None:
     """How long the instances are. lengths: (N,) s, N > 0, on a logarithmic axis; instances of length 0 are left out."""
     lengths = lengths[lengths > 0]
     low, high = (lengths.min(), lengths.max()) if len(lengths) else (1.0, 1.0)
-    with picture(path, HALF_PAGE, 2.3) as figure:
+    with figure_file(path, HALF_PAGE, 2.3) as figure:
         axes = figure.add_subplot()
         axes.hist(lengths, np.geomspace(low / 1.05, high * 1.05, 40), color=NEUTRAL)
         axes.set_xscale("log")
@@ -68,7 +68,7 @@ def draw_lengths(path: str | Path, lengths: np.ndarray) -> None:
 
 def draw_instances(path: str | Path, counts: np.ndarray) -> None:
     """How many instances a video has. counts: (V,)"""
-    with picture(path, HALF_PAGE, 2.3) as figure:
+    with figure_file(path, HALF_PAGE, 2.3) as figure:
         axes = figure.add_subplot()
         axes.hist(counts, np.arange(counts.min(initial=0), counts.max(initial=0) + 2) - 0.5, color=NEUTRAL, rwidth=0.85)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -80,7 +80,7 @@ def draw_classes(path: str | Path, per_class: np.ndarray, labels: LabelSet) -> N
     """The long tail: a bar per class, most frequent first. per_class: (K,) instances."""
     order = np.argsort(-per_class, kind="stable")
     notes = [str(count) for count in per_class[order]]
-    with picture(path, width_of_bars(len(order)), 3.0) as figure:
+    with figure_file(path, width_of_bars(len(order)), 3.0) as figure:
         axes = figure.add_subplot()
         draw_class_bars(axes, per_class[order], order, labels, notes)
         axes.set_ylabel("instances")
@@ -89,7 +89,7 @@ def draw_classes(path: str | Path, per_class: np.ndarray, labels: LabelSet) -> N
 def draw_co_occurrence(path: str | Path, pairs: np.ndarray, labels: LabelSet) -> None:
     """Which classes overlap in time. pairs: (K, K) of `co_occurrence`, shaded by their logarithm; none is white."""
     side = matrix_side(len(labels))
-    with picture(path, side + 0.6, side) as figure:
+    with figure_file(path, side + 0.6, side) as figure:
         axes = figure.add_subplot()
         shown = np.ma.masked_equal(pairs, 0)
         image = axes.imshow(shown, cmap="viridis_r", norm=LogNorm(1, max(int(pairs.max(initial=1)), 10)))

@@ -11,7 +11,7 @@ from mmad.metrics.average_precision import PrecisionCurves, evaluate, precision_
 from mmad.metrics.diagnosis import Diagnosis, diagnose
 from mmad.records import Annotation, ApReport, Detections
 from mmad.report.class_axes import draw_class_bars, width_of_bars
-from mmad.report.pictures import COLOURS, NEUTRAL, PAGE, part_colour, picture, plain
+from mmad.report.pictures import COLOURS, NEUTRAL, PAGE, escape_math, figure_file, part_colour
 
 
 def write_precision(
@@ -42,12 +42,12 @@ def draw_precision(path: str | Path, curves: PrecisionCurves, report: ApReport, 
 
     report: of the same detections at the same single threshold.
     """
-    with picture(path, 5.0, 3.0) as figure:
+    with figure_file(path, 5.0, 3.0) as figure:
         axes = figure.add_subplot()
         for part, (curve, ap) in enumerate(zip(curves.parts, curves.part_ap)):
             if not np.isnan(ap):
                 name = f"{labels.parts[part]} {100 * ap:.1f}"
-                axes.plot(curves.recalls, curve, color=part_colour(part), label=plain(name), linewidth=1.2)
+                axes.plot(curves.recalls, curve, color=part_colour(part), label=escape_math(name), linewidth=1.2)
         mean = f"mean of classes {100 * report.mean_ap()[0]:.1f}"
         axes.plot(curves.recalls, curves.mean(), color="black", label=mean, linewidth=1.8)
         axes.set_xlim(0, 1)
@@ -62,7 +62,7 @@ def draw_average_precision(path: str | Path, report: ApReport, labels: LabelSet)
     """AP of every class that has truth, best first, with the number of its instances. report: of one threshold."""
     present = np.flatnonzero(report.num_truth)
     order = present[np.argsort(-report.ap[0, present], kind="stable")]
-    with picture(path, width_of_bars(len(order)), 3.0) as figure:
+    with figure_file(path, width_of_bars(len(order)), 3.0) as figure:
         axes = figure.add_subplot()
         draw_class_bars(axes, 100 * report.ap[0, order], order, labels, [str(n) for n in report.num_truth[order]])
         mean = 100 * float(report.mean_ap()[0])
@@ -77,7 +77,7 @@ def draw_diagnosis(path: str | Path, diagnosis: Diagnosis) -> None:
     total = max(sum(diagnosis.counts.values()), 1)
     shares = [100 * diagnosis.counts.get(name, np.nan) / total for name in names]
     gain_of = [100 * diagnosis.map_gain.get(name, np.nan) for name in names]
-    with picture(path, PAGE, 2.2) as figure:
+    with figure_file(path, PAGE, 2.2) as figure:
         kinds, gains, scores = figure.subplots(1, 3, width_ratios=(1, 1, 1.1))
         _draw_kinds(kinds, names, shares, "{:.1f}")
         _draw_kinds(gains, names, gain_of, "{:+.1f}")

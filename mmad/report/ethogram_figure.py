@@ -7,7 +7,7 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 
 from mmad.labels import MMA52
-from mmad.report.pictures import NEUTRAL, PAGE, part_colour, part_patches, picture, plain
+from mmad.report.pictures import NEUTRAL, PAGE, escape_math, figure_file, part_colour, part_patches
 
 
 class EthogramRow(NamedTuple):
@@ -27,13 +27,13 @@ def draw_ethogram(path: str | Path, rows: Sequence[EthogramRow], parts: Sequence
     parts: names of the body parts.
     """
     rows = sorted((EthogramRow(*row) for row in rows), key=lambda row: (row.part, -row.per_minute))
-    with picture(path, PAGE, 0.7 + 0.17 * max(len(rows), 2)) as figure:
+    with figure_file(path, PAGE, 0.7 + 0.17 * max(len(rows), 2)) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
         _draw_bars(
             left, rows, [row.per_minute for row in rows], [f"{row.per_minute:.2g} ({row.count})" for row in rows]
         )
         _draw_bars(right, rows, [row.total for row in rows], [f"{row.total:.3g} (mean {row.mean:.2g})" for row in rows])
-        left.set_yticks(range(len(rows)), [plain(row.action) for row in rows])
+        left.set_yticks(range(len(rows)), [escape_math(row.action) for row in rows])
         left.set_ylim(max(len(rows), 1) - 0.4, -0.6)
         left.set_xlabel("times per minute (count)")
         right.set_xlabel("seconds in all (mean of one)")

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mmad.files import path_for_id, refuse_same_file
 from mmad.labels import LabelSet
 from mmad.records import Detections
-from mmad.report.pictures import best, part_colour
+from mmad.report.pictures import part_colour, top_detections
 from mmad.report.playable.mp4 import BT601, encode
 from mmad.video.reader import BrokenVideo, VideoInfo, probe, stream
 
@@ -48,7 +48,7 @@ def write_overlay(
     info = video if isinstance(video, VideoInfo) else probe(video)
     if max_detections is None:
         max_detections = int(np.ceil(info.duration / SECONDS_PER_DETECTION))
-    chosen = best(detections, max_detections, min_score)
+    chosen = top_detections(detections, max_detections, min_score)
     refuse_same_file(path, info.path)
     encode(path, info, _drawn(info, chosen, labels))
 

@@ -34,7 +34,7 @@ UNDATED = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 @contextlib.contextmanager
-def picture(path: str | Path, width: float = PAGE, height: float = 3.0) -> Iterator[Figure]:
+def figure_file(path: str | Path, width: float = PAGE, height: float = 3.0) -> Iterator[Figure]:
     """A figure to draw into, written to `path` at the end of the block if that ends well. width, height: inches.
 
     The kind of picture is the suffix's, one of `KINDS`.
@@ -56,15 +56,15 @@ def part_colour(part: int) -> str:
 
 def part_patches(parts: Iterable[int], names: Sequence[str]) -> list[Patch]:
     """Legend entries for the colours of these body parts. names: of all body parts."""
-    return [Patch(color=part_colour(part), label=plain(names[part])) for part in sorted(set(parts))]
+    return [Patch(color=part_colour(part), label=escape_math(names[part])) for part in sorted(set(parts))]
 
 
-def plain(text: str) -> str:
+def escape_math(text: str) -> str:
     """The text with "$" escaped, which would begin a formula for matplotlib: ids and names are plain text."""
     return text.replace("$", r"\$")
 
 
-def best(detections: Detections, count: int, min_score: float = 0.0) -> Detections:
+def top_detections(detections: Detections, count: int, min_score: float = 0.0) -> Detections:
     """Of the detections that score `min_score` or more, the `count` best."""
     if count < 0:
         raise InputError("number of detections", f"{count}", "give a number from 0 on")

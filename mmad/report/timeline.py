@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, Detections
 from mmad.report.content import VideoResult
-from mmad.report.pictures import PAGE, best, part_colour, part_patches, picture, plain
+from mmad.report.pictures import PAGE, escape_math, figure_file, part_colour, part_patches, top_detections
 
 TRUTH = "#404040"
 LANE = 0.19  # inches
@@ -40,10 +40,10 @@ def draw_timeline(
     frames: (n, H, W, 3) uint8, the middles of n equal parts of the video, shown above.
     """
     options = options or TimelineOptions()
-    chosen = best(video.found, options.max_detections, options.min_score)
+    chosen = top_detections(video.found, options.max_detections, options.min_score)
     rows = lanes_of(chosen, video.truth)
     tall = height_of(rows)
-    with picture(path, PAGE, 0.3 + tall + (FILM if frames is not None else 0)) as figure:
+    with figure_file(path, PAGE, 0.3 + tall + (FILM if frames is not None else 0)) as figure:
         if frames is None:
             axes = top = figure.add_subplot()
         else:
@@ -53,7 +53,7 @@ def draw_timeline(
         axes.set_xlim(0, video.duration)
         title = _describe(chosen, video.truth) if options.title is None else options.title
         if title:
-            top.set_title(plain(title), loc="left")
+            top.set_title(escape_math(title), loc="left")
 
 
 def plot_timeline(
@@ -69,7 +69,7 @@ def plot_timeline(
     duration: s, where the time axis ends; None: with the annotated video, else with the last detection. labels: those
     of the detector. ax: axes to draw into; None: new ones, high enough for all lanes. Returns the axes.
     """
-    chosen = best(detections, max_detections)
+    chosen = top_detections(detections, max_detections)
     if ax is None:
         from matplotlib import pyplot  # on demand: it chooses a way to show figures, which files do not need
 
@@ -103,7 +103,7 @@ def draw_lanes(axes: Axes, chosen: Detections, truth: Annotation | None, labels:
     """The lanes with their names, a time axis in seconds, and a legend to the right of the axes."""
     rows = lanes_of(chosen, truth)
     _draw_bars(axes, chosen, truth, rows, labels)
-    axes.set_yticks(range(len(rows)), [plain(labels.actions[label]) for label in rows])
+    axes.set_yticks(range(len(rows)), [escape_math(labels.actions[label]) for label in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlabel("seconds")
     axes.grid(axis="x", alpha=0.3)

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mmad.errors import InputError
 from mmad.files import read_lines
-from mmad.report.pictures import COLOURS, NEUTRAL, PAGE, picture, plain
+from mmad.report.pictures import COLOURS, NEUTRAL, PAGE, escape_math, figure_file
 
 # Keys of a row of metrics.jsonl that are neither losses nor scores of the evaluation.
 NOT_DRAWN = ("epoch", "lr", "seconds")
@@ -41,7 +41,7 @@ def draw_training(path: str | Path, history: list[dict[str, float]]) -> None:
     history: rows of `read_history`.
     """
     losses, scores = losses_and_scores(history)
-    with picture(path, PAGE, 2.5) as figure:
+    with figure_file(path, PAGE, 2.5) as figure:
         left, right = figure.subplots(1, 2, sharex=True)
         for i, name in enumerate(losses):
             colour = "black" if name == "loss" else COLOURS[i % len(COLOURS)]
@@ -87,4 +87,4 @@ def _mark_best(left: Axes, right: Axes, history: list[dict[str, float]]) -> None
 def _draw_course(axes: Axes, rows: list[dict], name: str, colour: str, label: str, scale: float = 1) -> None:
     epochs, values = zip(*((row["epoch"], scale * row[name]) for row in rows if name in row))
     marker = "o" if len(values) <= 40 else ""
-    axes.plot(epochs, values, color=colour, label=plain(label), linewidth=1.2, marker=marker, markersize=2.5)
+    axes.plot(epochs, values, color=colour, label=escape_math(label), linewidth=1.2, marker=marker, markersize=2.5)

@@ -24,10 +24,10 @@ def compare_with_decord(info: VideoInfo, frames: Iterable[tuple[int, np.ndarray]
     if importlib.util.find_spec("decord") is None:
         raise InputError("reader=decord", "decord is not installed", f"pip install decord, or {REMEDY}")
     try:
-        others = _open_decord(info.path).get_batch(indices.tolist()).asnumpy()
+        decord_frames = _open_decord(info.path).get_batch(indices.tolist()).asnumpy()
     except Exception:  # decord raises its own error types, by version
         raise InputError(info.path, "decord cannot read this file", REMEDY) from None
-    for (index, frame), other in zip(frames, others, strict=True):
+    for (index, frame), other in zip(frames, decord_frames, strict=True):
         if not np.array_equal(frame, other):
             raise InputError(info.path, f"decord returns another picture for frame {index}", REMEDY)
 

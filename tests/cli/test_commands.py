@@ -16,7 +16,7 @@ from mmad.cli.arguments import (
     add_output,
     command_parser,
     output_and_settings,
-    settings_among,
+    split_config_and_files,
     split_settings,
     take_device,
 )
@@ -227,8 +227,9 @@ def test_files_and_settings_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a=b.mp4").touch()
     assert split_settings(["v.mp4", "fps=10", "a=b.mp4"]) == (["v.mp4", "a=b.mp4"], ["fps=10"])
-    assert settings_among(["clip", "stride=2"], ["v.mp4", "fps=5"]) == ("clip", ["stride=2", "fps=5"], ["v.mp4"])
-    assert settings_among([], ["v.mp4", "fps=5"]) == (None, ["fps=5"], ["v.mp4"])
+    found = split_config_and_files(["clip", "stride=2"], ["v.mp4", "fps=5"])
+    assert found == ("clip", ["stride=2", "fps=5"], ["v.mp4"])
+    assert split_config_and_files([], ["v.mp4", "fps=5"]) == (None, ["fps=5"], ["v.mp4"])
 
 
 def test_the_device_of_a_command_whose_configuration_has_none():

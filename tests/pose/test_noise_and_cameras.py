@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmad.config import NoiseConfig, PoseTrainConfig, TrainConfig
-from mmad.data.performance_files import Performance, load_part, save_part
+from mmad.data.performance_files import Performance, load_performances, save_performances
 from mmad.data.pose_dataset import PoseBatches, offset_limbs, shrink_head_motion, targets_of, visible_truth
 from mmad.labels import MMA52
 from mmad.pose.cameras import Camera, make_camera, vary_proportions
@@ -154,8 +154,8 @@ def test_batches_are_what_seed_epoch_and_number_say():
 
 def test_performances_survive_the_disk(tmp_path):
     written = [performance(), performance(20, "other"), Performance(sitting(7).astype(np.float16), empty())]
-    save_part(tmp_path / "part.npz", written)
-    for before, after in zip(written, load_part(tmp_path / "part.npz"), strict=True):
+    save_performances(tmp_path / "part.npz", written)
+    for before, after in zip(written, load_performances(tmp_path / "part.npz"), strict=True):
         np.testing.assert_array_equal(before.joints, after.joints)
         assert before.truth.video_id == after.truth.video_id
         np.testing.assert_array_equal(before.truth.segments, after.truth.segments)

@@ -31,13 +31,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("second", nargs="?", help="the same; may be left out where two people are named")
     add_labels(parser)
     add_fps(parser)
-    parser.add_argument("--tiou", type=float, default=0.5, help="at which two events match (default: 0.5)")
+    parser.add_argument("--tiou", type=float, default=0.5, help="tIoU at which two events match (default: 0.5)")
     parser.add_argument("--step", type=float, default=0.04, help="seconds between the moments of kappa (default: 0.04)")
     add_score_thresholds(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos: for rates, and for when pictures begin")
     both = "once: in both files; twice: the first in the first, the second in the second"
-    parser.add_argument("--annotator", metavar="NAME", action="append", default=[], help=f"only of this person; {both}")
-    parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=f"only of this tier; {both}")
+    parser.add_argument("--annotator", metavar="NAME", action="append", default=[], help=f"only this annotator; {both}")
+    parser.add_argument("--tier", metavar="NAME", action="append", default=[], help=f"only this tier; {both}")
     parser.add_argument("--json", metavar="OUT", help="also write the results as JSON")
     args = parser.parse_args(argv)
 

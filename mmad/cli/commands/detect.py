@@ -4,6 +4,9 @@ mmad detect VIDEO... --out DIR                                        from peopl
 mmad detect VIDEO... --detector FILE [--recognizer FILE] --out DIR    with a detector of your own
 
 How joints are found is set by key=value, such as hands=false or fps=10.
+
+There is no threshold here: predictions.json holds all detections. Pages and timelines first show the likely ones, and
+the page has a slider for the others. To leave out detections by score: mmad export with --min-score or --thresholds.
 """
 
 import argparse

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         "predictions", help="predictions or annotations of any form: a file, or a folder with one per video"
     )
     parser.add_argument("--format", required=True, help=", ".join(formats))
-    parser.add_argument("--out", required=True, metavar="FILE", help="or a folder, for formats of one file per video")
+    parser.add_argument("--out", required=True, metavar="FILE", help="or folder, for formats of one file per video")
     add_labels(parser)
     add_fps(parser)
     parser.add_argument("--list", help="annotations or list of clips that must be predicted, each one and no other")

@@ -11,7 +11,7 @@ from mmad.cli.arguments import (
     add_shard,
     command_parser,
     options_as_settings,
-    settings_among,
+    split_config_and_files,
 )
 from mmad.config import ExtractConfig, load_config
 from mmad.errors import complain
@@ -21,14 +21,14 @@ from mmad.video.finding import find_videos, take_shard
 def main(argv: list[str] | None = None) -> int:
     parser = command_parser("extract-features", __doc__)
     parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a configuration, then settings")
-    parser.add_argument("--videos", nargs="+", required=True, metavar="PATH", help="files or folders")
+    parser.add_argument("--videos", nargs="+", required=True, metavar="PATH", help="video files, or folders of them")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the features")
     parser.add_argument("--checkpoint", metavar="FILE", help="a recognizer of ours, or the authors' released MANet")
     add_shard(parser)
     add_device(parser)
     add_keys(parser, ExtractConfig)
     args = parser.parse_intermixed_args(argv)
-    path, settings, files = settings_among(args.settings, args.videos)
+    path, settings, files = split_config_and_files(args.settings, args.videos)
     config = load_config(ExtractConfig, path, settings + options_as_settings(device=args.device))
     videos = take_shard(find_videos(files), args.shard)
 

@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> None:
         if draw is not training:
             add_fps(one)
         if folder:
-            one.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="of the pictures")
+            one.add_argument("--format", choices=("png", "svg", "pdf"), default="png", help="kind of the pictures")
         return one
 
     one = command(timeline, "predictions", "what was found in a video, and when, under what is true", folder=False)
@@ -90,13 +90,13 @@ def main(argv: list[str] | None = None) -> None:
     one.add_argument("--ground-truth", metavar="FILE")
     one.add_argument("--most", type=int, default=30, metavar="N", help="best detections that are shown (default: 30)")
     one.add_argument("--min-score", type=float, default=0.0, metavar="X", help="leave out what scores less")
-    one.add_argument("--title", default="", help="over the picture (default: none)")
+    one.add_argument("--title", default="", help="title over the picture (default: none)")
     one = command(statistics, "annotations", "lengths, instances, classes, and which classes overlap", folder=True)
-    one.add_argument("--subset", help="of a file that holds several (default: all of it)")
+    one.add_argument("--subset", help="which of a file's subsets (default: all)")
     command(training, "run", "losses and scores by epoch", folder=False)
     one = command(precision, "predictions", "precision by recall, AP by class, and why mAP is lost", folder=True)
     one.add_argument("--ground-truth", required=True, metavar="FILE")
-    one.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
+    one.add_argument("--subset", help="which of a file's subsets; default: what the predictions name, else val")
     one.add_argument("--tiou", type=float, default=0.5, help="tIoU that makes a detection right (default: 0.5)")
 
     args = parser.parse_args(argv)

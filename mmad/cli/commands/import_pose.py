@@ -17,13 +17,15 @@ from mmad.pose.pose_formats import FORMATS
 
 def main(argv: list[str] | None = None) -> int:
     parser = command_parser("import-pose", __doc__)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="files of joints, folders of OpenPose, or of such")
+    description = "files of joints, folders of OpenPose's files, or folders of these"
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=description)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the tracks")
     parser.add_argument("--fps", type=float, help="frames per second")
     parser.add_argument("--size", metavar="WxH", help="width and height of the picture in pixels, as 1920x1080")
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos, or one: for rate, size and length")
-    parser.add_argument("--format", metavar="NAME", help=f"where the content does not show it: {', '.join(FORMATS)}")
-    parser.add_argument("--person", default="largest", metavar="N", help="of several: 0, the default, is the largest")
+    parser.add_argument("--format", metavar="NAME", help=f"if the content does not show it: {', '.join(FORMATS)}")
+    description = "which of several people: 0, the default, is the largest"
+    parser.add_argument("--person", default="largest", metavar="N", help=description)
     args = parser.parse_args(argv)
 
     from mmad.pose.importing import import_tracks

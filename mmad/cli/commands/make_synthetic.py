@@ -17,9 +17,9 @@ from mmad.errors import InputError
 def main(argv: list[str] | None = None) -> None:
     parser = command_parser("make-synthetic", __doc__)
     add_output(parser, "settings; the options below are those that are needed most")
-    parser.add_argument("--videos", type=int, help="with several actions each; a quarter is held out (default: 60)")
-    parser.add_argument("--clips", type=int, help="of one action each; a quarter is held out (default: 200)")
-    parser.add_argument("--seed", type=int, help="of all that is drawn at random (default: 0)")
+    parser.add_argument("--videos", type=int, help="how many, of several actions; a quarter held out (default: 60)")
+    parser.add_argument("--clips", type=int, help="how many, of one action; a quarter held out (default: 200)")
+    parser.add_argument("--seed", type=int, help="fixes all that is drawn at random (default: 0)")
     parser.add_argument("--classes", help="names with commas between (default: all 52)")
     parser.add_argument("--balanced", action="store_true", help="classes equally often, without MMA-52's long tail")
     parser.add_argument("--size", metavar="WxH", help="width x height of a frame, pixels (default: 270x324)")

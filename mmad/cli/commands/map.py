@@ -25,13 +25,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--ground-truth", help="annotations of any form, or a folder; default: what the predictions name"
     )
-    parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
+    parser.add_argument("--subset", help="which of a file's subsets; default: what the predictions name, else val")
     add_labels(parser)
     add_fps(parser)
     parser.add_argument("--videos", metavar="PATH", help="folder of the videos: for rates, and for when pictures begin")
     parser.add_argument("--json", metavar="OUT", help="also write the results, fractions of 1, as JSON")
     parser.add_argument("--diagnose", action="store_true", help="also why mAP is lost")
-    parser.add_argument("--tiou", type=float, default=0.5, help="of --diagnose (default: 0.5)")
+    parser.add_argument("--tiou", type=float, default=0.5, help="tIoU of --diagnose (default: 0.5)")
     args = parser.parse_args(argv)
     if not 0 < args.tiou < 1:
         raise InputError("--tiou", f"{args.tiou:g} is not a tIoU", "give one between 0 and 1, such as 0.5")

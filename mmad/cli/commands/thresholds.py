@@ -18,10 +18,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = command_parser("thresholds", __doc__)
     parser.add_argument("predictions", help="JSON, a submission CSV, or a zip with one")
     parser.add_argument("--ground-truth", required=True, metavar="FILE", help="annotations of any form, or a folder")
-    parser.add_argument("--subset", help="of a file that holds several; default: what the predictions say, else val")
+    parser.add_argument("--subset", help="which of a file's subsets; default: what the predictions name, else val")
     add_labels(parser)
     add_fps(parser)
-    parser.add_argument("--tiou", type=float, default=0.5, help="at which a detection is right (default: 0.5)")
+    parser.add_argument("--tiou", type=float, default=0.5, help="tIoU that makes a detection right (default: 0.5)")
     parser.add_argument("--out", required=True, metavar="FILE", help="thresholds.json")
     args = parser.parse_args(argv)
 

@@ -41,15 +41,15 @@ def train_pose(config: PoseTrainConfig) -> None:
     check_detection(config.detection)  # used later: better refused before hours of training
     output = Path(config.output)
     people = RenderConfig(videos=config.videos, clips=config.clips, seed=config.seed, tail=0.0, workers=config.workers)
-    train, val = (render_performances(output / "performances", people, part) for part in ("train", "val"))
+    train, val = (render_performances(output / "performances", people, split) for split in ("train", "val"))
     network = train_pose_network(config, train, val, MMA52)
     features = PoseFeatures(network, choose_device(config.device))
-    others = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1, tail=config.tail)
+    detector_people = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1, tail=config.tail)
     data = output / "detector_data"
-    for part in ("train", "val"):
-        performances = render_performances(output / "performances_detector", others, part)
+    for split in ("train", "val"):
+        performances = render_performances(output / "performances_detector", detector_people, split)
         truths = write_features(features, performances, data / "features", MMA52, config.noise)
-        write_text(data / f"{part}.csv", as_csv(truths))
+        write_text(data / f"{split}.csv", as_csv(truths))
     run = replace(config.detection, output=str(output / "detector"), seed=config.seed, device=config.device)
     run.data = replace(run.data, root=str(data))
     train_detector(run)

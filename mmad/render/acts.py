@@ -106,6 +106,13 @@ class Act:
         fall = 1 - self._ramp(self.seconds - self.start, self.length * self.uniform(0.6, 1.0))
         return fall * self._ramp(self.seconds - self.previous_end + 0.6, 0.6)
 
+    def lasting(self) -> np.ndarray:
+        """(T,) 1 during the action and up to 8 s before and after it, between the other actions of the same limbs: a
+        state in which the action happens."""
+        before, after = self.log_uniform(0.5, 8.0), self.log_uniform(0.5, 8.0)
+        rise = self._ramp(self.seconds - max(self.previous_end, self.start - before), 0.6)
+        return rise * self._ramp(min(self.next_start + 0.6, self.end + after) - self.seconds, 0.6)
+
     def fading(self) -> np.ndarray:
         """(T,) as `staying`, then back to 0 within some seconds, too slowly for an action."""
         fade = self.uniform(4.0, 9.0)

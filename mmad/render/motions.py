@@ -72,10 +72,15 @@ def turning_around(pose: Pose, a: Act) -> None:
     pose.turn("head", yaw=(0.45 * (1 - whole) * angle + a.uniform(-5, 25)) * course)
 
 
+# What hands do on the way up: push against the knees, or hang from the shoulders of a trunk that leans far forward.
+PUSHING_OFF = {"to": "knee", "offset": (0.0, -0.03, 0.02), "tip": "palm", "elbow": (0.8, -0.5, 0.2)}
+ARMS_DOWN = {"to": "knee", "offset": (0.06, 0.08, -0.16), "fingers": (0.0, 0.2, -1.0), "palm": (-1.0, -0.2, 0.0)}
+
+
 @motion("rising up", "trunk", "legs", "feet", seated=True)
 def rising_up(pose: Pose, a: Act) -> None:
     """Getting ready to stand up: leans forward and lifts off the seat a little, or stands up and stays or sits down
-    again."""
+    again. The hands push off the knees, hang, or stay where they are."""
     if a.maybe(0.45):
         up, peak = a.strength * a.log_uniform(0.06, 0.45), 1.0
         lean = a.uniform(18, 42) * a.strength
@@ -84,8 +89,12 @@ def rising_up(pose: Pose, a: Act) -> None:
         peak = 1 - pose.seat
         up = peak * stood
         # the trunk leans while the hips rise, and is upright again when they are up
-        lean = a.uniform(25, 50) * np.sin(np.pi * np.clip(stood, 0, 1) ** 0.8)
+        leaning = np.sin(np.pi * np.clip(stood, 0, 1) ** 0.8)
+        lean = a.uniform(25, 62) * leaning
+        on_the_way = a.pick((PUSHING_OFF, ARMS_DOWN, None), (0.3, 0.4, 0.3))
         for side in SIDES:
+            if on_the_way:
+                pose.settle(side, leaning**2, **on_the_way)
             pose.settle(side, np.clip(1.4 * stood - 0.2, 0, 1), **vars(HANGING))
     pose.lift += np.clip(up, 0, peak)
     pose.turn("trunk", pitch=lean)
@@ -135,9 +144,9 @@ def tilting_head(pose: Pose, a: Act) -> None:
 
 @motion("turning head", "head")
 def turning_head(pose: Pose, a: Act) -> None:
-    """To the side or backward by 10 to 75 degrees, mostly one movement; the head comes back, stays there for a while,
-    or goes on to the other side. In wide turns the trunk turns too."""
-    angle = a.log_uniform(10, 75)
+    """To the side or backward by 10 to 82 degrees, mostly one movement; the head comes back, stays there for a while,
+    or goes on to the other side. In wide turns the trunk turns too, in others sometimes."""
+    angle = a.log_uniform(10, 82)
     course = a.strength
     if a.maybe(0.25):
         course = a.fading()
@@ -145,8 +154,8 @@ def turning_head(pose: Pose, a: Act) -> None:
         course = a.strength * a.swings(1 / a.length / a.pace)
     pose.turn("head", yaw=a.sign * angle * course, pitch=a.pick((0.0, a.uniform(-8, 16))) * np.abs(course))
     pose.turn("head", roll=a.uniform(-5, 5) * course)
-    if angle > 45:
-        pose.turn("trunk", yaw=a.sign * a.uniform(0.1, 0.4) * angle * course)
+    if angle > 45 or a.maybe(0.3):
+        pose.turn("trunk", yaw=a.sign * a.uniform(0.05, 0.4) * angle * course, roll=a.uniform(-3, 3) * course)
     pose.gaze[:, 1] += a.sign * 15 * course
 
 
@@ -265,10 +274,12 @@ def pointing_oneself(pose: Pose, a: Act) -> None:
 @motion("clenching fist", "one hand", both=0.15)
 def clenching_fist(pose: Pose, a: Act) -> None:
     """The fingers bend to a fist, partly or fully, once or repeatedly: on the lap, in front of the body, raised, or
-    with the arm hanging."""
-    open_by = -a.uniform(35, 60) * (a.beats(0.9) if a.maybe(0.6) else np.zeros(len(a.t)))
+    with the arm hanging. The hand comes there for it, or was there before, open, and stays."""
+    opened = a.uniform(60, 90) if a.maybe(0.4) else a.uniform(35, 60)
+    open_by = -opened * (a.beats(0.9) if a.maybe(0.6) else np.zeros(len(a.t)))
     curl = open_by[:, None] * np.ones(5) - a.pick((0.0, a.uniform(0, 25)))
     where = a.pick(("lap", "air", "raised", "hanging"), (0.35, 0.25, 0.25, 0.15))
+    held = a.lasting() if a.maybe(0.5) else None  # when the open hand is there, where it is held in the air
     for side in a.hands:
         how = {"hand": "fist", "curl": curl}
         if where == "lap":
@@ -287,6 +298,8 @@ def clenching_fist(pose: Pose, a: Act) -> None:
             high = a.uniform(-0.02, 0.22) if where == "raised" else a.uniform(-0.2, -0.08)
             at = (a.uniform(0.08, 0.25), a.uniform(0.15, 0.32), high)
             directions = {"fingers": (-0.2, 0.4, 1.0), "palm": (-0.5, a.pick((-1.0, 1.0)), 0.2)}
+            if held is not None:
+                hold(pose, a, side, at, weight=held, hand=a.pick(("flat", "relaxed")), **directions)
             hold(pose, a, side, at, **directions, **how)
 
 
@@ -339,13 +352,15 @@ def retracting_arms(pose: Pose, a: Act) -> None:
 
 @motion("waving", "one hand", both=0.12)
 def waving(pose: Pose, a: Act) -> None:
-    """A hand or a whole arm is waved, beside the head, in front of the chest or low in refusal; often the head is
-    shaken."""
+    """A hand or a whole arm is waved, beside the head or above it, in front of the chest or low in refusal; often the
+    head is shaken."""
     out, forward, up = a.pick(
-        ((0.28, 0.22, 0.16), (0.18, 0.34, 0.0), (0.22, 0.3, -0.16), (0.36, 0.16, 0.32)), (0.35, 0.25, 0.25, 0.15)
+        ((0.28, 0.22, 0.16), (0.18, 0.34, 0.0), (0.22, 0.3, -0.16), (0.36, 0.16, 0.32), (0.26, 0.12, 0.5)),
+        (0.3, 0.2, 0.2, 0.15, 0.15),
     )
     swing = a.swings(1.8)
-    path = a.along(a.pick(((1.0, 0.0, 0.0), (0.8, 0.3, 0.3), (0.1, 1.0, 0.3)), (0.6, 0.2, 0.2)), 0.1 * swing)
+    reached = a.log_uniform(0.07, 0.2) if up > 0.1 else 0.1  # m to either side: a raised arm may swing as a whole
+    path = a.along(a.pick(((1.0, 0.0, 0.0), (0.8, 0.3, 0.3), (0.1, 1.0, 0.3)), (0.6, 0.2, 0.2)), reached * swing)
     path = a.log_uniform(0.35, 1.3) * path
     down = a.maybe(0.3)  # from the wrist
     how = {"fingers": (0.1, 0.5, 1.0), "palm": (-0.1, 1.0, -0.3), "hand": a.pick(("flat", "relaxed"))}
@@ -438,6 +453,10 @@ def illustrative_gestures(pose: Pose, a: Act) -> None:
         how = {"hand": a.pick(("relaxed", "flat", "cupped", "point", "pinch"), (0.4, 0.2, 0.2, 0.1, 0.1))}
         for share, palm in ((turning, (-0.8, 0.0, 0.5)), (1 - turning, (-0.4, 0.4, -0.8))):
             hold(pose, a, side, at, weight=a.strength * share, fingers=(-0.3, 1.0, 0.4), palm=palm, **how)
+    if a.maybe(0.5):  # people who gesture rarely sit still
+        for part in ("trunk", "head"):
+            sway = a.log_uniform(2, 9) * a.wander(1.0, a.uniform(0.2, 0.5))  # degrees
+            pose.turn(part, *(a.strength[:, None] * sway).T)
 
 
 # Lower limb

@@ -1,14 +1,14 @@
 """From landmark tracks to features: the pose network along a whole video of any length."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 
-from mmad.config import PoseNetworkConfig
+from mmad.config import PoseNetworkConfig, PoseTrainConfig
 from mmad.engine.checkpoint import weight_digest
 from mmad.labels import LabelSet
-from mmad.models.pose_network import PoseNetwork
+from mmad.models.pose_network import PoseEnsemble, PoseNetwork
 from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, POSITION, RADIUS, build_inputs
 from mmad.pose.skeletons import mirror
 from mmad.records import FeatureTrack, TimeGrid
@@ -22,13 +22,22 @@ def build_pose_network(config: PoseNetworkConfig, labels: LabelSet) -> PoseNetwo
     return PoseNetwork(inputs_of_part, labels, config)
 
 
+def build_pose_networks(config: PoseTrainConfig, labels: LabelSet) -> PoseNetwork | PoseEnsemble:
+    """As many as `config` says, as one."""
+    return as_one([build_pose_network(config.network, labels) for _ in range(config.networks)])
+
+
+def as_one(networks: Sequence[PoseNetwork]) -> PoseNetwork | PoseEnsemble:
+    return networks[0] if len(networks) == 1 else PoseEnsemble(networks)
+
+
 class PoseFeatures:
-    """A pose network in eval mode, ready to turn joints into features.
+    """A pose network, or an ensemble of them, in eval mode, ready to turn joints into features.
 
     Feature channels: the logits of all classes, those of all body parts, and the network's last layers.
     """
 
-    def __init__(self, network: PoseNetwork, device: torch.device):
+    def __init__(self, network: PoseNetwork | PoseEnsemble, device: torch.device):
         self.network, self.device = network.to(device).eval(), device
         self.source = f"pose_network/{weight_digest(network)}"
         radius = RADIUS + network.radius

@@ -107,11 +107,12 @@ class Act:
         return fall * self._ramp(self.seconds - self.previous_end + 0.6, 0.6)
 
     def lasting(self) -> np.ndarray:
-        """(T,) 1 during the action and up to 8 s before and after it, between the other actions of the same limbs: a
-        state in which the action happens."""
-        before, after = self.log_uniform(0.5, 8.0), self.log_uniform(0.5, 8.0)
-        rise = self._ramp(self.seconds - max(self.previous_end, self.start - before), 0.6)
-        return rise * self._ramp(min(self.next_start + 0.6, self.end + after) - self.seconds, 0.6)
+        """(T,) 1 during the action and for up to 8 s before and after it, between the previous and the next action of
+        the same limbs: a state in which the action happens. It comes and goes too slowly for an action."""
+        rise = self._ramp(self.seconds - self.start + self.log_uniform(0.5, 8.0) + 4.0, 4.0)
+        fall = self._ramp(self.end + self.log_uniform(0.5, 8.0) + 4.0 - self.seconds, 4.0)
+        between = self._ramp(self.seconds - self.previous_end + 0.6, 0.6)
+        return np.minimum(rise, fall) * between * self._ramp(self.next_start + 0.6 - self.seconds, 0.6)
 
     def fading(self) -> np.ndarray:
         """(T,) as `staying`, then back to 0 within some seconds, too slowly for an action."""

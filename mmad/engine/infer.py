@@ -9,7 +9,7 @@ from mmad.engine.checkpoint import extract_config_of, load_detector
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.pose_extractor import estimate_video
-from mmad.engine.pose_features import PoseFeatures
+from mmad.engine.pose_features import JOINTS, PoseFeatures
 from mmad.engine.pose_model import PACKAGED, PoseModel, load_pose_model
 from mmad.engine.postprocess import detect_track
 from mmad.errors import InputError, warn
@@ -64,8 +64,7 @@ class PosePipeline:
 
     def features_of(self, track: LandmarkTrack) -> FeatureTrack:
         """The features of one person that the detector reads, for instance to fit another detector on them."""
-        points, grid = on_grid(track)
-        return self.features.of_person(track.video_id, points, grid, track.duration)
+        return self.features.of_track(track)
 
     def detect_landmarks(self, track: LandmarkTrack) -> Detections:
         """The detections for one person. Scores are probabilities, calibrated on rendered people.
@@ -114,6 +113,10 @@ def load_pipeline(
             raise InputError(recognizer, "is not needed by joints", remedy)
         return PosePipeline(load_pose_model(detector or PACKAGED), device, pose)
     model, labels, config, features = load_detector(detector)
+    if JOINTS in features["source"]:
+        problem = "was trained on features of joints, alone or beside others"
+        remedy = "its detections of the validation videos are in the folder of its training; in other videos detect "
+        raise InputError(detector, problem, remedy + "with a model of `mmad train-pose` or a detector of pixels")
     if not features["settings"]:
         remedy = "retrain it on features of `mmad extract-features` to detect in videos"
         raise InputError(detector, f"was trained on features of unknown origin ({features['source']})", remedy)

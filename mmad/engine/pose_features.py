@@ -1,18 +1,29 @@
-"""From landmark tracks to features: the pose network along a whole video of any length."""
+"""From landmark tracks to features: the pose network along a whole video of any length, and whole folders."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from mmad.config import PoseNetworkConfig, PoseTrainConfig
+from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.checkpoint import weight_digest
+from mmad.engine.video_jobs import still_valid_sidecar
+from mmad.errors import InputError
+from mmad.files import output_folder
 from mmad.labels import LabelSet
 from mmad.models.pose_network import PoseEnsemble, PoseNetwork
-from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, POSITION, RADIUS, build_inputs
+from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, POSITION, RADIUS, build_inputs, on_grid
+from mmad.pose.landmark_files import load_landmarks
 from mmad.pose.skeletons import mirror
-from mmad.records import FeatureTrack, TimeGrid
+from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
+from mmad.sidecars import is_same_video
+from mmad.video.opening import video_identity
 
+JOINTS = "pose_network/"  # begins the source of features of joints
 WINDOW = 2048  # input steps that go through the network at once: bounds memory to some 50 MB
 
 
@@ -39,9 +50,13 @@ class PoseFeatures:
 
     def __init__(self, network: PoseNetwork | PoseEnsemble, device: torch.device):
         self.network, self.device = network.to(device).eval(), device
-        self.source = f"pose_network/{weight_digest(network)}"
+        self.source = f"{JOINTS}{weight_digest(network)}"
         radius = RADIUS + network.radius
         self.margin = radius + radius % 2  # steps on either side that influence a step of the features; even
+
+    def of_track(self, track: LandmarkTrack) -> FeatureTrack:
+        points, grid = on_grid(track)
+        return self.of_person(track.video_id, points, grid, track.duration)
 
     def of_person(self, video_id: str, points: np.ndarray, grid: TimeGrid, duration: float) -> FeatureTrack:
         """The features of one person in one video. points: (T, 75, 3) joints at the times of `grid`, FPS a second."""
@@ -74,3 +89,34 @@ def windows(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, in
     """(first, own from, own to) of windows, each owning `length` steps and read from `margin` steps before these."""
     for own_from in range(0, steps, length):
         yield max(own_from - margin, 0), own_from, min(own_from + length, steps)
+
+
+# --- folders ----------------------------------------------------------------------------------------------------
+
+
+def extract_pose_features(features: PoseFeatures, files: Sequence[Path], out: str | Path) -> list[str]:
+    """Write one feature file per landmark track into `out`; those finished for the very same track are skipped.
+
+    Returns what went wrong, one line each.
+    """
+    out, problems, done = output_folder(out), [], 0
+    print(f"features of joints by {features.source} on {features.device}", flush=True)
+    for path in tqdm(files, unit=" tracks", leave=False, disable=None):
+        try:
+            track = load_landmarks(path)
+            if still_valid_sidecar(finished_track(out, track.video_id, features.source), path, _changed):
+                done += 1
+                continue
+            details = {"video": {"file": path.name, **video_identity(path)}}
+            save_track(out, replace(features.of_track(track), details=details))
+        except InputError as error:
+            problems.append(str(error))
+    if done:
+        print(f"{done} of {len(files)} tracks are done already")
+    print(f"{len(files) - len(problems)} of {len(files)} tracks have features in {out}")
+    return problems
+
+
+def _changed(sidecar: dict, path: Path) -> str:
+    """Why features with this sidecar are not those of the track as it is now; empty if they are."""
+    return "" if is_same_video(sidecar, video_identity(path)) else "is another file than its features were made from"

@@ -3,6 +3,7 @@ what."""
 
 import contextlib
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -59,6 +60,12 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
         source=str(metadata.get("source", "")),
         details=details,
     )
+
+
+def landmark_files(paths: Sequence[str | Path]) -> list[Path]:
+    """The .npz files among files and folders, those below the folders as well; empty where other files are named."""
+    files = [file for path in map(Path, paths) for file in (sorted(path.rglob("*.npz")) if path.is_dir() else [path])]
+    return files if all(file.suffix.lower() == ".npz" for file in files) else []
 
 
 def _id_of(path: Path, video_id: object) -> str:

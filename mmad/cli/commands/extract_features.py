@@ -2,8 +2,12 @@
 
 mmad extract-features [CONFIG] --videos PATH... --out DIR [--checkpoint FILE] [--shard I/N] [key=value ...]
 
-The same command again continues where it stopped.
+PATH: videos or folders of them; or landmark tracks (.npz), or folders of them, whose features are those of the pose
+network. The same command again continues where it stopped.
 """
+
+import argparse
+from pathlib import Path
 
 from mmad.cli.arguments import (
     add_device,
@@ -14,21 +18,30 @@ from mmad.cli.arguments import (
     split_config_and_files,
 )
 from mmad.config import ExtractConfig, load_config
-from mmad.errors import complain
+from mmad.errors import InputError, complain
+from mmad.pose.landmark_files import landmark_files
 from mmad.video.finding import find_videos, take_shard
+
+CHECKPOINT = "a recognizer of ours, or the authors' released MANet; for landmark tracks a pose.safetensors"
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = command_parser("extract-features", __doc__)
     parser.add_argument("settings", nargs="*", metavar="CONFIG or key=value", help="a configuration, then settings")
-    parser.add_argument("--videos", nargs="+", required=True, metavar="PATH", help="video files, or folders of them")
+    parser.add_argument(
+        "--videos", nargs="+", required=True, metavar="PATH", help="videos or landmark tracks, or folders of them"
+    )
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the features")
-    parser.add_argument("--checkpoint", metavar="FILE", help="a recognizer of ours, or the authors' released MANet")
+    parser.add_argument("--checkpoint", metavar="FILE", help=CHECKPOINT)
     add_shard(parser)
     add_device(parser)
     add_keys(parser, ExtractConfig)
     args = parser.parse_intermixed_args(argv)
     path, settings, files = split_config_and_files(args.settings, args.videos)
+    if tracks := landmark_files(files):
+        if path or settings:
+            raise InputError([path, *settings][path is None], "does not go with landmark tracks", "leave it out")
+        return complain(of_joints(take_shard(tracks, args.shard), args))
     config = load_config(ExtractConfig, path, settings + options_as_settings(device=args.device))
     videos = take_shard(find_videos(files), args.shard)
 
@@ -36,3 +49,12 @@ def main(argv: list[str] | None = None) -> int:
 
     _, problems = extract_features(FeatureExtractor(config, args.checkpoint), videos, args.out)
     return complain(problems)
+
+
+def of_joints(tracks: list[Path], args: argparse.Namespace) -> list[str]:
+    from mmad.engine.devices import choose_device
+    from mmad.engine.pose_features import PoseFeatures, extract_pose_features
+    from mmad.engine.pose_model import PACKAGED, load_pose_model
+
+    network = load_pose_model(args.checkpoint or PACKAGED).network
+    return extract_pose_features(PoseFeatures(network, choose_device(args.device or "auto")), tracks, args.out)

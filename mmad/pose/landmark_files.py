@@ -13,6 +13,7 @@ from mmad.files import as_id, atomic_path, name_in_folder, path_for_id, read_jso
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import LandmarkTrack
 from mmad.sidecars import read_finished
+from mmad.video.finding import videos_below
 
 FIELDS = ("points", "times", "layout", "size", "person")
 _FIELDS_OF_SIDECAR = ("video_id", "source", "duration")  # the rest are details
@@ -63,9 +64,17 @@ def load_landmarks(path: str | Path) -> LandmarkTrack:
 
 
 def landmark_files(paths: Sequence[str | Path]) -> list[Path]:
-    """The .npz files among files and folders, those below the folders as well; empty where other files are named."""
-    files = [file for path in map(Path, paths) for file in (sorted(path.rglob("*.npz")) if path.is_dir() else [path])]
-    return files if all(file.suffix.lower() == ".npz" for file in files) else []
+    """The landmark tracks that files and folders are or hold; empty where some of them are or hold videos."""
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files = [] if videos_below(path)[0] else sorted(path.rglob("*.npz"))
+        else:
+            files = [path] if path.suffix.lower() == ".npz" else []
+        if not files:
+            return []
+        found += files
+    return found
 
 
 def _id_of(path: Path, video_id: object) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmad.pose.landmark_files import save_landmarks
+from mmad.pose.landmark_files import landmark_files, save_landmarks
 from mmad.records import LandmarkTrack
 
 ROOT = Path(__file__).parents[2]
@@ -124,3 +124,14 @@ def test_a_file_that_is_not_a_landmark_track_is_named_and_the_others_are_done(tm
     done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", "--device", "cpu")
     assert done.returncode == 2 and "bad.npz: is not a file of landmarks" in done.stderr
     assert (tmp_path / "out" / "good.npy").exists() and "1 of 2 tracks have features" in done.stdout
+
+
+def test_folders_with_videos_are_folders_of_videos(tmp_path):
+    for name in ("tracks", "videos", "both", "neither"):
+        (tmp_path / name).mkdir()
+    for name in ("tracks/a.npz", "tracks/b.npz", "both/a.npz", "both/a.mp4", "videos/a.mp4"):
+        (tmp_path / name).touch()
+    tracks = [tmp_path / "tracks" / "a.npz", tmp_path / "tracks" / "b.npz"]
+    assert landmark_files([tmp_path / "tracks"]) == tracks == landmark_files(tracks)
+    for others in (["both"], ["videos"], ["neither"], ["tracks", "videos"], ["tracks", "neither"], ["videos/a.mp4"]):
+        assert landmark_files([tmp_path / name for name in others]) == []

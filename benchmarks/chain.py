@@ -2,7 +2,7 @@
 
 python benchmarks/chain.py OUT --recognizers NAME=CHECKPOINT ... [--modes dense clip] [--seeds 0 1 2]
 
-Renders 240 videos of seed 2 (72 x 72 pixels, classes equally frequent; a quarter, of other people, to judge by),
+Renders 240 videos of seed 2 (72 x 72 pixels, classes equally frequent; a quarter, of other people, to evaluate on),
 extracts features with every recognizer in every mode, and trains the same small detector on each. Goes on where it was.
 """
 

@@ -2,10 +2,10 @@
 
 python benchmarks/joints_and_pixels.py OUT [--pose pose.safetensors] [--seeds 0 1 2]      goes on where it was
 
-Renders 240 videos and 2,496 clips of seed 2 (72 x 72 pixels; a quarter, of other people, to judge by), and the joints
-of the same people doing the same, with the errors of a pose estimator, in front of cameras of their own. A ResNet-18
-MANet learns from the clips' pixels (from random weights); the pose network is the package's, which never saw these
-people. Then the same detector is trained on the features of either, and of both side by side.
+Renders 240 videos and 2,496 clips of seed 2 (72 x 72 pixels; a quarter, of other people, to evaluate on), and the
+joints of the same people doing the same, with the errors of a pose estimator, in front of cameras of their own. A
+ResNet-18 MANet learns from the clips' pixels (from random weights); the pose network is the package's, which never saw
+these people. Then the same detector is trained on the features of either, and of both side by side.
 """
 
 import argparse

@@ -76,7 +76,7 @@ def grade(name: str, ranks: dict[int, list[tuple[int, int]]], rendered: dict, la
         return word, f"of real people's {len(some)} events, {first} were ranked first in the body part"
     precision = rendered.get(name, {}).get("0.5")
     if precision is None:
-        return CANNOT_TELL, "too rare among the rendered people that it was judged by"
+        return CANNOT_TELL, "too rare among the rendered people that it was evaluated by"
     said = f"AP {precision:.2f} at tIoU 0.5 on rendered people"
     if precision < RENDERED:
         return CANNOT_TELL, said

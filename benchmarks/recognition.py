@@ -64,7 +64,7 @@ def main() -> None:
     common += [
         f"train.step_epochs={steps}",
         f"train.evaluate_every={args.epochs}",
-    ]  # judged once: nothing is chosen by val
+    ]  # evaluated once: nothing is chosen by val
     print("| recipe | seed | F1_mean | top-1 | top-5 | body top-1 | minutes |\n|---|---|---|---|---|---|---|")
     for name, settings in {**PLAIN, **ALL, **ADDITIONS}.items():
         for seed in SEEDS.get(name, (0,)) if not args.only or name in args.only else ():

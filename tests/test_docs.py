@@ -163,7 +163,7 @@ def test_grades_are_those_of_the_packaged_weights():
     count = Counter(grade for grade, _ in grades.values())
     readme = " ".join(text_of(ROOT / "README.md").split())
     good, fair, cannot = (count[grade] for grade in ("good", "fair", "cannot tell"))
-    assert f"{good} of the {len(MMA52)} are graded good, {fair} fair, and {cannot} cannot be told" in readme
+    assert f"{good} of the {len(MMA52)} are graded good, {fair} fair, and {cannot} cannot be recognized" in readme
     rows = re.findall(r"^\| (good|fair|cannot tell) \|[^|]*\| (.*) \|$", text_of(ROOT / "docs/own-video.md"), re.M)
     assert [grade for grade, _ in rows] == ["good", "fair", "cannot tell"]
     for grade, text in rows:

@@ -38,24 +38,26 @@ BELOW = {
 TORCH_FREE = ["errors", "files", "arrays", "pickles", "records", "labels", "config", "video.reader", "video.finding"]
 TORCH_FREE += ["video.sampling", "engine.pose_extractor"]
 TORCH_FREE += [
-    f"{room}.{path.stem}" for room in ("formats", "metrics", "pose") for path in PACKAGE.glob(f"{room}/[!_]*.py")
+    f"{package}.{path.stem}"
+    for package in ("formats", "metrics", "pose")
+    for path in PACKAGE.glob(f"{package}/[!_]*.py")
 ]
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     """The folder below mmad that a file lies in, or the name of a file that lies in no folder."""
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return "mmad" if parts == ("__init__",) else parts[0]
 
 
-def rooms_imported(source: str) -> set[str]:
-    """The rooms of mmad that a source text imports, also inside functions."""
+def packages_imported(source: str) -> set[str]:
+    """The packages of mmad that a source text imports, also inside functions."""
     modules = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are written in full: from mmad.room import ..."
+            assert node.level == 0, "imports are written in full: from mmad.package import ..."
             modules += [f"{node.module}.{alias.name}" for alias in node.names]
     parts = [module.split(".") for module in modules]
     return {
@@ -64,7 +66,7 @@ def rooms_imported(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("source", "rooms"),
+    ("source", "packages"),
     [
         ("import numpy\nfrom pathlib import Path", set()),
         ("import mmad.ops.segments", {"ops"}),
@@ -73,16 +75,16 @@ def rooms_imported(source: str) -> set[str]:
         ("def f():\n    from mmad.video import reader", {"video"}),
     ],
 )
-def test_imports_are_seen_in_every_form(source, rooms):
-    assert rooms_imported(source) == rooms
+def test_imports_are_seen_in_every_form(source, packages):
+    assert packages_imported(source) == packages
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_down(path):
-    room = room_of(path)
-    assert room in BELOW, f"{room} has no place in the order of the house"
-    upwards = rooms_imported(path.read_text(encoding="utf-8")) - BELOW[room] - {room}
-    assert not upwards, f"{room} must not import {', '.join(sorted(upwards))}"
+    package = package_of(path)
+    assert package in BELOW, f"{package} has no place in the order of the house"
+    upwards = packages_imported(path.read_text(encoding="utf-8")) - BELOW[package] - {package}
+    assert not upwards, f"{package} must not import {', '.join(sorted(upwards))}"
 
 
 @pytest.mark.parametrize("module", TORCH_FREE)

@@ -43,8 +43,8 @@ def take_device(args: argparse.Namespace, settings: list[str]) -> tuple[str | No
     return args.device or (typed[-1] if typed else None), remaining
 
 
-def add_labels(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--labels", help="mma52 or a label file; default: what the predictions carry, else mma52")
+def add_labels(parser: argparse.ArgumentParser, default: str = "what the predictions carry, else mma52") -> None:
+    parser.add_argument("--labels", help=f"mma52 or a label file; default: {default}")
 
 
 def add_fps(parser: argparse.ArgumentParser) -> None:

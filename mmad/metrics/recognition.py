@@ -1,4 +1,4 @@
-"""Recognition metrics of MA-52: top-1 and top-5, body top-1, macro and micro F1 at both levels; numpy only.
+"""Recognition metrics of MA-52: top-1, macro and micro F1 for actions and body parts, top-5 for actions; numpy only.
 
 F1_mean = (body macro + body micro + action macro + action micro) / 4. Macro F1 is the mean over the classes that occur
 in the truth or in the predictions, as scikit-learn's; micro F1 of single labels is top-1.

@@ -108,10 +108,10 @@ def test_tools_and_eval_are_the_same_functions(name):
 
 
 def test_no_other_scripts_are_in_tools_and_eval():
-    scripts = {path.relative_to(ROOT).as_posix() for room in ("tools", "eval") for path in (ROOT / room).iterdir()}
-    rooms = {name: "eval" if name in IN_EVAL else "tools" for name in command_names()}
+    scripts = {path.relative_to(ROOT).as_posix() for folder in ("tools", "eval") for path in (ROOT / folder).iterdir()}
+    folder_of = {name: "eval" if name in IN_EVAL else "tools" for name in command_names()}
     assert scripts - {"tools/__pycache__", "eval/__pycache__"} == {
-        f"{room}/{name.replace('-', '_')}.py" for name, room in rooms.items()
+        f"{folder}/{name.replace('-', '_')}.py" for name, folder in folder_of.items()
     }
 
 

@@ -51,6 +51,15 @@ def test_every_figure_by_command(run, files):
     assert (out / "t.pdf").exists() and (out / "co_occurrence.svg").exists() and (out / "diagnosis.png").exists()
 
 
+def test_labels_are_offered_where_they_have_an_effect(run, files):
+    """`training` takes --labels as it always did, without a word about it."""
+    offered = {name: run(name, "--help")[1] for name in ("timeline", "statistics", "training", "precision")}
+    assert "--labels" not in offered["training"]
+    assert "default: mma52" in " ".join(offered["statistics"].split())
+    assert all("what the predictions carry" in " ".join(offered[name].split()) for name in ("timeline", "precision"))
+    assert run("training", files, "--labels", "mma52", "--out", files / "training.png")[0] == 0
+
+
 def test_a_wrong_request_is_one_line(run, files):
     predictions, truth = files / "predictions.json", files / "truth.csv"
     for arguments, said in (

@@ -78,7 +78,12 @@ def main(argv: list[str] | None = None) -> None:
         one.set_defaults(draw=draw)
         one.add_argument(given, metavar=given.upper())
         one.add_argument("--out", required=True, metavar="DIR" if folder else "FILE")
-        add_labels(one)
+        if draw is training:
+            one.add_argument("--labels", help=argparse.SUPPRESS)  # has no effect; scripts that give it keep working
+        elif draw is statistics:
+            add_labels(one, default="mma52")
+        else:
+            add_labels(one)
         if draw is not training:
             add_fps(one)
         if folder:

@@ -1,4 +1,4 @@
-"""Computes the recognition scores of MA-52: top-1, top-5, macro and micro F1 at both levels, F1_mean.
+"""Scores a submission of clip labels: top-1, top-5 and F1 for actions and for body parts, F1_mean.
 
 mmad recognition prediction.csv --ground-truth val_list_videos.txt [--json OUT] [--confusion OUT.png]
 """

@@ -1,4 +1,4 @@
-"""Names the action of each listed clip, by one recognizer or by the mean of several, for a submission.
+"""Applies a recognizer, or the mean of several, to listed clips: the action of each, for a submission.
 
 mmad recognize best.pt --list test_list_videos.txt --videos DIR --out submission.zip [key=value ...]
 

@@ -23,7 +23,7 @@ from mmad.render.perform import perform
 from mmad.render.plans import SUBSETS, plan_clips
 from mmad.render.pose import SIDES
 from mmad.render.scene import make_scene
-from mmad.video.sampling import segment_frames
+from mmad.video.sampling import frame_of_each_part
 
 TRUNK = ("root", "spine03", "spine01")
 LIMBS = ("upperarm01", "lowerarm01", "wrist", "finger2-3", "upperleg01", "lowerleg01", "foot", "toe1-1")
@@ -62,7 +62,7 @@ def joints_of(config: RenderConfig, subset: str, moments: int) -> tuple[np.ndarr
         places = [now.apply(body.anatomy.bones[bone], body.head(bone)) for bone in bones]
         head = body.anatomy.bones["head"]
         places += [now.apply(head, body.vertices[body.landmark(name, side)]) for name, side in HEAD]
-        tracks.append(project(np.stack(places, axis=1), scene.room)[segment_frames(plan.timeline.frames, moments)])
+        tracks.append(project(np.stack(places, axis=1), scene.room)[frame_of_each_part(plan.timeline.frames, moments)])
         labels.append(MMA52.index[plan.timeline.actions[0].name])
     return np.stack(tracks), np.array(labels)
 

@@ -19,7 +19,7 @@ import numpy as np
 from mmad.errors import run_command
 from mmad.video.finding import find_videos
 from mmad.video.reader import VideoInfo, probe, read_frames, stream
-from mmad.video.sampling import segment_frames
+from mmad.video.sampling import frame_of_each_part
 
 FRAMES = 8
 
@@ -87,7 +87,7 @@ def compare(title: str, clips: list[tuple[VideoInfo, int, int]], runs: int) -> N
     cpu: dict[str, list[float]] = {name: [] for name in ways}
     different = 0
     for run in range(runs + 1):
-        chosen = [first + segment_frames(count, FRAMES, generator.random(FRAMES)) for _, first, count in clips]
+        chosen = [first + frame_of_each_part(count, FRAMES, generator.random(FRAMES)) for _, first, count in clips]
         seen = []
         for name, way in ways.items():
             began, computed = time.perf_counter(), time.process_time()

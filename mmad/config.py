@@ -527,7 +527,7 @@ def to_dict(config) -> dict:
 
 
 def with_new_keys(values: dict, section: str = "") -> dict:
-    """Nested settings with the keys of `OLD_KEYS` renamed; what stands under a new key counts before its old one."""
+    """Nested settings with the keys of `OLD_KEYS` renamed; if both keys are given, the new one wins."""
     if not isinstance(values, dict):
         return values
     renamed = {OLD_KEYS.get(f"{section}.{key}", key): value for key, value in values.items()}

@@ -16,8 +16,8 @@ from mmad.files import check_id
 from mmad.records import Annotation, annotations_digest, content_digest
 from mmad.video.finding import VideoFolder
 from mmad.video.preprocess import Preprocess, centre_crop, resize_frames, three_crops
-from mmad.video.reader import Probes, VideoInfo, read_frames
-from mmad.video.sampling import segment_frames
+from mmad.video.reader import VideoInfo, VideoInfos, read_frames
+from mmad.video.sampling import frame_of_each_part
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ClipSource(Dataset):
 
     def __init__(self, config: ClipConfig, preprocess: Preprocess, seed: int | None):
         self.config, self.preprocess, self.seed = config, preprocess, seed
-        self.probes = Probes()
+        self.infos = VideoInfos()
 
     def generator(self, index: int, epoch: int) -> np.random.Generator | None:
         """The random generator of a training sample; None in testing."""
@@ -79,9 +79,9 @@ class ClipSource(Dataset):
         except InputError as error:
             return error
 
-    def probe(self, path: Path, epoch: int) -> VideoInfo:
+    def info_of(self, path: Path, epoch: int) -> VideoInfo:
         """Frames and times of a video; one that is cut off is used, with a warning in the first epoch."""
-        info, new = self.probes(path)
+        info, new = self.infos(path)
         if new and not info.is_complete and epoch == 0:
             warn(f"{path}: cut off, {info.num_frames} of {info.expected_frames} frames are there and used")
         return info
@@ -119,7 +119,7 @@ class ClipDataset(ClipSource):
 
     def read(self, index: int, epoch: int = 0) -> tuple[Tensor, int]:
         """((V, T, 3, H, W) uint8, label)"""
-        info = self.probe(self.paths[index], epoch)
+        info = self.info_of(self.paths[index], epoch)
         stretch = Stretch(info, 0, info.num_frames)
         views = read_views(stretch, self.config, self.preprocess, self.generator(index, epoch))
         return views, self.clips[index][1]
@@ -184,7 +184,7 @@ class WindowDataset(ClipSource):
         """((V, T, 3, H, W) uint8, (K,) of 0 and 1)"""
         item, i = self.items[index]
         generator = self.generator(index, epoch)
-        info = self.probe(self.paths[item.video_id], epoch)
+        info = self.info_of(self.paths[item.video_id], epoch)
         duration = min(item.duration, info.duration)
         length = min(self.config.window, duration)
         if generator is None:
@@ -218,15 +218,18 @@ class Stretch:
 
 
 def read_views(stretch: Stretch, config: ViewConfig, how: Preprocess, generator: np.random.Generator | None) -> Tensor:
-    """The views of a stretch of frames: (V, T, 3, H, W) uint8. With a generator one augmented view, for training."""
+    """The views of a stretch of frames: (V, T, 3, H, W) uint8.
+
+    With a generator one augmented view, for training; `config` is then a `ClipConfig`, which has scales and flip.
+    """
     info, first, count = stretch.info, stretch.first, stretch.count
     if generator is not None:
-        chosen = first + segment_frames(count, config.frames, generator.random(config.frames))
+        chosen = first + frame_of_each_part(count, config.frames, generator.random(config.frames))
         frames = read_frames(info, chosen, config.reader)
         pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
         return augment(pixels, config, how, generator)[None]
     within = (np.arange(config.samplings) + 0.5) / config.samplings
-    chosen = first + np.stack([segment_frames(count, config.frames, share) for share in within])
+    chosen = first + np.stack([frame_of_each_part(count, config.frames, share) for share in within])
     frames = read_frames(info, chosen.ravel(), config.reader)  # for all samplings, so that the file is opened once
     pixels = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
     views = []
@@ -317,8 +320,8 @@ class ClipLoader(DataLoader):
             generator=torch.Generator(),  # used when workers start: with torch's global one, dropout would differ
         )
 
-    def of_epoch(self, epoch: int) -> "ClipLoader":
-        """The loader itself; its next pass is that of the epoch."""
+    def at_epoch(self, epoch: int) -> "ClipLoader":
+        """Set the epoch of the next pass, and return the loader itself."""
         self.batch_sampler.epoch = epoch
         return self
 

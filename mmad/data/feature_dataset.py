@@ -18,7 +18,7 @@ from mmad.records import Annotation, FeatureTrack, TimeGrid, annotations_digest,
 
 @dataclass
 class Sample:
-    """One video, or a window of one: features (T, C), segments (N, 2) in steps, labels (N,).
+    """One video, or a window of one: features (T, C), segments (M, 2) in steps, labels (M,).
 
     probe_scores: (T, E, S) out-of-fold scores of the linear probe, instead of features.
     """
@@ -35,7 +35,7 @@ class Sample:
 class Batch:
     """features: (B, T, C) zero-padded. mask: (B, T) True where a step is real. The lists have B items.
 
-    segments: (N_i, 2) steps. labels: (N_i,). probe_scores: (B, T, E, S) instead of features.
+    segments: (M_i, 2) steps. labels: (M_i,). probe_scores: (B, T, E, S) instead of features.
     """
 
     features: Tensor | None
@@ -138,7 +138,7 @@ class FeatureDataset(Dataset):
 def crop(
     segments: np.ndarray, labels: np.ndarray, first: int, count: int, min_visible: float = 0.3
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The actions in a window of `count` steps from step `first` on: segments (N, 2) and labels (N,).
+    """The actions in a window of `count` steps from step `first` on: segments (M, 2) and labels (M,).
 
     Actions are cut at the ends of the window; those of which less than the share `min_visible` remains are dropped.
     Segments are in steps, those returned relative to `first`.

@@ -98,7 +98,11 @@ class VideoFeatures:
         self.plan, self.submitted, self.computed = plan, plan.first, plan.first
 
     def add(self, rows: np.ndarray) -> None:
-        """The next rows, (N, C). Rows of an earlier run are kept: the network has not seen the frames before them."""
+        """The next rows, (N, C).
+
+        Recomputed rows that an earlier run already kept are thrown away: here the network started in the middle and had
+        not seen the frames before.
+        """
         partial = self.plan.partial
         kept = partial.count if partial else 0
         if self.values is None:

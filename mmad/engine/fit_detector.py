@@ -1,4 +1,7 @@
-"""Training a detector in memory: nothing is read or written, nothing printed."""
+"""Training a detector from Python: `fit_detector` writes and prints nothing; `save` and `load` do checkpoints.
+
+The command's own way is `train_detector.py`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

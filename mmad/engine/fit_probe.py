@@ -135,12 +135,12 @@ def fit_probe(
     for view in probe.views.values():
         if isinstance(view, RandomView):
             view.whiten.copy_(whitening(probe, dataset, view.whiten.shape[1]))
-    held_out = {}
+    maps_without_fold = {}
     for name, sums in sum_products(detector, dataset, fold_of, folds).items():
-        weight, bias, held_out[name] = solve(sums, config.ridge)
+        weight, bias, maps_without_fold[name] = solve(sums, config.ridge)
         getattr(probe, f"weight_{name}").copy_(weight)
         getattr(probe, f"bias_{name}").copy_(bias)
-    scores = out_of_fold_scores(probe, dataset, fold_of, held_out)
+    scores = out_of_fold_scores(probe, dataset, fold_of, maps_without_fold)
     return list(scores) if path is None else write_scores(path, scores)
 
 
@@ -266,21 +266,21 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     gram, moment, steps = sums.gram.sum(dim=0), sums.moment.sum(dim=0), float(sums.steps.sum())
     strength = steps * (ridge or choose_strength(sums, gram, moment))
     whole = solve_ridge(gram, moment, strength)
-    held_out, goal = [], sums.goal.sum(dim=0)
+    without_fold, goal = [], sums.goal.sum(dim=0)
     for fold, share_of_steps in enumerate((sums.steps / steps).tolist() if len(sums.steps) > 1 else ()):
         weight = solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * (1 - share_of_steps))
         share = (1 - sums.goal[fold] / goal.clamp(min=1e-6)).clamp(min=0)  # of the examples of each output
-        held_out.append(torch.where(share > MIN_SHARE, weight / share.clamp(min=MIN_SHARE), 0.0))
-    held_out = held_out or [whole]
-    square = sum(((sums.gram[fold] @ w) * w).sum(dim=0) for fold, w in enumerate(held_out)) / steps
-    average = sum(sums.total[fold] @ w for fold, w in enumerate(held_out)) / steps
+        without_fold.append(torch.where(share > MIN_SHARE, weight / share.clamp(min=MIN_SHARE), 0.0))
+    without_fold = without_fold or [whole]
+    square = sum(((sums.gram[fold] @ w) * w).sum(dim=0) for fold, w in enumerate(without_fold)) / steps
+    average = sum(sums.total[fold] @ w for fold, w in enumerate(without_fold)) / steps
     unit = (square - average**2).clamp(min=1e-12).sqrt()
 
     def as_map(weight: Tensor) -> tuple[Tensor, Tensor]:
         weight = weight / scale[:, None] / unit
         return weight.float(), -(mean @ weight).float()
 
-    return *as_map(whole), [as_map(weight) for weight in held_out]
+    return *as_map(whole), [as_map(weight) for weight in without_fold]
 
 
 def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
@@ -299,12 +299,16 @@ def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
 
 
 def out_of_fold_scores(
-    probe: LinearProbe, dataset: FeatureDataset, fold_of: np.ndarray, held_out: dict[str, list]
+    probe: LinearProbe, dataset: FeatureDataset, fold_of: np.ndarray, maps_without_fold: dict[str, list]
 ) -> Iterator[np.ndarray]:
-    """(T, E, S) float16: scores of each video by the maps fitted without its fold. held_out: {view: map per fold}."""
+    """(T, E, S) float16: scores of each video by the maps fitted without its fold.
+
+    maps_without_fold: {view: for each fold the map that was fitted to the others}.
+    """
     for index, fold in enumerate(tqdm(fold_of, desc="out-of-fold scores", leave=False, disable=None)):
         x, mask = features_of(dataset, index)
-        scores = probe.scores(probe.standardise(x), mask, {name: maps[fold] for name, maps in held_out.items()})
+        maps = {name: of_folds[fold] for name, of_folds in maps_without_fold.items()}
+        scores = probe.scores(probe.standardise(x), mask, maps)
         yield scores[0].half().numpy()
 
 

@@ -67,7 +67,7 @@ class PoseFeatures:
     def of_points(self, points: np.ndarray) -> np.ndarray:
         """(T, 75, 3) joints at FPS -> (ceil(T / 2), C) float32."""
         of_windows = []
-        for first, own_from, own_to in windows(len(points), WINDOW, self.margin):
+        for first, own_from, own_to in windows_with_margin(len(points), WINDOW, self.margin):
             features = self._of_window(points[first : own_to + self.margin])
             of_windows.append(features[(own_from - first) // 2 : (own_to - first + 1) // 2])
         return np.concatenate(of_windows)
@@ -85,8 +85,11 @@ class PoseFeatures:
         return torch.cat(values, dim=1).float().cpu().numpy()
 
 
-def windows(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:
-    """(first, own from, own to) of windows, each owning `length` steps and read from `margin` steps before these."""
+def windows_with_margin(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:
+    """(first, own from, own to) of consecutive windows, each owning `length` steps, the last one what remains.
+
+    The caller reads `margin` steps more on either side: from `first` to own to + margin, as far as there are steps.
+    """
     for own_from in range(0, steps, length):
         yield max(own_from - margin, 0), own_from, min(own_from + length, steps)
 

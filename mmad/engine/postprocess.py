@@ -26,7 +26,8 @@ REFINED_AT_ONCE = 8192  # candidates; bounds memory to some 100 MB
 def detect_track(model: Detector, track: FeatureTrack, config: InferConfig) -> Detections:
     """The detections in one video from its features. The model is in eval mode; its device is used."""
     predictions = predict_track(model, track, config.window)
-    num_windows = -(-len(track.values) // config.window)  # the limits are per window's length of video
+    # `candidates` and `max_detections` are meant per `window` steps, so a long video gets more.
+    num_windows = -(-len(track.values) // config.window)
     segments, labels, scores = pick_candidates(predictions, num_windows * config.candidates, config.min_score)
     segments = clip(track.grid.to_seconds(segments), 0.0, track.duration)
     groups = labels if config.per_class else torch.zeros_like(labels)
@@ -54,7 +55,10 @@ def predict_track(model: Detector, track: FeatureTrack, window: int) -> DensePre
 
 
 def windows(steps: int, window: int) -> Iterator[tuple[int, int, int]]:
-    """(first step, own from, own to) of overlapping windows of `window` steps, each owning its middle half."""
+    """(first step, own from, own to) of overlapping windows of `window` steps in all, each owning its middle half.
+
+    The first window also owns what is before its middle half, the last one what is behind it.
+    """
     if steps <= window:
         yield 0, 0, steps
         return

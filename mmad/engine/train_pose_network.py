@@ -59,7 +59,7 @@ def train_pose_network(
     batches = PoseBatches(train, labels, config)
     membership = F.one_hot(torch.tensor(labels.part_of), len(labels.parts)).float().to(device)
 
-    def of_epoch(epoch: int) -> DataLoader:
+    def at_epoch(epoch: int) -> DataLoader:
         batches.epoch = epoch
         return DataLoader(batches, batch_size=None, num_workers=config.train.workers, generator=torch.Generator())
 
@@ -70,7 +70,7 @@ def train_pose_network(
         return {"score": step_precision(PoseFeatures(model, device), val, labels, config.noise)}
 
     data = {"performances": content_digest([f"{item.truth.video_id} {len(item.joints)}" for item in [*train, *val]])}
-    task = Task("pose network", network, labels, config, {}, data, of_epoch, losses, evaluate)
+    task = Task("pose network", network, labels, config, {}, data, at_epoch, losses, evaluate)
     fit(task, config.train, output, config.seed, device)
     return load_network(output / "best.pt")[0]
 

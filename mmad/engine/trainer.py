@@ -26,7 +26,9 @@ from mmad.labels import LabelSet
 from mmad.records import content_digest
 
 CHECKED_EVERY = 50  # steps between checks that the loss is finite; a check waits for the device
-NOT_COMPARED = ("output", "device", "train.workers", "data.fps")  # settings that may differ when training continues
+# Settings that may differ when training continues: where it runs and in how many processes, and the frame rate, which
+# only changes the times of annotations, and these are compared (`data_digests`).
+NOT_COMPARED = ("output", "device", "train.workers", "data.fps")
 NEW_OUTPUT = "choose another output=DIR"
 
 
@@ -221,7 +223,7 @@ def _read_last(task: Task, output: Path) -> dict | None:
     path = output / "last.pt"
     if not path.exists():
         if (output / "best.pt").exists():
-            raise InputError(output / "best.pt", "is there without its last.pt", NEW_OUTPUT)
+            raise InputError(output / "best.pt", "exists, but last.pt beside it is missing", NEW_OUTPUT)
         return None
     content = read_checkpoint(path, task.kind)
     then, now = _flat(with_new_keys(content["config"])), _flat(to_dict(task.config))

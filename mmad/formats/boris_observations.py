@@ -116,7 +116,10 @@ def name_of(text: str, where: str) -> str:
 
 
 def pair_starts_with_stops(rows: list[tuple[Observation, dict]], left_out: LeftOut) -> list[tuple[Observation, dict]]:
-    """Of rows that are a start or a stop each, rows with both; starts and stops without the other are left out."""
+    """Joins each START with the next STOP of the same observation, subject, behaviour and modifier.
+
+    POINT rows pass; the rest is counted in `left_out`.
+    """
     pairs, started = [], {}
     for observation, row in rows:
         kind = row["type"].upper()

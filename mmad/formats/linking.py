@@ -13,7 +13,7 @@ from mmad.records import Annotation
 from mmad.video.finding import VideoFolder
 
 if TYPE_CHECKING:
-    from mmad.video.reader import Probes, VideoInfo
+    from mmad.video.reader import VideoInfo, VideoInfos
 
 SAME_LENGTH = 0.1  # s by which two statements of one video's length may differ
 
@@ -36,14 +36,14 @@ class VideoFiles:
         return place if isinstance(place, cls) else cls(place)
 
     @cached_property
-    def _probes(self) -> "Probes":
-        from mmad.video.reader import Probes  # on demand: most files are read without any video
+    def _infos(self) -> "VideoInfos":
+        from mmad.video.reader import VideoInfos  # on demand: most files are read without any video
 
-        return Probes()
+        return VideoInfos()
 
     def info(self, file: Path) -> "VideoInfo":
         """What the file of a video holds; remembered of those asked for last."""
-        return self._probes(file)[0]
+        return self._infos(file)[0]
 
     def _find(self, video_id: str, link: str = "", subset: str = "") -> Path | None:
         if not self.place.is_dir():

@@ -55,8 +55,8 @@ class DetectorOutput:
         return self.predictions.logits.unflatten(0, (len(self.mask), -1)).transpose(1, 2)
 
     @property
-    def boundaries(self) -> Tensor:
-        """(B, T, K, 2) start and end of each candidate, steps. Only where the output is of all pairs."""
+    def segments(self) -> Tensor:
+        """(B, T, K, 2) start and end of each candidate, absolute steps. Only where the output is of all pairs."""
         pair = torch.arange(len(self.label), device=self.label.device)
         steps = range(self.mask.shape[1])
         segments = [step + self.predictions.boundaries(pair, torch.full_like(pair, step)) for step in steps]

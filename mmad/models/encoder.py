@@ -1,4 +1,7 @@
-"""The temporal encoder of the detector's shared decoder: dilated convolutions along time, with masks throughout."""
+"""The temporal encoder of the detector's shared decoder: dilated convolutions along time, with masks throughout.
+
+No positional encoding: order comes from the convolutions, the video's ends from `edge_inputs` in `detector.py`.
+"""
 
 import torch
 from torch import Tensor, nn

@@ -102,6 +102,8 @@ class LinearProbe(nn.Module):
         self.views = nn.ModuleDict({name: VIEWS[name](channels, config) for name in config.views})
         outputs = entities * len(SCORES)
         self.register_buffer("mean", torch.zeros(channels))
+        # The unit of each channel: its standard deviation, but at least `fit_probe.MIN_DEVIATION` of the median of all
+        # channels. The name is kept for checkpoints.
         self.register_buffer("deviation", torch.ones(channels))
         self.register_buffer("bound", torch.full((channels,), BOUND))
         for name, view in self.views.items():
@@ -117,7 +119,7 @@ class LinearProbe(nn.Module):
         return self.scores(x, mask, {name: self.weight_and_bias(name) for name in self.views})
 
     def standardise(self, features: Tensor) -> Tensor:
-        """Each channel minus its mean, in units of its deviation over all training steps, clipped to -bound..bound.
+        """Each channel minus its mean over all training steps, in units of `deviation`, clipped to -bound..bound.
 
         The bound is BOUND, less where the unit is larger than the standard deviation, and 0 for a channel that was
         constant in training.

@@ -395,11 +395,11 @@ class _Hand:
         tips = {}
         for finger, name in ((2, "index"), (3, "fingers")):
             bone = bones[f"finger{finger}-3.{side}"]
-            mine = np.flatnonzero(
+            bone_vertices = np.flatnonzero(
                 (body.anatomy.bone_of_weight == bone).any(axis=1) & (body.anatomy.bone_of_vertex == bone)
             )
-            away = np.linalg.norm(body.anatomy.template[mine] - body.anatomy.template_heads[self.bone], axis=1)
-            tips[name] = (bone, body.vertices[mine[away.argmax()]])
+            away = np.linalg.norm(body.anatomy.template[bone_vertices] - body.anatomy.template_heads[self.bone], axis=1)
+            tips[name] = (bone, body.vertices[bone_vertices[away.argmax()]])
         # Relaxed fingers bend towards the palm.
         if (tips["fingers"][1] - head("finger3-1")) @ palm < 0:
             palm = -palm

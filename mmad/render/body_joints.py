@@ -68,9 +68,9 @@ class BodyJoints:
             bone = f"finger{finger}-{joint}.{side}"
             return bones[bone], body.head(bone)
         bone = bones[f"finger{finger}-3.{side}"]
-        mine = np.flatnonzero(body.anatomy.bone_of_vertex == bone)
-        away = np.linalg.norm(body.vertices[mine] - body.heads[bone], axis=1)
-        return bone, body.vertices[mine[away.argmax()]]
+        bone_vertices = np.flatnonzero(body.anatomy.bone_of_vertex == bone)
+        away = np.linalg.norm(body.vertices[bone_vertices] - body.heads[bone], axis=1)
+        return bone, body.vertices[bone_vertices[away.argmax()]]
 
     def at(self, transforms: Transforms) -> np.ndarray:
         """(T, J, 3) metres in the world: x to the person's left, y to the back, z up."""
@@ -81,5 +81,5 @@ class BodyJoints:
 def _toe(body: Body, side: str) -> np.ndarray:
     """The foremost point of the foot."""
     bones = [body.anatomy.bones[f"{toe}.{side}"] for toe in ("toe1-2", "toe2-3", "toe3-3")]
-    mine = np.flatnonzero(np.isin(body.anatomy.bone_of_vertex, bones))
-    return body.vertices[mine[body.vertices[mine, 1].argmin()]]
+    toe_vertices = np.flatnonzero(np.isin(body.anatomy.bone_of_vertex, bones))
+    return body.vertices[toe_vertices[body.vertices[toe_vertices, 1].argmin()]]

@@ -19,7 +19,7 @@ from mmad.report.playable.media import bring_media
 from mmad.report.timeline import draw_timeline
 from mmad.report.viewer import Media, VideoPage
 from mmad.video.reader import VideoInfo, probe, read_few_frames
-from mmad.video.sampling import segment_frames
+from mmad.video.sampling import frame_of_each_part
 
 ASSETS = Path(__file__).parent / "assets"
 KEY_FRAMES, KEY_FRAME_HEIGHT = 8, 216  # over the timeline of a video; pixels
@@ -81,6 +81,6 @@ def key_frames(info: VideoInfo) -> np.ndarray | None:
     """(KEY_FRAMES, H, W, 3) uint8, the middles of equal parts of a video; None where it cannot be read that far."""
     size = (KEY_FRAME_HEIGHT, round(info.width * KEY_FRAME_HEIGHT / info.height))
     try:
-        return read_few_frames(info, segment_frames(info.num_frames, KEY_FRAMES), size)
+        return read_few_frames(info, frame_of_each_part(info.num_frames, KEY_FRAMES), size)
     except InputError:
         return None

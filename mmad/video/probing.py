@@ -263,7 +263,7 @@ def start_in_player(info: VideoInfo) -> float:
     return 0.0 if begins is None else max(info.begins - begins / 1e6, 0.0)
 
 
-class Probes:
+class VideoInfos:
     """`probe` that remembers what it found, of the files asked for last; it holds no file open.
 
     room: frames of all remembered videos together, each of which takes 16 bytes (40 if it is a key frame): 64 MB.

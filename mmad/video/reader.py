@@ -15,13 +15,13 @@ import numpy as np
 
 from mmad.errors import InputError
 from mmad.video.opening import open_video, picture_track, video_identity, whole_packets
-from mmad.video.probing import BrokenVideo, Probes, VideoInfo, probe, refuse_jumps, start_in_player
+from mmad.video.probing import BrokenVideo, VideoInfo, VideoInfos, probe, refuse_jumps, start_in_player
 from mmad.video.second_decoder import compare_with_decord
 
 __all__ = [
     "BrokenVideo",
-    "Probes",
     "VideoInfo",
+    "VideoInfos",
     "choose_reader",
     "open_video",
     "picture_track",
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 READERS = ("auto", "pyav", "decord")
-WORTH_JUMPING = 300  # frames from one that is wanted to the next; key frames are usually closer
+MIN_FRAMES_TO_SEEK = 300  # mean gap between wanted frames; key frames are usually closer than that
 SEEK_MARGINS_S = (0.0, 1.0, 10.0)  # seconds to seek before a key frame, tried in order until that key frame comes
 ONE_THREAD_PIXELS = 100_000  # pictures of at most so many pixels are decoded sooner by one thread than by several
 SKIPPING = ("h264", "hevc", "mpeg4")  # decoders that leave out exactly the frames they are asked to; AV1's does not
@@ -140,7 +140,7 @@ def read_few_frames(info: VideoInfo, indices: Sequence[int], size: tuple[int, in
 
     size: (height, width) to resize to inside the decoder. Raises `InputError` where one of them cannot be read.
     """
-    if info.num_frames < WORTH_JUMPING * len(indices):
+    if info.num_frames < MIN_FRAMES_TO_SEEK * len(indices):
         return np.stack([frame for _, frame in stream(info, indices, size)])
     frames = []
     with _opened(info) as (container, video):

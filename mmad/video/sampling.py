@@ -35,8 +35,8 @@ def window_frames(num_frames: int, stride: int, window: int, count: int) -> np.n
     return np.clip(frames, 0, num_frames - 1)
 
 
-def segment_frames(num_frames: int, count: int, within: float | np.ndarray = 0.5) -> np.ndarray:
-    """(count,) one frame of each of `count` equal parts of a trimmed clip.
+def frame_of_each_part(num_frames: int, count: int, within: float | np.ndarray = 0.5) -> np.ndarray:
+    """(count,) one frame of each of `count` equal parts of a trimmed clip (in the paper: of each segment).
 
     within: how far into its part each frame lies, 0..1; the centre for testing, random (count,) for training. Clips
     shorter than `count` repeat frames. Source: temporal segment networks (Wang et al., ECCV 2016), as MANet samples.

@@ -244,12 +244,12 @@ def test_listed_clips_are_found_under_other_spellings(tmp_path):
 
 def test_what_is_remembered_of_videos_is_bounded_and_of_today(tmp_path, opened):
     paths = [write_video(tmp_path / f"{i}.mp4", 20) for i in range(3)]
-    probes = video.Probes(room=2 * (20 + 60))
+    infos = video.VideoInfos(room=2 * (20 + 60))
     opened.clear()
-    assert [probes(paths[i])[1] for i in (0, 1, 0, 2, 0, 1)] == [True, True, False, True, False, True]
-    assert len(opened) == 4 and list(probes.found) == [paths[0], paths[1]]
+    assert [infos(paths[i])[1] for i in (0, 1, 0, 2, 0, 1)] == [True, True, False, True, False, True]
+    assert len(opened) == 4 and list(infos.found) == [paths[0], paths[1]]
     write_video(paths[1], 30)
-    assert (probes(paths[1])[0].num_frames, probes.taken) == (30, 80 + 90 - 80)
+    assert (infos(paths[1])[0].num_frames, infos.taken) == (30, 80 + 90 - 80)
 
 
 def test_workers_stay_and_read_what_one_process_reads(tmp_path):
@@ -265,9 +265,9 @@ def test_workers_stay_and_read_what_one_process_reads(tmp_path):
     torch.manual_seed(7)
     before = torch.get_rng_state()
     for epoch in (0, 1, 4):
-        batches = list(helped.of_epoch(epoch))
+        batches = list(helped.at_epoch(epoch))
         assert len(batches) == len(helped) == 2
-        for mine, theirs in zip(alone.of_epoch(epoch), batches):
+        for mine, theirs in zip(alone.at_epoch(epoch), batches):
             assert torch.equal(mine.pixels, theirs.pixels) and torch.equal(mine.labels, theirs.labels)
         seen.append(torch.cat([batch.pixels for batch in batches]))
         processes |= set(multiprocessing.active_children()) - others

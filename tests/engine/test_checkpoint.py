@@ -78,7 +78,7 @@ def test_a_detector_rebuilds_itself(tmp_path):
     again, labels, settings, known = load_detector(tmp_path / "best.pt")
     assert labels == LABELS and known == features and settings.detector.width == 8 and not again.training
     x, mask = torch.rand(1, 4, 5), torch.ones(1, 4, dtype=torch.bool)
-    assert torch.equal(again(x, mask).boundaries, model(x, mask).boundaries)
+    assert torch.equal(again(x, mask).segments, model(x, mask).segments)
     assert torch.equal(again(x, mask).logits, model(x, mask).logits)
 
 

@@ -321,8 +321,9 @@ def test_noisier_data_are_given_a_larger_penalty():
 
 def test_scores_out_of_fold_have_deviation_1_in_every_column():
     folds = [(x, y * np.array([1.0, 0.01, 100.0])) for x, y in linear_folds(noise=2.0)]
-    weight, bias, held_out = solve(sums_of(folds), ridge=0.1)
-    scores = np.concatenate([x @ w.numpy() + b.numpy() for (x, _), (w, b) in zip(folds, held_out, strict=True)])
+    weight, bias, maps_without_fold = solve(sums_of(folds), ridge=0.1)
+    pairs = zip(folds, maps_without_fold, strict=True)
+    scores = np.concatenate([x @ w.numpy() + b.numpy() for (x, _), (w, b) in pairs])
     assert scores.std(axis=0) == pytest.approx([1, 1, 1], rel=1e-4)
     new = np.concatenate([x for x, _ in folds]) @ weight.numpy() + bias.numpy()
     assert np.abs(new.mean(axis=0)).max() < 1e-4 and (new.std(axis=0) < 1.5).all()
@@ -332,12 +333,12 @@ def test_each_fold_has_a_map_found_on_the_others_alone():
     """As if the others were all there is, but for the mean, which is that of all."""
     folds = linear_folds(noise=2.0)
     all_x, all_y = (np.concatenate(values) for values in zip(*folds))
-    _, _, held_out = solve(sums_of(folds), ridge=0.1)
+    _, _, maps_without_fold = solve(sums_of(folds), ridge=0.1)
     for fold in range(len(folds)):
         x, y = (np.concatenate(values) for values in zip(*folds[:fold], *folds[fold + 1 :]))
         x, y = (x - all_x.mean(axis=0)) / all_x.std(axis=0), y - all_y.mean(axis=0)
         wanted = np.linalg.solve(x.T @ x + 0.1 * len(x) * np.eye(25), x.T @ y) / all_x.std(axis=0)[:, None]
-        found = held_out[fold][0].numpy()
+        found = maps_without_fold[fold][0].numpy()
         np.testing.assert_allclose(
             found / np.linalg.norm(found, axis=0), wanted / np.linalg.norm(wanted, axis=0), atol=1e-4
         )

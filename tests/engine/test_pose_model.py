@@ -7,7 +7,7 @@ import torch
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
 from mmad.engine import pose_features
 from mmad.engine.infer import PosePipeline, only_visible
-from mmad.engine.pose_features import PoseFeatures, build_pose_networks, windows
+from mmad.engine.pose_features import PoseFeatures, build_pose_networks, windows_with_margin
 from mmad.engine.pose_model import PoseModel, load_pose_model, save_pose_model
 from mmad.errors import InputError
 from mmad.labels import MMA52
@@ -99,7 +99,7 @@ def test_an_ensemble_averages_logits_and_takes_the_features_of_its_first_network
 
 
 def test_windows_own_every_step_once():
-    owned = list(windows(250, 100, 30))
+    owned = list(windows_with_margin(250, 100, 30))
     assert [(a, b) for _, a, b in owned] == [(0, 100), (100, 200), (200, 250)]
     assert [first for first, _, _ in owned] == [0, 70, 170]
 

@@ -55,10 +55,10 @@ def clip_of(steps: int, seed: int = 0) -> torch.Tensor:
 def test_shapes(batch, steps):
     output = stirred()(clip_of(steps).expand(batch, -1, -1), torch.ones(batch, steps, dtype=torch.bool))
     assert output.logits.shape == (batch, steps, 3)
-    assert output.boundaries.shape == (batch, steps, 3, 2)
+    assert output.segments.shape == (batch, steps, 3, 2)
     assert output.mask.shape == (batch, steps)
-    assert output.logits.isfinite().all() and output.boundaries.isfinite().all()
-    assert (output.boundaries[..., 0] <= output.boundaries[..., 1]).all()
+    assert output.logits.isfinite().all() and output.segments.isfinite().all()
+    assert (output.segments[..., 0] <= output.segments[..., 1]).all()
 
 
 @torch.inference_mode()
@@ -83,7 +83,7 @@ def test_chosen_pairs_are_predicted_as_all_pairs_are():
     steps = torch.arange(20)
     for row in range(3):
         pairs = (steps[:, None] + predictions.boundaries(torch.full((20,), row), steps)).sort(dim=1).values
-        assert_close(pairs, output.boundaries[video[row], :, label[row]])
+        assert_close(pairs, output.segments[video[row], :, label[row]])
 
 
 @pytest.mark.parametrize("steps", [1, 5, 16, 17])
@@ -96,7 +96,7 @@ def test_padding_changes_nothing(steps):
     mask = torch.ones(2, longest, dtype=torch.bool)
     mask[0, steps:] = False
     together, alone = detector(features, mask), detector(features[:1, :steps], mask[:1, :steps])
-    for name in ("logits", "boundaries"):
+    for name in ("logits", "segments"):
         assert_close(getattr(together, name)[0, :steps], getattr(alone, name)[0], atol=1e-9, rtol=0)
 
 
@@ -123,7 +123,7 @@ def test_the_centred_view_does_not_see_a_constant():
 @torch.inference_mode()
 def test_classes_do_not_share_boundaries():
     features, mask = clip_of(20), torch.ones(1, 20, dtype=torch.bool)
-    boundaries = stirred()(features, mask).boundaries
+    boundaries = stirred()(features, mask).segments
     assert (boundaries[:, :, 0] != boundaries[:, :, 1]).any(dim=-1).all()
 
 

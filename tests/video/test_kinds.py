@@ -55,7 +55,7 @@ def test_a_frame_is_the_same_wherever_reading_begins(decoding, info):
 
 @pytest.mark.parametrize("chosen", [[1, 11, 21, 31], [20, 40, 100, 239], [7, 77, 177], [238, 239]])
 def test_a_glance_sees_those_frames(decoding, info, monkeypatch, chosen):
-    monkeypatch.setattr(video, "WORTH_JUMPING", 2)
+    monkeypatch.setattr(video, "MIN_FRAMES_TO_SEEK", 2)
     assert said(read_few_frames(info, chosen)) == chosen
 
 

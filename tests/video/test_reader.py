@@ -199,7 +199,7 @@ def test_what_lies_before_is_jumped_over(decoding, tmp_path, decoded, between, s
 def test_a_glance_jumps_and_sees_the_same(tmp_path, monkeypatch, frames, between):
     info = probe(write_video(tmp_path / "a.mp4", frames, between=between))
     chosen = [frames // 8, frames // 2, frames - 1]
-    monkeypatch.setattr(video, "WORTH_JUMPING", 30)
+    monkeypatch.setattr(video, "MIN_FRAMES_TO_SEEK", 30)
     assert said(read_few_frames(info, chosen)) == chosen
     assert read_few_frames(info, chosen, (24, 32)).shape == (3, 24, 32, 3)
     turned_info = probe(turned(tmp_path / "b.mp4", info.path, CLOCKWISE))
@@ -443,7 +443,7 @@ def test_of_joined_files_the_first_is_read_and_the_rest_missed(decoding, tmp_pat
     read, error = until_broken(path)
     assert [(index, index_of(frame)) for index, frame in read] == [(i, i) for i in range(40)]
     assert (error.read, error.expected) == (40, 100)
-    monkeypatch.setattr(video, "WORTH_JUMPING", 10)
+    monkeypatch.setattr(video, "MIN_FRAMES_TO_SEEK", 10)
     assert said(frame for _, frame in stream(path, [30, 31])) == [30, 31]  # there are two frames of that time
     assert said(read_few_frames(probe(path), [30, 31])) == [30, 31]
     assert "or give files that were joined one by one" in str(error)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from mmad.video.preprocess import Preprocess, centre_crop, normalise, prepare_frames, resize_frames
-from mmad.video.sampling import centre_frames, num_steps, segment_frames, step_grid, window_frames
+from mmad.video.sampling import centre_frames, frame_of_each_part, num_steps, step_grid, window_frames
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_step_grid_is_centred_on_the_steps():
         (1, 3, [0, 0, 0]),
     ],
 )
-def test_segment_frames_in_the_middle_of_the_parts(num_frames, count, frames):
-    assert segment_frames(num_frames, count).tolist() == frames
+def test_frame_of_each_part_in_the_middle_of_the_parts(num_frames, count, frames):
+    assert frame_of_each_part(num_frames, count).tolist() == frames
 
 
-def test_random_segment_frames_stay_in_their_parts():
+def test_random_frame_of_each_part_stay_in_their_parts():
     generator = np.random.default_rng(0)
-    drawn = np.array([segment_frames(32, 8, generator.random(8)) for _ in range(100)])
+    drawn = np.array([frame_of_each_part(32, 8, generator.random(8)) for _ in range(100)])
     assert (drawn // 4 == np.arange(8)).all()
     assert (drawn % 4 == 0).any(axis=0).all()  # the first frame of each part occurs
     assert (drawn % 4 == 3).any(axis=0).all()  # and the last

@@ -115,7 +115,7 @@ def test_one_wrong_stamp_at_an_end_costs_nothing(tmp_path, source, wrong, monkey
     np.testing.assert_allclose(info.times, np.arange(60) / 25, atol=0.002)
     assert said(frame for _, frame in stream(info)) == list(range(60))
     assert said(read_frames(info, [0, 1, 58, 59])) == [0, 1, 58, 59]
-    monkeypatch.setattr("mmad.video.reader.WORTH_JUMPING", 5)
+    monkeypatch.setattr("mmad.video.reader.MIN_FRAMES_TO_SEEK", 5)
     assert said(read_few_frames(info, [0, 31, 59])) == [0, 31, 59]
     assert start_in_player(info) == pytest.approx(HOUR - 0.04 if wrong == 0 else 0, abs=0.1)
 

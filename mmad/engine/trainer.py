@@ -28,7 +28,7 @@ from mmad.records import content_digest
 CHECKED_EVERY = 50  # steps between checks that the loss is finite; a check waits for the device
 # Settings that may differ when training continues: where it runs and in how many processes, and the frame rate, which
 # only changes the times of annotations, and these are compared (`data_digests`).
-NOT_COMPARED = ("output", "device", "train.workers", "data.fps")
+NOT_COMPARED = ("output", "device", "workers", "train.workers", "data.fps")
 NEW_OUTPUT = "choose another output=DIR"
 
 
@@ -226,7 +226,8 @@ def _read_last(task: Task, output: Path) -> dict | None:
             raise InputError(output / "best.pt", "exists, but last.pt beside it is missing", NEW_OUTPUT)
         return None
     content = read_checkpoint(path, task.kind)
-    then, now = _flat(with_new_keys(content["config"])), _flat(to_dict(task.config))
+    defaults, now = _flat(to_dict(type(task.config)())), _flat(to_dict(task.config))
+    then = defaults | _flat(with_new_keys(content["config"]))  # settings that are newer than the run had their default
     changed = [key for key in now if then.get(key) != now[key] and key not in NOT_COMPARED]
     if changed:
         raise InputError(path, f"was trained with another {changed[0]}", NEW_OUTPUT)

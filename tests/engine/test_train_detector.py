@@ -348,6 +348,11 @@ def test_a_run_whose_settings_have_their_old_names_goes_on(data, tmp_path):
     loss["pairs"], loss["others"] = loss.pop("boundary_samples"), loss.pop("negative_classes")
     torch.save(content, last)
     assert detection.train_detector(config)["epoch"] == 1
+    del loss["centre"]  # a run of a version that had no such setting: it counts as its default
+    torch.save(content, last)
+    assert detection.train_detector(config)["epoch"] == 1
+    with pytest.raises(InputError, match=r"last\.pt: was trained with another loss\.centre"):
+        detection.train_detector(replace(config, loss=replace(config.loss, centre=0.4)))
     loss["others"] += 1
     torch.save(content, last)
     with pytest.raises(InputError, match=r"last\.pt: was trained with another loss\.negative_classes"):

@@ -1,11 +1,12 @@
 """Joints, pixels, and both, on the same performances of rendered people: recognition and detection of 52 actions.
 
-python benchmarks/joints_and_pixels.py OUT [--pose pose.safetensors] [--seeds 0 1 2]      goes on where it was
+python benchmarks/joints_and_pixels.py OUT [--pose pose.safetensors] [--epochs 20] [--seeds 0 1 2]
 
 Renders 240 videos and 2,496 clips of seed 2 (72 x 72 pixels; a quarter, of other people, to evaluate on), and the
 joints of the same people doing the same, with the errors of a pose estimator, in front of cameras of their own. A
 ResNet-18 MANet learns from the clips' pixels (from random weights); the pose network is the package's, which never saw
-these people. Then the same detector is trained on the features of either, and of both side by side.
+these people. Then the same detector is trained on the features of either, and of both side by side. Goes on where it
+was.
 """
 
 import argparse
@@ -30,7 +31,7 @@ SETTINGS = ["--videos", "240", "--clips", "2496", "--seed", "2", "--size", "72x7
 RECOGNIZER = ["clips.videos=clips", "backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=64"]
 RECOGNIZER += ["backbone.crop=64", "embedding=", "dropout=0.2", "precision=bfloat16", "clips.scales=[1.0]"]
 RECOGNIZER += ["train.optimizer=adamw", "train.schedule=cosine", "train.lr=1e-3", "train.weight_decay=0.05"]
-RECOGNIZER += ["train.clip_grad=1", "train.batch=16", "train.workers=1", "train.epochs=20", "train.evaluate_every=20"]
+RECOGNIZER += ["train.clip_grad=1", "train.batch=16", "train.workers=1"]
 DETECTOR = ["train.epochs=30", "train.evaluate_every=30", "device=cpu"]
 
 
@@ -38,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", metavar="OUT")
     parser.add_argument("--pose", default=PACKAGED, help="another pose model than the package's")
+    parser.add_argument("--epochs", type=int, default=20, help="of the MANet on pixels")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     args = parser.parse_args()
     out = Path(args.out)
@@ -47,6 +49,7 @@ def main() -> None:
     command("tools/make_synthetic.py", pixels, *SETTINGS)
     recognizer = out / "recognizer"
     options = [f"data.root={pixels}", f"output={recognizer}", "device=cpu", *RECOGNIZER]
+    options += [f"train.epochs={args.epochs}", f"train.evaluate_every={args.epochs}"]
     command("tools/train_rec.py", ROOT / "configs" / "manet_ma52.yaml", *options)
     print_recognition("pixels", read_json(recognizer / "report.json"))
 

@@ -23,7 +23,7 @@ from mmad.errors import run_command
 from mmad.files import read_json
 from mmad.formats.mma52 import read_clip_list
 from mmad.labels import MMA52
-from mmad.metrics.recognition import recognition_figures
+from mmad.metrics.recognition import recognition_scores
 from mmad.pose.landmark_files import load_landmarks
 
 ROOT = Path(__file__).parents[1]
@@ -82,7 +82,7 @@ def recognition(model: str | Path, joints: Path) -> None:
     print("| clips by | F1_mean | top-1 | top-5 | body top-1 |\n|---|---|---|---|---|")
     actions = np.argsort(-np.array(scores), axis=1)
     parts = np.asarray(MMA52.part_of)[actions[:, :1]]
-    print_recognition("joints", recognition_figures(np.array(classes), actions, parts, MMA52))
+    print_recognition("joints", recognition_scores(np.array(classes), actions, parts, MMA52))
 
 
 def print_recognition(name: str, figures: dict[str, float]) -> None:

@@ -76,11 +76,12 @@ def grade(name: str, ranks: dict[int, list[tuple[int, int]]], rendered: dict, la
         return word, f"of real people's {len(some)} events, {first} were ranked first in the body part"
     precision = rendered.get(name, {}).get("0.5")
     if precision is None:
-        return CANNOT_TELL, "too rare among the rendered people that it was evaluated by"
-    said = f"AP {precision:.2f} at tIoU 0.5 on rendered people"
+        return CANNOT_TELL, "too rare among the rendered people that it was evaluated on"
+    reason = f"AP {precision:.2f} at tIoU 0.5 on rendered people"
     if precision < RENDERED:
-        return CANNOT_TELL, said
-    return FAIR, f"{said}; not tried on real ones" if not some else f"{said}; {len(some)} real events only"
+        return CANNOT_TELL, reason
+    tried = {0: "not tried on real ones", 1: "1 real event only"}.get(len(some), f"{len(some)} real events only")
+    return FAIR, f"{reason}; {tried}"
 
 
 def read_events(path: str, labels: LabelSet) -> dict[int, list[tuple[str, tuple[float, float]]]]:
@@ -89,7 +90,7 @@ def read_events(path: str, labels: LabelSet) -> dict[int, list[tuple[str, tuple[
     with open(path, newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.DictReader(file, delimiter="\t"), start=2):
             if row["label"] not in labels.index:
-                raise InputError(f"{path}, line {number}", f"{row['label']!r} is no action of {labels.name}")
+                raise InputError(f"{path}, line {number}", f"{row['label']!r} is not an action of {labels.name}")
             events[labels.index[row["label"]]].append((row["video"], (float(row["start_s"]), float(row["end_s"]))))
     return events
 

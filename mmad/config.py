@@ -415,7 +415,6 @@ class PoseTrainConfig:
     tail: float = 0.5  # in these, class frequencies are those of MMA-52 to this power; the network sees uniform ones
     workers: int = 0  # processes that render; 0: one per core
     batches: int = 200  # per epoch of the network
-    networks: int = 1  # trained one after the other from different random weights; their logits are averaged
     network: PoseNetworkConfig = field(default_factory=PoseNetworkConfig)
     variation: VariationConfig = field(default_factory=VariationConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
@@ -427,7 +426,6 @@ class PoseTrainConfig:
         require_positive(self, "batches")
         require_between(self, 4, 1e6, "videos", "clips", "detector_videos")
         require_between(self, 0, 1024, "workers")
-        require_between(self, 1, 16, "networks")
 
 
 @dataclass

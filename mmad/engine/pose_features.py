@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mmad.config import PoseNetworkConfig, PoseTrainConfig
+from mmad.config import PoseNetworkConfig
 from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.checkpoint import weight_digest
 from mmad.engine.video_jobs import still_valid_sidecar
 from mmad.errors import InputError
 from mmad.files import output_folder
 from mmad.labels import LabelSet
-from mmad.models.pose_network import PoseEnsemble, PoseNetwork
+from mmad.models.pose_network import PoseNetwork
 from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, POSITION, RADIUS, build_inputs, on_grid
 from mmad.pose.landmark_files import load_landmarks
 from mmad.pose.skeletons import mirror
@@ -33,22 +33,13 @@ def build_pose_network(config: PoseNetworkConfig, labels: LabelSet) -> PoseNetwo
     return PoseNetwork(inputs_of_part, labels, config)
 
 
-def build_pose_networks(config: PoseTrainConfig, labels: LabelSet) -> PoseNetwork | PoseEnsemble:
-    """As many as `config` says, as one."""
-    return as_one([build_pose_network(config.network, labels) for _ in range(config.networks)])
-
-
-def as_one(networks: Sequence[PoseNetwork]) -> PoseNetwork | PoseEnsemble:
-    return networks[0] if len(networks) == 1 else PoseEnsemble(networks)
-
-
 class PoseFeatures:
-    """A pose network, or an ensemble of them, in eval mode, ready to turn joints into features.
+    """A pose network in eval mode, ready to turn joints into features.
 
     Feature channels: the logits of all classes, those of all body parts, and the network's last layers.
     """
 
-    def __init__(self, network: PoseNetwork | PoseEnsemble, device: torch.device):
+    def __init__(self, network: PoseNetwork, device: torch.device):
         self.network, self.device = network.to(device).eval(), device
         self.source = f"{JOINTS}{weight_digest(network)}"
         radius = RADIUS + network.radius

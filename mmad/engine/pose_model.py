@@ -12,7 +12,7 @@ from torch import nn
 
 from mmad.config import DetectionConfig, PoseTrainConfig, from_dict, to_dict
 from mmad.engine.checkpoint import load_into
-from mmad.engine.pose_features import build_pose_networks
+from mmad.engine.pose_features import build_pose_network
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.labels import LabelSet, label_set_from
@@ -20,7 +20,7 @@ from mmad.metrics.calibration import Calibration
 from mmad.metrics.reliability import Reliability
 from mmad.models import build_detector, check_detection
 from mmad.models.detector import Detector
-from mmad.models.pose_network import PoseEnsemble, PoseNetwork
+from mmad.models.pose_network import PoseNetwork
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
 NETWORK, DETECTOR = "network.", "detector."  # prefixes of their tensors' names
@@ -34,7 +34,7 @@ class PoseModel:
     least: lowest score of detections that are shown by default.
     """
 
-    network: PoseNetwork | PoseEnsemble
+    network: PoseNetwork
     detector: Detector
     labels: LabelSet
     config: PoseTrainConfig
@@ -86,7 +86,7 @@ def load_pose_model(path: str | Path = PACKAGED) -> PoseModel:
         if isinstance(error, InputError):
             raise
         raise InputError(path, f"is not a pose model ({error})", "is it complete?") from None
-    network = build_pose_networks(config, labels)
+    network = build_pose_network(config.network, labels)
     channels = state[f"{DETECTOR}probe.mean"].numel() if f"{DETECTOR}probe.mean" in state else 0
     if channels != network.channels:
         raise InputError(path, f"its detector reads {channels} channels, its network has {network.channels}")

@@ -1,7 +1,6 @@
 """Training the pose network on performances of rendered people, and evaluating it on those of other people."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,41 +16,24 @@ from mmad.data.performance_files import Performance
 from mmad.data.pose_dataset import PoseBatch, PoseBatches, estimated_joints, targets_of, visible_truth
 from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.devices import choose_device
-from mmad.engine.pose_features import PoseFeatures, as_one, build_pose_network
+from mmad.engine.pose_features import PoseFeatures, build_pose_network
 from mmad.engine.trainer import Task, fit
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.metrics.recognition import mean_average_precision
-from mmad.models.pose_network import PoseEnsemble, PoseNetwork
+from mmad.models.pose_network import PoseNetwork
 from mmad.pose.joint_inputs import FPS, PART_LETTERS
 from mmad.records import Annotation, TimeGrid, content_digest
 
 PART_WEIGHT = 0.5  # weight of the body-part loss; that of the class loss is 1
-SEEDS_APART = 1000  # between the seeds of the networks of an ensemble
 POSITIVE_WEIGHT = 2.0  # weight of a step at which a class is in progress
 
 
-def train_pose_networks(
-    config: PoseTrainConfig, train: Sequence[Performance], val: Sequence[Performance], labels: LabelSet
-) -> PoseNetwork | PoseEnsemble:
-    """Train `config.networks` networks into `config.output`/network, network_1, ...; in eval mode, as one."""
-    networks = []
-    for i in range(config.networks):
-        own = replace(config, networks=1, seed=config.seed + SEEDS_APART * i)
-        folder = Path(config.output) / (f"network_{i}" if i else "network")
-        networks.append(train_pose_network(own, train, val, labels, folder))
-    return as_one(networks).eval()
-
-
 def train_pose_network(
-    config: PoseTrainConfig,
-    train: Sequence[Performance],
-    val: Sequence[Performance],
-    labels: LabelSet,
-    output: Path,
+    config: PoseTrainConfig, train: Sequence[Performance], val: Sequence[Performance], labels: LabelSet
 ) -> PoseNetwork:
-    """Train one network into the folder `output`; the network of the best epoch, in eval mode."""
-    device = choose_device(config.device)
+    """Train into `config.output`/network and return the network of the best epoch, in eval mode."""
+    output, device = Path(config.output) / "network", choose_device(config.device)
     torch.manual_seed(config.seed)
     network = build_pose_network(config.network, labels)
     size = sum(parameter.numel() for parameter in network.parameters()) / 1e6

@@ -109,23 +109,3 @@ class PoseNetwork(nn.Module):
         logits = torch.cat([logits[..., :-1] for logits, _ in outputs], dim=2)[..., self.order]
         parts = torch.stack([logits[..., -1] for logits, _ in outputs], dim=2)
         return PoseOutput(logits, parts, torch.cat([features for _, features in outputs], dim=2), mask[:, ::2])
-
-
-class PoseEnsemble(nn.Module):
-    """Networks that were trained alike from different random weights: the mean of their logits, features of the first.
-
-    On people unlike those in training, single networks differ much more from each other than on those that are alike.
-    """
-
-    def __init__(self, networks: Sequence[PoseNetwork]):
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-        self.channels, self.radius = networks[0].channels, networks[0].radius
-
-    def forward(self, inputs: Tensor, mask: Tensor) -> PoseOutput:
-        """As `PoseNetwork.forward`."""
-        outputs = [network(inputs, mask) for network in self.networks]
-        logits, parts = (
-            torch.stack([getattr(output, name) for output in outputs]).mean(dim=0) for name in ("logits", "parts")
-        )
-        return PoseOutput(logits, parts, outputs[0].features, outputs[0].mask)

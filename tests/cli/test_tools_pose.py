@@ -13,8 +13,8 @@ from mmad.pose.landmark_files import landmark_files, save_landmarks
 from mmad.records import LandmarkTrack
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["videos=8", "clips=8", "detector_videos=24", "networks=2", "batches=2", "train.epochs=2", "train.batch=4"]
-SMALL += ["workers=1", "detection.train.epochs=1", "network.width=8", "detection.detector.random=16", "device=cpu"]
+SMALL = ["videos=8", "clips=8", "detector_videos=24", "batches=2", "train.epochs=2", "train.batch=4", "workers=1"]
+SMALL += ["detection.train.epochs=1", "network.width=8", "detection.detector.random=16", "device=cpu"]
 
 
 def run(*arguments) -> subprocess.CompletedProcess:

@@ -7,7 +7,7 @@ import torch
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
 from mmad.engine import pose_features
 from mmad.engine.infer import PosePipeline, only_visible
-from mmad.engine.pose_features import PoseFeatures, build_pose_networks, windows_with_margin
+from mmad.engine.pose_features import PoseFeatures, build_pose_network, windows_with_margin
 from mmad.engine.pose_model import PoseModel, load_pose_model, save_pose_model
 from mmad.errors import InputError
 from mmad.labels import MMA52
@@ -20,12 +20,12 @@ from mmad.records import Detections, LandmarkTrack
 AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
 
 
-def untrained(networks: int = 1) -> PoseModel:
+def untrained() -> PoseModel:
     """Networks of random weights that find something everywhere."""
     torch.manual_seed(0)
-    config = PoseTrainConfig(networks=networks, network=PoseNetworkConfig(width=8, dilations=[1, 2]))
+    config = PoseTrainConfig(network=PoseNetworkConfig(width=8, dilations=[1, 2]))
     detection = DetectionConfig(detector=DetectorConfig(random=16), infer=InferConfig(max_detections=40))
-    network = build_pose_networks(config, MMA52)
+    network = build_pose_network(config.network, MMA52)
     detector = build_detector(detection.detector, network.channels, MMA52)
     for name, value in detector.probe.named_buffers():
         if name.startswith("weight"):
@@ -81,21 +81,6 @@ def test_a_long_track_is_what_a_whole_one_is(model, monkeypatch):
     monkeypatch.setattr(pose_features, "WINDOW", 100)
     np.testing.assert_allclose(features.of_points(points), whole, atol=2e-3)
     assert len(whole) == 301
-
-
-def test_an_ensemble_averages_logits_and_takes_the_features_of_its_first_network(tmp_path):
-    ensemble, points = untrained(networks=3), track(60).points
-    each = [PoseFeatures(one, torch.device("cpu")).of_points(points) for one in ensemble.network.networks]
-    found = PoseFeatures(ensemble.network, torch.device("cpu")).of_points(points)
-    scores = len(MMA52) + len(MMA52.parts)
-    assert np.abs(each[0][:, :scores] - each[1][:, :scores]).max() > 0.01
-    np.testing.assert_allclose(found[:, :scores], np.mean(each, axis=0)[:, :scores], atol=1e-5)
-    np.testing.assert_array_equal(found[:, scores:], each[0][:, scores:])
-    save_pose_model(tmp_path / "pose.safetensors", ensemble)
-    loaded = load_pose_model(tmp_path / "pose.safetensors")
-    assert loaded.config.networks == 3 and len(loaded.network.networks) == 3
-    again = PoseFeatures(loaded.network, torch.device("cpu")).of_points(points)
-    np.testing.assert_allclose(again, found, atol=0.02)  # 16 bits
 
 
 def test_windows_own_every_step_once():

@@ -18,7 +18,7 @@ from mmad.labels import MMA52
 
 if TYPE_CHECKING:
     from mmad.engine.pose_model import PoseModel
-    from mmad.models.pose_network import PoseEnsemble, PoseNetwork
+    from mmad.models.pose_network import PoseNetwork
 
 LEAST = 0.15  # probability from which on a detection is shown at first
 
@@ -28,12 +28,12 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def train_pose(config: PoseTrainConfig) -> None:
-    """Render performances, train the networks, and train the detector on its features of other people."""
+    """Render performances, train the network, and train the detector on its features of other people."""
     from mmad.engine.devices import choose_device
     from mmad.engine.pose_features import PoseFeatures
     from mmad.engine.pose_model import save_pose_model
     from mmad.engine.train_detector import train_detector
-    from mmad.engine.train_pose_network import train_pose_networks, write_features
+    from mmad.engine.train_pose_network import train_pose_network, write_features
     from mmad.models import check_detection
     from mmad.render.dataset import as_csv
     from mmad.render.performances import render_performances
@@ -42,7 +42,7 @@ def train_pose(config: PoseTrainConfig) -> None:
     output = Path(config.output)
     people = RenderConfig(videos=config.videos, clips=config.clips, seed=config.seed, tail=0.0, workers=config.workers)
     train, val = (render_performances(output / "performances", people, split) for split in ("train", "val"))
-    network = train_pose_networks(config, train, val, MMA52)
+    network = train_pose_network(config, train, val, MMA52)
     features = PoseFeatures(network, choose_device(config.device))
     detector_people = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1, tail=config.tail)
     data = output / "detector_data"
@@ -58,9 +58,7 @@ def train_pose(config: PoseTrainConfig) -> None:
     print(f"pose model for `mmad detect --detector` in {output / 'pose.safetensors'}")
 
 
-def calibrated(
-    folder: Path, network: "PoseNetwork | PoseEnsemble", config: PoseTrainConfig, run: DetectionConfig
-) -> "PoseModel":
+def calibrated(folder: Path, network: "PoseNetwork", config: PoseTrainConfig, run: DetectionConfig) -> "PoseModel":
     """The pose model with scores that are probabilities on the people that the detector was evaluated on."""
     from mmad.engine.checkpoint import load_detector
     from mmad.engine.pose_model import PoseModel

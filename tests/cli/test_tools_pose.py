@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmad.cli.commands import train_pose
 from mmad.pose.landmark_files import landmark_files, save_landmarks
 from mmad.records import LandmarkTrack
 
@@ -25,8 +26,7 @@ def run(*arguments) -> subprocess.CompletedProcess:
 def trained(tmp_path_factory) -> Path:
     pytest.importorskip("anny")
     out = tmp_path_factory.mktemp("pose")
-    done = run("tools/train_pose.py", "configs/pose.yaml", *SMALL, f"output={out}")
-    assert done.returncode == 0, done.stderr
+    train_pose.main([str(ROOT / "configs" / "pose.yaml"), *SMALL, f"output={out}"])
     return out
 
 

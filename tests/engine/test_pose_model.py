@@ -1,19 +1,23 @@
 """From joints to detections: tracks of any length, a model in one small file, nothing for joints that are not seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetworkConfig, PoseTrainConfig
+from mmad.data.feature_files import load_track
 from mmad.engine import pose_features
 from mmad.engine.infer import PosePipeline, only_visible
-from mmad.engine.pose_features import PoseFeatures, build_pose_network, windows_with_margin
+from mmad.engine.pose_features import PoseFeatures, build_pose_network, extract_pose_features, windows_with_margin
 from mmad.engine.pose_model import PoseModel, load_pose_model, save_pose_model
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.metrics.calibration import Calibration
 from mmad.models import build_detector
 from mmad.pose.joint_inputs import on_grid
+from mmad.pose.landmark_files import save_landmarks
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import Detections, LandmarkTrack
 
@@ -115,3 +119,23 @@ def test_unreliable_actions_are_not_shown_by_default(model):
     found = Detections("v", [(0, 1), (0, 1), (1, 2)], [9, 8, 8], [0.9, 0.5, 0.1])  # nodding is unreliable
     shown = PosePipeline(model, "cpu").shown(found)
     assert shown.labels.tolist() == [8] and shown.scores.tolist() == [0.5]
+
+
+def test_features_of_a_folder_of_tracks_are_written_once(model, tmp_path, capsys):
+    features, out = PoseFeatures(model.network, torch.device("cpu")), tmp_path / "features"
+    for name, seed in (("a", 1), ("b", 2)):
+        save_landmarks(tmp_path, replace(track(seed=seed), video_id=name))
+    (tmp_path / "c.npz").write_bytes(b"nothing")
+    files = sorted(tmp_path.glob("*.npz"))
+    (problem,) = extract_pose_features(features, files, out)
+    assert "c.npz: is not a file of landmarks" in problem and "2 of 3 tracks have features" in capsys.readouterr().out
+    written = load_track(out, "b")
+    np.testing.assert_array_equal(written.values[:], features.of_track(track(seed=2)).values)
+    assert written.source == features.source and written.grid.step == pytest.approx(2 / 15)
+    before = (out / "b.json").stat().st_mtime_ns
+    extract_pose_features(features, files[:2], out)
+    assert (out / "b.json").stat().st_mtime_ns == before and "2 of 2 tracks are done already" in capsys.readouterr().out
+    save_landmarks(tmp_path, replace(track(seed=3), video_id="b"))
+    extract_pose_features(features, files[:2], out)
+    np.testing.assert_array_equal(load_track(out, "b").values[:], features.of_track(track(seed=3)).values)
+    assert "b.npz: is another file than its features were made from" in capsys.readouterr().err

@@ -10,12 +10,10 @@ was.
 """
 
 import argparse
-import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+from chain import ROOT, columns, command, report
 
 from mmad.engine.infer import PosePipeline
 from mmad.engine.pose_model import PACKAGED, load_pose_model
@@ -26,13 +24,11 @@ from mmad.labels import MMA52
 from mmad.metrics.recognition import recognition_scores
 from mmad.pose.landmark_files import load_landmarks
 
-ROOT = Path(__file__).parents[1]
 SETTINGS = ["--videos", "240", "--clips", "2496", "--seed", "2", "--size", "72x72", "--balanced"]
 RECOGNIZER = ["clips.videos=clips", "backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=64"]
 RECOGNIZER += ["backbone.crop=64", "embedding=", "dropout=0.2", "precision=bfloat16", "clips.scales=[1.0]"]
 RECOGNIZER += ["train.optimizer=adamw", "train.schedule=cosine", "train.lr=1e-3", "train.weight_decay=0.05"]
 RECOGNIZER += ["train.clip_grad=1", "train.batch=16", "train.workers=1"]
-DETECTOR = ["train.epochs=30", "train.evaluate_every=30", "device=cpu"]
 
 
 def main() -> None:
@@ -59,15 +55,9 @@ def main() -> None:
     command("tools/extract_features.py", "mode=dense", "stride=4", *both, "--checkpoint", recognizer / "best.pt")
     print("\n| features | Avg mAP 0.1:0.9, mean (each seed) | at 0.5 | by body part |\n|---|---|---|---|")
     for name in ("pixels", "joints", "pixels,joints"):
-        folders = ",".join(f"features_{kind}" for kind in name.split(","))
-        found = [report(out / f"{name.replace(',', '_')}_{seed}", pixels, folders, seed) for seed in args.seeds]
-        averages = [100 * item["average"] for item in found]
-        half, body = (statistics.mean(100 * item[a][b] for item in found) for a, b in KEYS)
-        each = ", ".join(f"{value:.1f}" for value in averages)
-        print(f"| {name} | {statistics.mean(averages):.1f} ({each}) | {half:.1f} | {body:.1f} |", flush=True)
-
-
-KEYS = (("map", "0.5"), ("body", "average"))
+        folders = [pixels / f"features_{kind}" for kind in name.split(",")]
+        reports = [report(out / f"{name.replace(',', '_')}_{seed}", pixels, folders, seed) for seed in args.seeds]
+        print(f"| {name} | {columns(reports)} |", flush=True)
 
 
 def recognition(model: str | Path, joints: Path) -> None:
@@ -88,18 +78,6 @@ def recognition(model: str | Path, joints: Path) -> None:
 def print_recognition(name: str, figures: dict[str, float]) -> None:
     values = (100 * figures[key] for key in ("f1_mean", "action_top1", "action_top5", "body_top1"))
     print(f"| {name} | {' | '.join(f'{value:.1f}' for value in values)} |", flush=True)
-
-
-def report(run: Path, data: Path, folders: str, seed: int) -> dict:
-    """What the detector of one seed reaches."""
-    if not (run / "report.json").exists():
-        options = [f"data.root={data}", f"features.folders=[{folders}]", f"output={run}", f"seed={seed}"]
-        command("tools/train_det.py", ROOT / "configs" / "mma52.yaml", *DETECTOR, *options)
-    return read_json(run / "report.json")
-
-
-def command(script: str, *arguments) -> None:
-    subprocess.run([sys.executable, ROOT / script, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 
 from mmad.config import PoseConfig
 from mmad.engine.background import in_background
-from mmad.engine.video_jobs import Progress, VideoPlan, sort_videos, still_valid_sidecar, warn_unused
+from mmad.engine.video_jobs import Progress, VideoPlan, if_replaced, sort_videos, still_valid_sidecar, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file, output_folder, path_for_id
 from mmad.pose.estimated_people import by_size, choose, empty_people, is_there, remove_false_people, track_people
@@ -24,7 +24,6 @@ from mmad.pose.estimators import open_estimator
 from mmad.pose.landmark_files import finished_landmarks, save_landmarks
 from mmad.pose.skeletons import LAYOUT
 from mmad.records import LandmarkTrack
-from mmad.sidecars import is_same_video
 from mmad.video.reader import VideoInfo, probe, refuse_jumps, stream, video_identity
 
 LONG_VIDEO = 300  # what was found in videos with at least so many frames is kept while they are processed
@@ -32,6 +31,7 @@ RUN_UP = 1.0  # s processed again after an interruption: the estimator follows p
 AHEAD = 4  # decoded frames that may wait for the estimator, some 6 MB each
 LONGEST_SIDE = 1920  # pixels; larger pictures are reduced by the decoder
 SELDOM = 0.5  # a person seen in a smaller share of the frames is reported
+REPLACED = if_replaced("is another video than the one its landmarks were made from")
 NOBODY = "are the head and the shoulders of a person in the picture, and is it upright?"
 
 
@@ -223,18 +223,11 @@ def extract_landmarks(
 
 def _finished_sidecar(extractor: PoseExtractor, out: Path, video_id: str, path: Path) -> dict | None:
     """The sidecar of finished landmarks of the video as it is now, where the tracks of all its people exist."""
-    sidecar = still_valid_sidecar(finished_landmarks(out, video_id, extractor.source), path, _changed)
+    sidecar = still_valid_sidecar(finished_landmarks(out, video_id, extractor.source), path, REPLACED)
     if sidecar is None:
         return None
     complete = all(path_for_id(out, name, ".npz").exists() for name in sidecar.get("tracks", [video_id]))
     return sidecar if complete else None
-
-
-def _changed(sidecar: dict, path: Path) -> str:
-    """Why landmarks with this sidecar are not those of the video as it is now; empty if they are."""
-    if is_same_video(sidecar, video_identity(path)):
-        return ""
-    return "is another video than the one its landmarks were made from"
 
 
 def _extract_video(

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from mmad.config import PoseNetworkConfig
 from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.checkpoint import weight_digest
-from mmad.engine.video_jobs import still_valid_sidecar
+from mmad.engine.video_jobs import if_replaced, still_valid_sidecar
 from mmad.errors import InputError
 from mmad.files import output_folder
 from mmad.labels import LabelSet
@@ -20,9 +20,9 @@ from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, POSITION, RADIUS,
 from mmad.pose.landmark_files import load_landmarks
 from mmad.pose.skeletons import mirror
 from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
-from mmad.sidecars import is_same_video
 from mmad.video.opening import video_identity
 
+REPLACED = if_replaced("is another file than its features were made from")
 JOINTS = "pose_network/"  # begins the source of features of joints
 WINDOW = 2048  # input steps that go through the network at once: bounds memory to some 50 MB
 
@@ -98,7 +98,7 @@ def extract_pose_features(features: PoseFeatures, files: Sequence[Path], out: st
     for path in tqdm(files, unit=" tracks", leave=False, disable=None):
         try:
             track = load_landmarks(path)
-            if still_valid_sidecar(finished_track(out, track.video_id, features.source), path, _changed):
+            if still_valid_sidecar(finished_track(out, track.video_id, features.source), path, REPLACED):
                 done += 1
                 continue
             details = {"video": {"file": path.name, **video_identity(path)}}
@@ -109,8 +109,3 @@ def extract_pose_features(features: PoseFeatures, files: Sequence[Path], out: st
         print(f"{done} of {len(files)} tracks are done already")
     print(f"{len(files) - len(problems)} of {len(files)} tracks have features in {out}")
     return problems
-
-
-def _changed(sidecar: dict, path: Path) -> str:
-    """Why features with this sidecar are not those of the track as it is now; empty if they are."""
-    return "" if is_same_video(sidecar, video_identity(path)) else "is another file than its features were made from"

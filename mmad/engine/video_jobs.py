@@ -12,6 +12,8 @@ from mmad.data.partial_rows import PartialRows
 from mmad.errors import InputError, readable, warn
 from mmad.files import check_id, path_for_id
 from mmad.records import content_digest
+from mmad.sidecars import is_same_video
+from mmad.video.opening import video_identity
 from mmad.video.reader import BrokenVideo, VideoInfo
 
 PROGRESS_BAR = "{percentage:3.0f}%|{bar}| {n:.2f}/{total_fmt} videos [{elapsed}<{remaining}{postfix}]"
@@ -112,6 +114,11 @@ def still_valid_sidecar(sidecar: dict | None, path: Path, changed: Callable[[dic
     if reason:
         warn(f"{path}: {reason}; they are made again")
     return None if reason else sidecar
+
+
+def if_replaced(reason: str) -> Callable[[dict, Path], str]:
+    """For `still_valid_sidecar`: gives `reason` where the file is not the one that the sidecar identifies."""
+    return lambda sidecar, path: "" if is_same_video(sidecar, video_identity(path)) else reason
 
 
 def warn_unused(video_id: str, folder: str | Path, results: str) -> None:

@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     path, settings, files = split_config_and_files(args.settings, args.videos)
     if tracks := landmark_files(files):
         if path or settings:
-            raise InputError([path, *settings][path is None], "does not go with landmark tracks", "leave it out")
+            raise InputError(path or settings[0], "does not go with landmark tracks", "leave it out")
         return complain(of_joints(take_shard(tracks, args.shard), args))
     config = load_config(ExtractConfig, path, settings + options_as_settings(device=args.device))
     videos = take_shard(find_videos(files), args.shard)

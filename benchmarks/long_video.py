@@ -17,13 +17,14 @@ from measuring import watch_process
 
 from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, InferConfig, to_dict
 from mmad.data.feature_files import load_track
-from mmad.engine.checkpoint import load_detector, save_checkpoint
+from mmad.engine.checkpoint import load_detector
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.postprocess import detect_track
 from mmad.errors import run_command
 from mmad.formats import read_predictions
 from mmad.labels import MMA52
 from mmad.models import build_detector
+from mmad.weight_files import save_checkpoint
 
 ROOT = Path(__file__).parents[1]
 FPS = 30

@@ -28,11 +28,12 @@ OLD_KEYS = {"loss.pairs": "boundary_samples", "loss.others": "negative_classes"}
 class BackboneConfig:
     """The network that turns frames into features."""
 
-    name: str = "efficientnet_lite0"  # a key of mmad.models.BACKBONES
+    name: str = "efficientnet_lite0"  # a key of mmad.models.BACKBONES, or "mmn", which reads joints
     weights: str = "pretrained"  # "pretrained", "random", or a checkpoint file
     shift: bool = False  # efficientnet_lite0 only: insert MANet's SE + temporal shift (untrained until trained)
     resize: int = 0  # short side of the frames, pixels; 0: as the backbone was made for
     crop: int = 0  # side of the square cut from them; 0: likewise
+    skeleton: str = "ma52"  # mmn only: its joints, a key of mmad.pose.skeleton_clips.SKELETONS
 
     def __post_init__(self):
         require_between(self, 0, 4096, "resize", "crop")
@@ -321,6 +322,32 @@ class ClipConfig(ViewConfig):
             raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
 
 
+STREAMS = ("joint", "bone")
+
+
+@dataclass
+class SkeletonConfig:
+    """What MMN is shown of a clip of joints, and how it is varied in training, where 0 and false are off."""
+
+    stream: str = "joint"  # "joint": where joints are; "bone": the way from one to the next
+    probability: float = 0.2  # of each of the following
+    mirror: bool = False  # left becomes right
+    rotate: float = 0.0  # by up to so many degrees
+    scale: float = 0.0  # each axis by up to this share
+    shift: float = 0.0  # by up to this share of half the person's extent
+    jitter: int = 0  # each chosen frame by up to so many frames
+    reverse: bool = False  # time runs backwards
+    zero_axis: bool = True  # x or y is 0 throughout
+    zero_frames: int = 16  # a block of up to so many of the 64 frames is 0
+    drop_joints: int = 0  # up to so many joints are 0
+
+    def __post_init__(self):
+        require("stream", self.stream, STREAMS)
+        require_between(self, 0, 1, "probability", "scale", "shift")
+        require_between(self, 0, 180, "rotate")
+        require_between(self, 0, 64, "jitter", "zero_frames", "drop_joints")
+
+
 @dataclass
 class RecognitionLossConfig:
     """Losses of a recognizer, beside the joint-embedding loss; mixup, part and prototypes are off at 0."""
@@ -355,6 +382,7 @@ class RecognitionConfig:
         default_factory=lambda: DataConfig(train="train_list_videos.txt", val="val_list_videos.txt")
     )
     clips: ClipConfig = field(default_factory=ClipConfig)
+    skeletons: SkeletonConfig = field(default_factory=SkeletonConfig)
     backbone: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="manet_r50"))
     dropout: float = 0.5  # share of the features that are set to 0 before the classifier in training
     embedding: str = ""  # label vectors of the joint-embedding loss: "builtin", .npy, GloVe .txt; empty: no such loss
@@ -367,6 +395,9 @@ class RecognitionConfig:
         require_run(self)
         require_between(self, 0, 0.99, "dropout")
         require_between(self, 0, 1e6, "embedding_weight")
+        if self.backbone.name == "mmn" and (self.clips.window or self.loss.mixup):
+            which = "clips.window" if self.clips.window else "loss.mixup"
+            raise InputError(which, "is for pictures, and backbone.name is mmn", "set it to 0")
         if bool(self.clips.window) != (self.loss.kind == "sigmoid"):
             raise InputError("loss.kind", f"{self.loss.kind!r}", "sigmoid goes with clips.window, and only with it")
 

@@ -15,7 +15,7 @@ from mmad.errors import InputError, warn
 from mmad.files import check_id
 from mmad.records import Annotation, annotations_digest, content_digest
 from mmad.video.finding import VideoFolder
-from mmad.video.preprocess import Preprocess, centre_crop, resize_frames, three_crops
+from mmad.video.preprocess import Preprocess, centre_crop, normalise, resize_frames, three_crops
 from mmad.video.reader import VideoInfo, VideoInfos, read_frames
 from mmad.video.sampling import frame_of_each_part
 
@@ -49,6 +49,10 @@ class ClipBatch:
     def to(self, device: torch.device) -> "ClipBatch":
         return ClipBatch(self.pixels.to(device, non_blocking=True), self.labels.to(device, non_blocking=True))
 
+    def inputs(self, preprocess: Preprocess) -> tuple[Tensor]:
+        """What a network of pictures takes: (N * V, T, 3, H, W), normalised."""
+        return (normalise(self.pixels.flatten(0, 1), preprocess),)
+
 
 class ClipSource(Dataset):
     """Samples ((V, T, 3, H, W) uint8, labels) by (epoch, index), or an `InputError` instead of a sample.
@@ -71,6 +75,15 @@ class ClipSource(Dataset):
     def digests(self) -> dict[str, str]:
         """{what: digest} of the training data; of the videos only their names."""
         raise NotImplementedError
+
+    @staticmethod
+    def collate(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> ClipBatch | InputError:
+        """A batch, or the first error among its samples."""
+        for sample in samples:
+            if isinstance(sample, InputError):
+                return sample
+        labels = [torch.as_tensor(label) for _, label in samples]
+        return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.stack(labels))
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, int | Tensor] | InputError:
         epoch, index = key
@@ -271,15 +284,6 @@ def training_order(classes: np.ndarray, balance: float, seed: int, epoch: int) -
     return list(WeightedRandomSampler(weights.tolist(), len(classes), generator=generator))
 
 
-def collate_clips(samples: list[tuple[Tensor, int | Tensor] | InputError]) -> ClipBatch | InputError:
-    """A batch, or the first error among its samples."""
-    for sample in samples:
-        if isinstance(sample, InputError):
-            return sample
-    labels = [torch.as_tensor(label) for _, label in samples]
-    return ClipBatch(torch.stack([pixels for pixels, _ in samples]), torch.stack(labels))
-
-
 class ClipBatchSampler(Sampler):
     """Batches of (epoch, index): workers that live for the whole run learn the epoch from the index."""
 
@@ -295,7 +299,7 @@ class ClipBatchSampler(Sampler):
 
 
 class ClipLoader(DataLoader):
-    """Batches of a `ClipSource`; errors of samples are raised here, whichever process met them.
+    """Batches of a `ClipSource` or `SkeletonDataset`; errors of samples are raised here, whichever process met them.
 
     Workers live as long as the loader, so that what they know of the videos serves every epoch. They are spawned, not
     forked: decord's readers hang in forked processes. order: epoch -> as many indices as there are samples; default:
@@ -304,7 +308,7 @@ class ClipLoader(DataLoader):
 
     def __init__(
         self,
-        source: ClipSource,
+        source: Dataset,
         loading: Loading,
         order: Callable[[int], Iterable[int]] | None = None,
     ):
@@ -313,7 +317,7 @@ class ClipLoader(DataLoader):
         super().__init__(
             source,
             batch_sampler=batches,
-            collate_fn=collate_clips,
+            collate_fn=source.collate,
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
             persistent_workers=workers > 0,
@@ -325,7 +329,7 @@ class ClipLoader(DataLoader):
         self.batch_sampler.epoch = epoch
         return self
 
-    def __iter__(self) -> Iterator[ClipBatch]:
+    def __iter__(self) -> Iterator:
         for batch in super().__iter__():
             if isinstance(batch, InputError):
                 raise batch

@@ -1,167 +1,67 @@
-"""Checkpoints: weights, configuration and labels in one file. All weight files are read here, with `weights_only=True`;
-`load_detector`, `load_recognizer` and `load_backbone` give whole networks.
-
-A checkpoint is {"format", "kind": "recognizer" or "detector", "config": nested dict, "labels", "model": tensors, ...};
-its model can be rebuilt from it alone.
-"""
+"""Whole networks from checkpoints: `load_detector`, `load_recognizer` and `load_backbone`."""
 
 import hashlib
 import math
-import re
 from pathlib import Path
 
 import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmad.config import BackboneConfig, ClipConfig, DetectionConfig, ExtractConfig, RecognitionConfig, from_dict
-from mmad.errors import InputError, system_error
-from mmad.files import atomic_path
-from mmad.labels import MMA52, LabelSet, label_set_from
-from mmad.models import build_backbone, build_detector, check_detection
+from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, RecognitionConfig, from_dict
+from mmad.errors import InputError
+from mmad.labels import MMA52, LabelSet
+from mmad.models import MMN, build_backbone, build_detector, check_detection
 from mmad.models.clip_backbones import ClipBackbone
 from mmad.models.detector import Detector
 from mmad.models.efficientnet_lite import from_package, pretrained_file
 from mmad.models.manet import Recognizer, from_released, is_released
+from mmad.models.mmn import as_recognizer, is_mmn, sizes_of, skeleton_with
+from mmad.weight_files import FORMAT, labels_of, load_into, read_checkpoint, require_kind, weights_of
 
-FORMAT = "mmad-1"
-WEIGHTS = ("state_dict", "model_state_dict", "model", "net", "network")  # where other programs keep the tensors
-WRAPPERS = ("module.", "_orig_mod.", "model.")  # of DataParallel, torch.compile, Lightning
-ONLY_TENSORS = (
-    "keep only its state_dict, if you trust the file: where that package is installed, "
-    """python -c "import torch; c = torch.load('OLD.pth', map_location='cpu', weights_only=False); """
-    """torch.save({'state_dict': c['state_dict']}, 'NEW.pth')\""""
-)
-_FOREIGN = re.compile(r"\bGLOBAL (\S+)")  # how torch names a class or function that a file asks for
 LARGEST_BRANCH = 4096  # outputs of a recognizer's branch; the number in a damaged file could exceed memory
 
 
-def save_checkpoint(path: str | Path, kind: str, config: dict, labels: LabelSet, model: nn.Module, **extra) -> None:
-    """Write a checkpoint, complete or not at all. extra: tensors, numbers, strings, lists and dicts of them."""
-    content = {
-        "format": FORMAT,
-        "kind": kind,
-        "config": config,
-        "labels": labels.as_dict(),
-        "model": model.state_dict(),
-        **extra,
-    }
-    with atomic_path(path) as temporary:
-        torch.save(content, temporary)
-
-
-def read_checkpoint(path: str | Path, kind: str | None = None) -> dict:
-    """The content of one of our checkpoints, or of any file of tensors where `kind` is None."""
-    path = Path(path)
-    if not path.exists():
-        raise InputError(path, "no such file")
-    if path.is_dir():
-        raise InputError(path, "is a folder", "name a checkpoint file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise system_error(path, error) from None
-    except Exception as error:  # a damaged file can fail in any of a dozen ways
-        problem = f"not a checkpoint that can be read safely ({_reason(error)})"
-        if "holds objects" in problem:
-            raise InputError(path, problem, ONLY_TENSORS) from None
-        raise InputError(path, problem, "is the file complete?") from None
-    if not isinstance(content, dict):
-        raise InputError(path, f"holds a {type(content).__name__}", "expected a checkpoint")
-    if kind is not None:
-        _require_kind(content, kind, path)
-    return content
-
-
-def _reason(error: Exception) -> str:
-    """The message of torch about a file, without its advice to read it unsafely."""
-    text = str(error).strip()
-    foreign = _FOREIGN.search(text)
-    if foreign:
-        package = foreign[1].split(".")[0] if "." in foreign[1] else "Python"
-        return f"it holds objects of {package}: {foreign[1]}"
-    if text.startswith("Weights only load failed"):
-        return "it holds more than tensors, numbers and texts"
-    return text.splitlines()[0][:120] if text else type(error).__name__
-
-
-def weights_of(content: dict) -> dict:
-    """The named tensors of another program's checkpoint, without what wrappers put before each name."""
-    places = [content, *(content[key] for key in WEIGHTS if isinstance(content.get(key), dict))]
-    state = places[-1] if len(places) == 1 else places[1]
-    for prefix in WRAPPERS * 2:  # one may be inside the other
-        if state and all(isinstance(name, str) and name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return state
-
-
-def _require_kind(content: dict, kind: str, path: str | Path) -> None:
-    if (content.get("format"), content.get("kind")) != (FORMAT, kind):
-        found = f"a {content.get('kind')}" if content.get("format") == FORMAT else "not a checkpoint of ours"
-        raise InputError(path, f"this is {found}", f"expected a {kind}")
-    missing = [key for key in ("config", "labels", "model") if not isinstance(content.get(key), dict)]
-    if missing:
-        raise InputError(path, f"the checkpoint has no {missing[0]!r}", "save it again")
-
-
-def labels_of(checkpoint: dict, path: str | Path) -> LabelSet:
-    """The label set that a checkpoint was trained on."""
-    try:
-        return label_set_from(checkpoint["labels"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(path, f"the checkpoint's labels are damaged ({error!r})", "save it again") from None
-
-
-def load_into(module: nn.Module, state: dict[str, Tensor], path: str | Path, may_miss: str = "") -> None:
-    """Load weights into a module. `InputError` names missing, unknown and misshapen tensors.
-
-    may_miss: tensors whose name contains this may be missing.
-    """
-    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()):
-        raise InputError(path, "its model is not a dict of named tensors", "is it another tool's?")
-    wanted = module.state_dict()
-    missing = [n for n in wanted if n not in state and not (may_miss and may_miss in n)]
-    surplus = [n for n in state if n not in wanted]
-    misshapen = [
-        f"{n} {tuple(state[n].shape)} instead of {tuple(wanted[n].shape)}"
-        for n in wanted.keys() & state.keys()
-        if state[n].shape != wanted[n].shape
-    ]
-    problems = [
-        f"{title} {len(names)} tensors ({', '.join(sorted(names)[:4])}{' ...' if len(names) > 4 else ''})"
-        for title, names in (("lacks", missing), ("has unknown", surplus), ("misshapen:", misshapen))
-        if names
-    ]
-    if problems:
-        raise InputError(path, f"does not fit {type(module).__name__}: {'; '.join(problems)}", "is it another model's?")
-    module.load_state_dict(state, strict=False)
-
-
 def load_recognizer(path: str | Path) -> Recognizer:
-    """A `Recognizer` in eval mode from our checkpoint or from the authors' released one.
+    """A `Recognizer` in eval mode from our checkpoint, or from the released one of MANet or MMN.
 
-    `module(clips)` takes (N, T, 3, H, W) normalised frames. It has `labels`, `backbone_config` and `clip_config`.
+    `module(clips)` takes (N, T, 3, H, W) normalised frames; an MMN takes joints, see `mmad.models.mmn`. It has
+    `labels`, `backbone_config`, `clip_config` and `skeleton_config`.
     """
     content = read_checkpoint(path)
     if content.get("format") == FORMAT:
-        _require_kind(content, "recognizer", path)
+        require_kind(content, "recognizer", path)
         config = from_dict(RecognitionConfig, content["config"], str(path))
-        labels, state, backbone, clips = labels_of(content, path), content["model"], config.backbone, config.clips
+        labels, state = labels_of(content, path), content["model"]
         sizes = {"embedding": "fc_emb_t.bias", "num_parts": "fc_part.bias", "prototypes": "fc_near.bias"}
         biases = {branch: state.get(f"head.{name}") for branch, name in sizes.items()}
         branches = {branch: bias.numel() if isinstance(bias, Tensor) else 0 for branch, bias in biases.items()}
         if max(branches.values()) > LARGEST_BRANCH:
             raise InputError(path, f"has a branch of {max(branches.values())} outputs", "is the file damaged?")
     else:
-        state = weights_of(content)
-        if not all(isinstance(n, str) for n in state) or not is_released(state):
-            raise InputError(path, "neither a recognizer of ours nor the released MANet", "is it another model's?")
-        labels, state, branches = MMA52, from_released(state), {"embedding": 300}
-        backbone, clips = BackboneConfig(name="manet_r50"), ClipConfig()
-    module = Recognizer(build_backbone(backbone), len(labels), **branches)
+        labels = MMA52
+        config, state, branches = _of_release(weights_of(content), path)
+    module = Recognizer(build_backbone(config.backbone), len(labels), **branches)
     load_into(module, state, path)
-    module.labels, module.backbone_config, module.clip_config = labels, backbone, clips
+    module.labels, module.backbone_config = labels, config.backbone
+    module.clip_config, module.skeleton_config = config.clips, config.skeletons
     return module.eval()
+
+
+def _of_release(state: dict, path: str | Path) -> tuple[RecognitionConfig, dict[str, Tensor], dict[str, int]]:
+    """(configuration, weights under our names, branches of the head) of the authors' MANet or MMN."""
+    if all(isinstance(name, str) for name in state):
+        if is_released(state):
+            config = RecognitionConfig(backbone=BackboneConfig("manet_r50"))
+            return config, from_released(state), {"embedding": 300}
+        if is_mmn(state):
+            joints, classes = sizes_of(state, path)
+            if classes != len(MMA52):
+                problem = f"is an MMN of {classes} classes, whose names are not known"
+                raise InputError(path, problem, "from Python, mmad.models.mmn.load_mmn loads it")
+            config = RecognitionConfig(backbone=BackboneConfig("mmn", skeleton=skeleton_with(joints, path)))
+            return config, as_recognizer(state), {"embedding": 0}
+    raise InputError(path, "neither a recognizer of ours nor the released MANet or MMN", "is it another model's?")
 
 
 def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig, dict]:
@@ -233,6 +133,8 @@ def load_backbone(config: BackboneConfig) -> nn.Module:
         return recognizer.backbone.eval()
     backbone = build_backbone(config)
     if config.weights == "pretrained":
+        if config.name == MMN:
+            raise InputError("backbone.weights", "mmn has no pretrained ones here", "set random, or a file of weights")
         _fill_pretrained(backbone, config)
     return backbone.eval()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mmad.config import DetectionConfig, to_dict
 from mmad.data.feature_dataset import FeatureDataset
-from mmad.engine.checkpoint import load_detector, save_checkpoint
+from mmad.engine.checkpoint import load_detector
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import fit_probe
 from mmad.engine.postprocess import detect_track
@@ -21,6 +21,7 @@ from mmad.metrics.average_precision import evaluate
 from mmad.models import check_detection
 from mmad.models.detector import Detector
 from mmad.records import Annotation, ApReport, Detections, FeatureTrack
+from mmad.weight_files import save_checkpoint
 
 
 @dataclass

@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mmad.config import DetectionConfig, PoseTrainConfig, from_dict, to_dict
-from mmad.engine.checkpoint import load_into
 from mmad.engine.pose_features import build_pose_network
 from mmad.errors import InputError
 from mmad.files import atomic_path
@@ -21,6 +20,7 @@ from mmad.metrics.reliability import Reliability
 from mmad.models import build_detector, check_detection
 from mmad.models.detector import Detector
 from mmad.models.pose_network import PoseNetwork
+from mmad.weight_files import load_into
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
 NETWORK, DETECTOR = "network.", "detector."  # prefixes of their tensors' names

@@ -10,7 +10,6 @@ from torch.utils.data import DataLoader
 
 from mmad.config import DataConfig, DetectionConfig
 from mmad.data.feature_dataset import Batch, FeatureBatchSampler, FeatureDataset, collate
-from mmad.engine.checkpoint import load_into, read_checkpoint
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import ProbeScores, fit_probe
 from mmad.engine.postprocess import detect_track
@@ -27,6 +26,7 @@ from mmad.ops.assign import Positives, assign
 from mmad.ops.losses import detection_losses
 from mmad.ops.probe_targets import SCORES
 from mmad.records import Annotation, Detections, content_digest
+from mmad.weight_files import load_into, read_checkpoint
 
 PROBE_FILE, SCORES_FILE = "probe.pt", "probe_scores.f16"  # kept during training, so that a rerun need not fit again
 

@@ -14,7 +14,6 @@ from mmad.config import NoiseConfig, PoseTrainConfig, from_dict
 from mmad.data.feature_files import finished_track, save_track
 from mmad.data.performance_files import Performance
 from mmad.data.pose_dataset import PoseBatch, PoseBatches, estimated_joints, targets_of, visible_truth
-from mmad.engine.checkpoint import labels_of, load_into, read_checkpoint
 from mmad.engine.devices import choose_device
 from mmad.engine.pose_features import PoseFeatures, build_pose_network
 from mmad.engine.trainer import Task, fit
@@ -24,6 +23,7 @@ from mmad.metrics.recognition import mean_average_precision
 from mmad.models.pose_network import PoseNetwork
 from mmad.pose.joint_inputs import FPS, PART_LETTERS
 from mmad.records import Annotation, TimeGrid, content_digest
+from mmad.weight_files import labels_of, load_into, read_checkpoint
 
 PART_WEIGHT = 0.5  # weight of the body-part loss; that of the class loss is 1
 POSITIVE_WEIGHT = 2.0  # weight of a step at which a class is in progress

@@ -19,7 +19,8 @@ from mmad.data.clip_dataset import (
 )
 from mmad.data.label_vectors import label_vectors
 from mmad.data.mixup import mixup_within_parts
-from mmad.engine.checkpoint import load_backbone, load_into, read_checkpoint
+from mmad.data.skeleton_dataset import SkeletonBatch, SkeletonDataset, read_skeleton_clips
+from mmad.engine.checkpoint import load_backbone
 from mmad.engine.devices import choose_device, in_precision
 from mmad.engine.predict_clips import ClipInference, best_five, predict
 from mmad.engine.trainer import Task, data_digests, fit, how_chosen
@@ -29,11 +30,13 @@ from mmad.formats.mma52 import read_clip_list
 from mmad.formats.submissions import ClipPredictions, write_recognition
 from mmad.labels import LabelSet, read_label_set
 from mmad.metrics.recognition import as_table, mean_average_precision, recognition_scores
-from mmad.models import preprocess_of
+from mmad.models import MMN, preprocess_of
 from mmad.models.manet import Recognizer
 from mmad.ops.clip_probabilities import part_membership
 from mmad.ops.losses import embedding_loss, recognition_losses
-from mmad.video.preprocess import Preprocess, normalise
+from mmad.pose.skeleton_clips import skeleton_named
+from mmad.video.preprocess import Preprocess
+from mmad.weight_files import load_into, read_checkpoint
 
 PROTOTYPE_SIZE = 128  # channels of the space of class prototypes
 
@@ -45,7 +48,7 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     """
     output, device = Path(config.output), choose_device(config.device)
     labels = read_label_set(config.data.labels)
-    preprocess = Preprocess(**preprocess_of(config.backbone))
+    preprocess = None if config.backbone.name == MMN else Preprocess(**preprocess_of(config.backbone))
     train_set, val_set = (_data_set(config, labels, preprocess, split) for split in ("train", "val"))
     vectors = torch.from_numpy(label_vectors(config.embedding, labels)) if config.embedding else None
     model = _new_recognizer(config, labels, 0 if vectors is None else vectors.shape[1])
@@ -83,11 +86,16 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
 
 
 def _data_set(
-    config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, split: str
-) -> ClipDataset | WindowDataset:
+    config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess | None, split: str
+) -> ClipDataset | WindowDataset | SkeletonDataset:
     """split: "train" or "val"."""
     root, seed = Path(config.data.root), config.seed if split == "train" else None
     path, folder = root / getattr(config.data, split), root / config.clips.videos
+    if config.backbone.name == MMN:
+        skeleton = skeleton_named(config.backbone.skeleton)
+        subset = getattr(config.data, f"{split}_subset")
+        clips = read_skeleton_clips(path, folder, labels, skeleton, subset)
+        return SkeletonDataset(clips, skeleton, config.skeletons, seed)
     if not config.clips.window:
         return ClipDataset(read_clip_list(path, labels), folder, config.clips, preprocess, seed)
     subset = getattr(config.data, f"{split}_subset")
@@ -108,21 +116,26 @@ def _new_recognizer(config: RecognitionConfig, labels: LabelSet, embedding: int)
 
 
 def clip_losses(
-    config: RecognitionConfig, labels: LabelSet, preprocess: Preprocess, vectors: Tensor | None, device: torch.device
-) -> Callable[[nn.Module, ClipBatch], dict[str, Tensor]]:
+    config: RecognitionConfig,
+    labels: LabelSet,
+    preprocess: Preprocess | None,
+    vectors: Tensor | None,
+    device: torch.device,
+) -> Callable[[nn.Module, ClipBatch | SkeletonBatch], dict[str, Tensor]]:
     """The function (model, batch) -> {name: scalar}. vectors: (K, D) label vectors for the embedding loss."""
     membership = part_membership(labels.part_of, len(labels.parts)).to(device)
     vectors = None if vectors is None else vectors.to(device)
 
-    def losses(model: nn.Module, batch: ClipBatch) -> dict[str, Tensor]:
-        clips, targets = normalise(batch.pixels.flatten(0, 1), preprocess), batch.labels
+    def losses(model: nn.Module, batch: ClipBatch | SkeletonBatch) -> dict[str, Tensor]:
+        inputs, targets = batch.inputs(preprocess), batch.labels
         if targets.ndim == 1:
             targets = F.one_hot(targets, len(labels)).float()
             if config.loss.mixup:
                 parts = membership.argmax(dim=1)[batch.labels]
-                clips, targets = mixup_within_parts(clips, targets, parts, config.loss.mixup)
+                clips, targets = mixup_within_parts(*inputs, targets, parts, config.loss.mixup)
+                inputs = (clips,)
         with in_precision(config.precision, device):
-            output = model(clips)
+            output = model(*inputs)
         part_logits = None if output.part_logits is None else output.part_logits.float()
         logits, similarity = output.logits.float(), output.similarity
         values = recognition_losses(logits, targets, config.loss, membership, part_logits, similarity)

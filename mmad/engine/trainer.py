@@ -18,12 +18,12 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from mmad.config import TrainConfig, save_config, to_dict, with_new_keys
-from mmad.engine.checkpoint import load_into, read_checkpoint, save_checkpoint
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
 from mmad.errors import Diverged, InputError, warn
 from mmad.files import write_text
 from mmad.labels import LabelSet
 from mmad.records import content_digest
+from mmad.weight_files import load_into, read_checkpoint, save_checkpoint
 
 CHECKED_EVERY = 50  # steps between checks that the loss is finite; a check waits for the device
 # Settings that may differ when training continues: where it runs and in how many processes, and the frame rate, which

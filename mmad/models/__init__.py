@@ -13,6 +13,7 @@ from mmad.models.detector import Detector, receptive_radius
 from mmad.models.efficientnet_lite import EfficientNetLite0
 from mmad.models.linear_probe import VIEWS
 from mmad.models.manet import ResNet
+from mmad.models.mmn import JOINTS, MMNBackbone
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 KINETICS = {
@@ -65,10 +66,15 @@ BACKBONES = {
 }
 
 
+MMN = "mmn"  # name of the backbone that reads joints and no pictures
+
+
 def backbone_named(config: BackboneConfig) -> Backbone:
     """The entry of `BACKBONES`; `InputError` where there is none, or where it lacks an option that is set."""
+    if config.name == MMN:
+        raise InputError("backbone.name", "mmn reads joints, not pictures", "give landmark tracks")
     if config.name not in BACKBONES:
-        raise InputError("backbone.name", f"{config.name!r}", f"choose one of {', '.join(BACKBONES)}")
+        raise InputError("backbone.name", f"{config.name!r}", f"choose one of {', '.join([*BACKBONES, MMN])}")
     if config.shift and config.name != "efficientnet_lite0":
         raise InputError("backbone.shift", f"is not an option of {config.name}", "MANet always shifts; leave it out")
     return BACKBONES[config.name]
@@ -86,6 +92,10 @@ def preprocess_of(config: BackboneConfig) -> dict:
 
 def build_backbone(config: BackboneConfig) -> nn.Module:
     """The network with random weights; `mmad.engine.checkpoint.load_backbone` fills it."""
+    if config.name == MMN:
+        if config.skeleton not in JOINTS:
+            raise InputError("backbone.skeleton", f"{config.skeleton!r}", f"choose one of {', '.join(JOINTS)}")
+        return MMNBackbone(JOINTS[config.skeleton])
     return backbone_named(config).build(config)
 
 

@@ -315,8 +315,8 @@ class ClipHead(nn.Module):
 class Recognizer(nn.Module):
     """A backbone and a clip head. MANet is `Recognizer(ResNet(50), 52)`.
 
-    backbone: maps (N, T, 3, H, W) to (N, T', C) and has `channels`. branches: arguments of `ClipHead`: `embedding`
-    (default 300), `dropout`, `num_parts`, `prototypes`.
+    backbone: maps (N, T, 3, H, W), or the inputs of an MMN, to (N, T', C) and has `channels`. branches: arguments of
+    `ClipHead`: `embedding` (default 300), `dropout`, `num_parts`, `prototypes`.
     """
 
     def __init__(self, backbone: nn.Module, num_classes: int = 52, **branches):
@@ -324,9 +324,9 @@ class Recognizer(nn.Module):
         self.backbone = backbone
         self.head = ClipHead(backbone.channels, num_classes, **branches)
 
-    def forward(self, clips: Tensor) -> RecognizerOutput:
-        """clips: (N, T, 3, H, W) float, normalised. T is free; MANet was trained with 8."""
-        return self.head(self.backbone(clips))
+    def forward(self, *clips: Tensor) -> RecognizerOutput:
+        """clips: (N, T, 3, H, W) float, normalised, T is free, MANet was trained with 8; for an MMN x and index_t."""
+        return self.head(self.backbone(*clips))
 
 
 # --- published weights ------------------------------------------------------------------------------------------

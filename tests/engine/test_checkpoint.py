@@ -11,20 +11,12 @@ import torch
 from torch import nn
 
 from mmad.config import BackboneConfig, DetectionConfig, DetectorConfig, RecognitionConfig, to_dict
-from mmad.engine.checkpoint import (
-    labels_of,
-    load_detector,
-    load_into,
-    load_recognizer,
-    read_checkpoint,
-    save_checkpoint,
-    weight_digest,
-    weights_of,
-)
+from mmad.engine.checkpoint import load_detector, load_recognizer, weight_digest
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import build_detector
 from mmad.models.manet import Recognizer, ResNet
+from mmad.weight_files import labels_of, load_into, read_checkpoint, save_checkpoint, weights_of
 
 LABELS = LabelSet("three", ("nod", "wave", "tap"), ("head", "hand"), (0, 1, 1))
 

@@ -20,7 +20,6 @@ from mmad.data.feature_files import load_track
 from mmad.data.partial_rows import PartialRows
 from mmad.engine import feature_extractor
 from mmad.engine.background import in_background
-from mmad.engine.checkpoint import save_checkpoint
 from mmad.engine.feature_extractor import AHEAD, FeatureExtractor, extract_features
 from mmad.errors import InputError
 from mmad.labels import MMA52
@@ -31,6 +30,7 @@ from mmad.video.finding import find_videos, take_shard
 from mmad.video.preprocess import normalise, prepare_frames
 from mmad.video.reader import read_frames
 from mmad.video.sampling import centre_frames
+from mmad.weight_files import save_checkpoint
 
 
 @pytest.fixture(autouse=True)

@@ -9,12 +9,12 @@ import torch
 
 import mmad
 from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig
-from mmad.engine.checkpoint import read_checkpoint
 from mmad.engine.fit_detector import FittedDetector, fit_detector
 from mmad.engine.train_detector import train_detector
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Annotation, FeatureTrack, TimeGrid
+from mmad.weight_files import read_checkpoint
 
 SOURCE = "a camera and a formula"
 CONFIG = DetectionConfig(

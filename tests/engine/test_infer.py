@@ -2,12 +2,13 @@ import pytest
 import torch
 
 from mmad.config import DetectionConfig, DetectorConfig, ExtractConfig, InferConfig, to_dict
-from mmad.engine.checkpoint import load_detector, save_checkpoint
+from mmad.engine.checkpoint import load_detector
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.infer import load_pipeline
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.models import build_detector, check_detection
+from mmad.weight_files import save_checkpoint
 
 
 def save_detector(path, features: dict) -> None:

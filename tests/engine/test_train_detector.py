@@ -16,10 +16,11 @@ from torch import nn
 from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig, load_config
 from mmad.engine import train_detector as detection
 from mmad.engine import trainer as train
-from mmad.engine.checkpoint import load_detector, read_checkpoint
+from mmad.engine.checkpoint import load_detector
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
 from mmad.errors import Diverged, InputError, run_command
 from mmad.labels import MMA52
+from mmad.weight_files import read_checkpoint
 
 REPOSITORY = Path(__file__).parents[2]
 

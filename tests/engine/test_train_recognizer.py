@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, ViewConfig, load_config
 from mmad.data.clip_dataset import ClipBatch, Loading
 from mmad.engine import train_recognizer as recognition
-from mmad.engine.checkpoint import load_recognizer, read_checkpoint
+from mmad.engine.checkpoint import load_recognizer
 from mmad.engine.predict_clips import ClipInference, load_recognizers, predict, recognize_clips
 from mmad.engine.train_recognizer import clip_losses, train_recognizer
 from mmad.errors import InputError
@@ -21,6 +21,7 @@ from mmad.labels import LabelSet
 from mmad.models.manet import RecognizerOutput
 from mmad.ops.clip_probabilities import clip_probabilities, part_membership
 from mmad.video.preprocess import Preprocess
+from mmad.weight_files import read_checkpoint
 
 LABELS = "0\tred\tone\n1\tgreen\tone\n2\tblue\ttwo\n"
 COLOURS = ((200, 40, 40), (40, 200, 40), (40, 40, 200))

@@ -7,12 +7,13 @@ from torch.testing import assert_close
 from torchvision.models import WeightsEnum
 
 from mmad.config import BackboneConfig, RecognitionConfig, to_dict
-from mmad.engine.checkpoint import load_backbone, save_checkpoint
+from mmad.engine.checkpoint import load_backbone
 from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.models import BACKBONES, backbone_named, build_backbone
 from mmad.models.clip_backbones import ClipBackbone
 from mmad.models.manet import FrameStream, Recognizer, ResNet
+from mmad.weight_files import save_checkpoint
 
 SHAPES = {  # name: the smallest clip (T, size) that it takes, features (T', C) of it
     "manet_r50": (2, 32, (2, 2048)),

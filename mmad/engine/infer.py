@@ -12,6 +12,7 @@ from mmad.engine.pose_extractor import estimate_video
 from mmad.engine.pose_features import JOINTS, PoseFeatures
 from mmad.engine.pose_model import PACKAGED, PoseModel, load_pose_model
 from mmad.engine.postprocess import detect_track
+from mmad.engine.skeleton_features import MMN_SOURCE
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file
 from mmad.labels import LabelSet
@@ -113,7 +114,7 @@ def load_pipeline(
             raise InputError(recognizer, "is not needed by joints", remedy)
         return PosePipeline(load_pose_model(detector or PACKAGED), device, pose)
     model, labels, config, features = load_detector(detector)
-    if JOINTS in features["source"]:
+    if JOINTS in features["source"] or MMN_SOURCE in features["source"]:
         problem = "was trained on features of joints, alone or beside others"
         remedy = "its detections of the validation videos are in the folder of its training; in other videos detect "
         raise InputError(detector, problem, remedy + "with a model of `mmad train-pose` or a detector of pixels")

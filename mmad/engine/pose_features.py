@@ -11,6 +11,7 @@ from tqdm import tqdm
 from mmad.config import PoseNetworkConfig
 from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.checkpoint import weight_digest
+from mmad.engine.skeleton_features import SkeletonFeatures
 from mmad.engine.video_jobs import if_replaced, still_valid_sidecar
 from mmad.errors import InputError
 from mmad.files import output_folder
@@ -88,7 +89,9 @@ def windows_with_margin(steps: int, length: int, margin: int) -> Iterator[tuple[
 # --- folders ----------------------------------------------------------------------------------------------------
 
 
-def extract_pose_features(features: PoseFeatures, files: Sequence[Path], out: str | Path) -> list[str]:
+def extract_pose_features(
+    features: PoseFeatures | SkeletonFeatures, files: Sequence[Path], out: str | Path
+) -> list[str]:
     """Write one feature file per landmark track into `out`; those finished for the very same track are skipped.
 
     Returns what went wrong, one line each.
@@ -101,8 +104,9 @@ def extract_pose_features(features: PoseFeatures, files: Sequence[Path], out: st
             if still_valid_sidecar(finished_track(out, track.video_id, features.source), path, REPLACED):
                 done += 1
                 continue
-            details = {"video": {"file": path.name, **video_identity(path)}}
-            save_track(out, replace(features.of_track(track), details=details))
+            found = features.of_track(track)
+            details = {**found.details, "video": {"file": path.name, **video_identity(path)}}
+            save_track(out, replace(found, details=details))
         except InputError as error:
             problems.append(str(error))
     if done:

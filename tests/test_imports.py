@@ -20,6 +20,7 @@ BASE = {
     "labels",
     "config",
     "sidecars",
+    "weight_files",
 }  # "mmad": its own __init__
 LOW = BASE | {"metrics", "formats", "video", "ops"}  # none of which knows another, but for the reading of video
 BELOW = {

@@ -40,4 +40,4 @@ def test_an_installed_command_finds_configurations_by_name_from_any_folder(built
         return done.stderr
 
     assert typed("train-det", "mma52", "train.epoch=3").startswith("error: argument 'train.epoch=3': unknown key")
-    assert typed("train-det", "mma5").endswith("manet_mma52, mma52, pose\n")
+    assert typed("train-det", "mma5").endswith("manet_mma52, mma52, mmn_ma52, mmn_ma52_plus, pose\n")

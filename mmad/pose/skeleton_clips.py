@@ -119,12 +119,12 @@ def normalise(points: np.ndarray) -> np.ndarray:
     return (points - low) / (high - low + EPSILON) * 2 - 1
 
 
-def test_frames(count: int) -> np.ndarray:
+def even_frames(count: int) -> np.ndarray:
     """(64,) evenly from the first to the last of `count` frames."""
     return np.linspace(0, count - 1, FRAMES).astype(int)
 
 
-def train_frames(count: int, generator: np.random.Generator) -> np.ndarray:
+def random_frames(count: int, generator: np.random.Generator) -> np.ndarray:
     """(64,) drawn at random, in order; the same one may come again."""
     return np.sort(generator.integers(count, size=FRAMES))
 
@@ -148,7 +148,7 @@ def clip_input(
     With a generator random frames, augmented, for training; without one evenly spaced frames.
     """
     count, shown = len(points), normalise(points)
-    frames = test_frames(count) if generator is None else train_frames(count, generator)
+    frames = even_frames(count) if generator is None else random_frames(count, generator)
     if generator is not None:
         frames, shown = augment(frames, shown, skeleton, config, generator)
     shown = shown[frames]

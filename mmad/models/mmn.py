@@ -2,8 +2,9 @@
 
 Source: "Motion Matters: Motion-guided Modulation Network for Skeleton-based Micro-Action Recognition" (ACM MM 2025,
 arXiv 2507.21977), written anew from a description of the released network, whose weights load by name. What looks odd
-here is theirs, and their weights depend on it: the scales run side by side and not one after the other, and what motion
-modulates decides how much of each stream passes, but it is the unmodulated streams that pass.
+here is theirs, and their weights depend on it: the scales run side by side and not one after the other, joints exchange
+no motion (`SpatialModulation`), and what motion modulates decides how much of each stream passes, but it is the
+unmodulated streams that pass.
 
 The axes of a skeleton clip are (B, C, T, V): clips, channels, frames, joints. V is 44 for MA-52, 22 for iMiGUE
 (`mmad.pose.skeleton_clips` makes them).
@@ -50,7 +51,11 @@ class Mlp(nn.Module):
 
 
 class SpatialModulation(nn.Module):
-    """Motion (B, M, T, V), exchanged between joints -> scale and shift of the joints' stream, (B, M / 2, T, V) each."""
+    """Motion (B, M, T, V) -> scale and shift of the joints' stream, (B, M / 2, T, V) each.
+
+    `adj` (V, V) is meant to exchange motion between joints. What published weights were trained with does not: each
+    joint is multiplied by the sum of its column. Found from the reference outputs, which it gives to 1e-6.
+    """
 
     def __init__(self, channels: int, joints: int):
         super().__init__()
@@ -59,8 +64,8 @@ class SpatialModulation(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
-        exchanged = torch.einsum("vw,bctw->bctv", self.adj, motion)
-        scale, shift = self.bn(torch.tanh(self.fc(exchanged))).chunk(2, dim=1)
+        weighted = motion * self.adj.sum(dim=0)
+        scale, shift = self.bn(torch.tanh(self.fc(weighted))).chunk(2, dim=1)
         return scale, shift
 
 

@@ -9,11 +9,11 @@ from mmad.config import ClipConfig
 from mmad.data.clip_dataset import (
     ClipDataset,
     ClipLoader,
+    ClipSource,
     Loading,
     SubsetFolder,
     WindowDataset,
     augment,
-    collate_clips,
     labels_within,
     training_order,
 )
@@ -38,7 +38,7 @@ def test_a_training_sample_is_determined_by_seed_epoch_and_index(tmp_path):
     assert (first.shape, first.dtype, label) == ((1, 4, 3, 32, 32), torch.uint8, 3)
     assert torch.equal(first, again.read(0)[0])
     assert not torch.equal(first, again.read(0, epoch=1)[0])
-    batch = collate_clips([clips[0, 0], clips[0, 1]])
+    batch = ClipSource.collate([clips[0, 0], clips[0, 1]])
     assert (batch.pixels.shape, batch.labels.tolist()) == ((2, 1, 4, 3, 32, 32), [3, 5])
 
 
@@ -133,7 +133,7 @@ def test_windows_of_a_long_video(tmp_path):
         assert pixels.shape == (1, 4, 3, 64, 64) and target[label] == 1
         frames = [index_of(frame) for frame in pixels[0].permute(0, 2, 3, 1).numpy()]
         assert frames == sorted(frames) and frames[-1] - frames[0] <= 50
-    batch = collate_clips([training[0, 0], training[0, 1]])
+    batch = ClipSource.collate([training[0, 0], training[0, 1]])
     assert batch.labels.shape == (2, 10)
 
 

@@ -1,5 +1,6 @@
 """MMN: hand-checked parts, and the authors' names and numbers where the reference outputs are."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -55,18 +56,18 @@ def test_modulation_normalises_each_clip_and_channel():
     assert_close(modulate(torch.cat([x, 7 * x]), x[:1] * 0, x[:1] * 0)[1], modulate(x, x * 0, x * 0)[0])
 
 
-def test_spatial_modulation_mixes_joints():
-    """With adj all in one row every joint but the first gets nothing: scale and shift are those of a bias of 0."""
+def test_spatial_modulation_weighs_joints():
+    """By the sums of adj's columns: 1, 5 and -1."""
     module = SpatialModulation(4, 3).eval()
-    module.adj.data = torch.tensor([[1.0, 1, 1], [0, 0, 0], [0, 0, 0]])
+    module.adj.data = torch.tensor([[1.0, 2, -3], [0, 0, 2], [0, 3, 0]])
     torch.nn.init.eye_(module.fc.weight)
     torch.nn.init.zeros_(module.fc.bias)
     motion = torch.zeros(1, 4, 1, 3)
     motion[0, 0, 0], motion[0, 2, 0] = torch.tensor([0.1, 0.2, 0.3]), torch.tensor([0.0, 0.5, 0.5])
     scale, shift = module(motion)
     small = 1 / (1 + 1e-5) ** 0.5  # of a batch norm that saw nothing yet
-    assert_close(scale[0, 0, 0], torch.tensor([np.tanh(0.6) * small, 0, 0], dtype=torch.float32))
-    assert_close(shift[0, 0, 0], torch.tensor([np.tanh(1.0) * small, 0, 0], dtype=torch.float32))
+    assert_close(scale[0, 0, 0], torch.tensor([0.1, 1.0, -0.3]).tanh() * small)
+    assert_close(shift[0, 0, 0], torch.tensor([0.0, 2.5, -0.5]).tanh() * small)
     assert (scale[0, 1] == 0).all() and (shift[0, 1] == 0).all()
 
 
@@ -156,6 +157,31 @@ def test_a_recognizer_of_ours_is_an_mmn_too(tmp_path):
     loaded = load_mmn(tmp_path / "ours.pt")
     with torch.inference_mode():
         assert_close(loaded(*clips()), module(*clips()).logits)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "joints"), [("ma52", 44), ("imigue", 22)])
+@torch.inference_mode()
+def test_outputs_are_the_authors(shared, tmp_path, name, joints):
+    spec = importlib.util.spec_from_file_location("fill", shared / "golden" / "manet" / "fill.py")
+    fill = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fill)
+    shapes = json.loads((shared / f"golden/mmn/keys_{name}.json").read_text())
+    state = {key: torch.as_tensor(np.asarray(fill.fill(key, tuple(shape), 0))) for key, shape in shapes}
+    torch.save(
+        {f"module.{key}": value.reshape(shape) for (key, shape), value in zip(shapes, state.values())},
+        tmp_path / "w.pt",
+    )
+    module = load_mmn(tmp_path / "w.pt")
+    x = np.random.default_rng([0, 2026]).standard_normal((2, 2, 64, joints, 1)).astype(np.float32)
+    index_t = np.stack([np.linspace(-1, 0.98, 64), 2 * np.linspace(0, 49, 64).astype(int) / 50 - 1])
+    inputs = torch.from_numpy(x), torch.from_numpy(index_t.astype(np.float32))
+    reference = json.loads((shared / "golden/mmn/reference_seed0.json").read_text())[name]
+    found = {"logits": module(*inputs), "feature_mean": module.features(*inputs)}
+    for key, value in found.items():
+        wanted = np.array(reference[key])
+        assert value.shape == wanted.shape
+        assert np.abs(value.numpy() - wanted).max() <= 1e-4 * np.abs(wanted).max(), key
 
 
 @pytest.mark.shared

@@ -350,22 +350,29 @@ class SkeletonConfig:
 
 @dataclass
 class RecognitionLossConfig:
-    """Losses of a recognizer, beside the joint-embedding loss; mixup, part and prototypes are off at 0."""
+    """Losses of a recognizer, beside the joint-embedding loss; mixup, part, tree and prototypes are off at 0."""
 
     kind: str = "softmax"  # of the actions: "softmax" cross-entropy, "focal", or "sigmoid" where several occur at once
     smoothing: float = 0.0  # label smoothing of softmax: share of the target spread over all classes
     gamma: float = 2.0  # focal: how strongly easy clips are down-weighted
     mixup: float = 0.0  # alpha of Beta(alpha, alpha), by which two clips of the same body part are blended
-    part: float = 0.0  # weight of the loss of a body-part head; the output is then P(part) x P(action | part)
+    part: float = 0.0  # weight of the loss of a body-part head
+    body: str = "product"  # its use: "product": P(part) x P(action | part); "separate": it only ranks the body parts
+    tree: float = 0.0  # weight of the tree loss over the legal states: a body part alone, or an action with its part
     prototypes: float = 0.0  # weight of the loss of prototype calibration, whose prototypes then enter the output
 
     def __post_init__(self):
         require("kind", self.kind, ("softmax", "focal", "sigmoid"))
+        require("body", self.body, ("product", "separate"))
         require_between(self, 0, 0.99, "smoothing")
-        require_between(self, 0, 1e6, "gamma", "mixup", "part", "prototypes")
-        if self.kind == "sigmoid" and (self.smoothing or self.mixup or self.part or self.prototypes):
-            remedy = "smoothing, mixup, part and prototypes assume one: set them to 0"
+        require_between(self, 0, 1e6, "gamma", "mixup", "part", "tree", "prototypes")
+        if self.kind == "sigmoid" and (self.smoothing or self.mixup or self.part or self.tree or self.prototypes):
+            remedy = "smoothing, mixup, part, tree and prototypes assume one: set them to 0"
             raise InputError("kind", "'sigmoid' lets several actions hold", remedy)
+        if self.body == "separate" and not self.part:
+            raise InputError("body", "'separate' needs the body-part head", "set loss.part, its weight, such as 1")
+        if self.tree and not self.part:
+            raise InputError("tree", f"{self.tree:g} needs the body-part head", "set loss.part, its weight, such as 1")
         if self.kind == "focal" and self.smoothing:
             raise InputError("smoothing", f"{self.smoothing} has no meaning for the focal loss", "set it to 0")
 

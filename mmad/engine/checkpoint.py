@@ -38,6 +38,7 @@ def load_recognizer(path: str | Path) -> Recognizer:
         branches = {branch: bias.numel() if isinstance(bias, Tensor) else 0 for branch, bias in biases.items()}
         if max(branches.values()) > LARGEST_BRANCH:
             raise InputError(path, f"has a branch of {max(branches.values())} outputs", "is the file damaged?")
+        branches["separate_body"] = config.loss.body == "separate"
     else:
         labels = MMA52
         config, state, branches = _of_release(weights_of(content), path)

@@ -1,7 +1,7 @@
 """Applying recognizers to clips: probabilities, the five best actions of listed clips."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -43,13 +43,14 @@ class ClipInference:
 @torch.inference_mode()
 def predict(
     model: nn.Module, batches: Iterable[ClipBatch | SkeletonBatch], how: ClipInference
-) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (N, K), averaged over the views of each clip, and the labels of the batches.
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Probabilities (N, K) of the actions and (N, P) of the body parts, averaged over the views of each clip, and the
+    labels of the batches. Those of the parts are None unless the model ranks the parts separately.
 
     The model is in eval mode.
     """
     membership = part_membership(how.labels.part_of, len(how.labels.parts)).to(how.device)
-    probabilities, truth = [], []
+    probabilities, of_parts, truth = [], [], []
     for batch in tqdm(batches, desc="evaluating", leave=False, disable=None):
         inputs = batch.to(how.device).inputs(how.preprocess)
         with in_precision(how.precision, how.device):
@@ -59,16 +60,31 @@ def predict(
             of_views = logits.sigmoid()
         else:
             part_logits = None if output.part_logits is None else output.part_logits.float()
-            of_views = clip_probabilities(logits, membership, part_logits, output.similarity)
-        probabilities.append(of_views.unflatten(0, (len(batch.labels), -1)).mean(dim=1).cpu().numpy())
+            fused = None if output.separate_body else part_logits
+            of_views = clip_probabilities(logits, membership, fused, output.similarity)
+            if output.separate_body:
+                of_parts.append(_mean_of_views(part_logits.softmax(dim=1), len(batch.labels)))
+        probabilities.append(_mean_of_views(of_views, len(batch.labels)))
         truth.append(batch.labels.numpy())
-    return np.concatenate(probabilities), np.concatenate(truth)
+    return np.concatenate(probabilities), np.concatenate(of_parts) if of_parts else None, np.concatenate(truth)
 
 
-def best_five(names: list[str], probabilities: np.ndarray, labels: LabelSet) -> ClipPredictions:
-    """The five most probable actions of each clip, best first, and their body parts. probabilities: (N, K)."""
-    actions = np.argsort(-probabilities, axis=1, kind="stable")[:, :5]
-    return ClipPredictions(names, actions, np.asarray(labels.part_of)[actions])
+def _mean_of_views(values: torch.Tensor, clips: int) -> np.ndarray:
+    """(clips * views, ...) -> (clips, ...)"""
+    return values.unflatten(0, (clips, -1)).mean(dim=1).cpu().numpy()
+
+
+def best_five(
+    names: list[str], scores: np.ndarray, labels: LabelSet, part_scores: np.ndarray | None = None
+) -> ClipPredictions:
+    """The five most probable actions of each clip, best first, and body parts. scores: (N, K).
+
+    part_scores: (N, P), which rank the body parts; None: the parts are those of the actions.
+    """
+    actions = np.argsort(-scores, axis=1, kind="stable")[:, :5]
+    if part_scores is None:
+        return ClipPredictions(names, actions, np.asarray(labels.part_of)[actions])
+    return ClipPredictions(names, actions, np.argsort(-part_scores, axis=1, kind="stable")[:, :5])
 
 
 def load_recognizers(checkpoints: Sequence[str | Path]) -> list[Recognizer]:
@@ -109,22 +125,45 @@ def recognize_skeletons(
 ) -> ClipPredictions:
     """The five best actions of clips of joints, by the mean of the log probabilities of several MMN.
 
-    That is the rule of the authors for their two streams, the sum of the logits. streams: "joint" or "bone" for each
-    model, for published weights, which do not say it; empty: what each was trained on.
+    That is the rule of the authors for their two streams, the sum of the logits. It goes for body parts that one of
+    them ranks separately, too. streams: "joint" or "bone" for each model, for published weights, which do
+    not say it; empty: what each was trained on.
     """
     if streams and len(streams) != len(models):
         raise InputError(
             "streams", f"{len(streams)} for {len(models)} checkpoints", "give one for each, in their order"
         )
-    total = 0
+    found = []
     for model, stream in itertools.zip_longest(models, streams):
         config = replace(model.skeleton_config, stream=stream) if stream else model.skeleton_config
         data = SkeletonDataset(clips, SKELETONS[model.backbone_config.skeleton], config)
         how = ClipInference(None, model.labels, device)
-        probabilities, _ = predict(model.to(device), ClipLoader(data, loading or Loading()), how)
-        total = total + np.log(np.maximum(probabilities, 1e-30))
+        found.append(predict(model.to(device), ClipLoader(data, loading or Loading()), how)[:2])
         model.cpu()
-    return best_five([clip.name for clip in clips], total, models[0].labels)
+    names, labels = [clip.name for clip in clips], models[0].labels
+    return best_five(
+        names, _sum_of_logs([actions for actions, _ in found]), labels, _of_parts(found, labels, _sum_of_logs)
+    )
+
+
+def _sum_of_logs(probabilities: Sequence[np.ndarray]) -> np.ndarray:
+    return sum(np.log(np.maximum(of_model, 1e-30)) for of_model in probabilities)
+
+
+def _of_parts(
+    found: Sequence[tuple[np.ndarray, np.ndarray | None]],
+    labels: LabelSet,
+    combine: Callable[[Sequence[np.ndarray]], np.ndarray],
+) -> np.ndarray | None:
+    """Scores (N, P) of the body parts by several recognizers; None where none of them ranks the parts separately.
+
+    found: of each recognizer the probabilities of actions and parts. Where it has none of the parts, they are the sums
+    over the actions of each part.
+    """
+    if all(of_parts is None for _, of_parts in found):
+        return None
+    membership = part_membership(labels.part_of, len(labels.parts)).numpy()
+    return combine([actions @ membership if of_parts is None else of_parts for actions, of_parts in found])
 
 
 def recognize_clips(
@@ -137,13 +176,16 @@ def recognize_clips(
 ) -> ClipPredictions:
     """The five best actions of listed clips (file name, label), by the mean probability of the recognizers.
 
+    Body parts that one of them ranks separately are ranked by their mean probability, too.
+
     views: how each clip is sampled; `views.frames` of 0 means as many as in training.
     """
-    total, loading = 0, loading or Loading()
+    found, loading = [], loading or Loading()
     for model in models:
         preprocess = Preprocess(**preprocess_of(model.backbone_config))
         config = replace(model.clip_config, **{k: v for k, v in asdict(views).items() if k != "frames" or v})
         loader = ClipLoader(ClipDataset(clips, folder, config, preprocess), loading)
-        total = total + predict(model.to(device), loader, ClipInference(preprocess, model.labels, device))[0]
+        found.append(predict(model.to(device), loader, ClipInference(preprocess, model.labels, device))[:2])
         model.cpu()
-    return best_five([name for name, _ in clips], total, models[0].labels)
+    names, labels = [name for name, _ in clips], models[0].labels
+    return best_five(names, sum(actions for actions, _ in found), labels, _of_parts(found, labels, sum))

@@ -76,7 +76,7 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")
     scores, predictions = _evaluate(model.eval(), val_loader, how)
     if predictions is not None:
-        form = "mac2025-rec" if predictions.actions.shape[1] >= 5 else "mac2024-rec"  # one with five best, if there are
+        form = "mac2025-rec" if predictions.ranks >= 5 else "mac2024-rec"  # one with five best, if there are
         write_recognition(output / "prediction.csv", predictions, form)
     checkpoint = how_chosen(config.train, best["epoch"], f"{len(val_set)} {kind}")
     write_json(output / "report.json", {"checkpoint": checkpoint, **scores}, indent=1)
@@ -112,6 +112,7 @@ def _new_recognizer(config: RecognitionConfig, labels: LabelSet, embedding: int)
         dropout=config.dropout,
         num_parts=len(labels.parts) if config.loss.part else 0,
         prototypes=PROTOTYPE_SIZE if config.loss.prototypes else 0,
+        separate_body=config.loss.body == "separate",
     )
 
 
@@ -148,8 +149,8 @@ def clip_losses(
 
 def _evaluate(model: nn.Module, loader: ClipLoader, how: ClipInference) -> tuple[dict, ClipPredictions | None]:
     """Scores on a data set, and the predictions where each clip has one action; the model is in eval mode."""
-    probabilities, truth = predict(model, loader, how)
+    probabilities, of_parts, truth = predict(model, loader, how)
     if how.multi_label:
         return {"mean_ap": mean_average_precision(truth, probabilities)}, None
-    predictions = best_five([name for name, _ in loader.dataset.clips], probabilities, how.labels)
+    predictions = best_five([name for name, _ in loader.dataset.clips], probabilities, how.labels, of_parts)
     return recognition_scores(truth, predictions.actions, predictions.parts, how.labels), predictions

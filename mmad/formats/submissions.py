@@ -23,11 +23,24 @@ SUBMITTED_NAME = "prediction.csv"  # what the challenge servers look for inside 
 
 @dataclass
 class ClipPredictions:
-    """What was recognised in N trimmed clips. clips: file names. actions: (N, R) ids, best first. parts: (N, R)."""
+    """What was recognised in N trimmed clips. clips: file names. actions: (N, R) ids, best first.
+
+    parts: (N, R') ids of body parts: either that of each action, so that they may repeat, or a ranking of their own,
+    best first, which may disagree with the actions. All metrics read the first of them only.
+    """
 
     clips: list[str]
     actions: np.ndarray
     parts: np.ndarray
+
+    @property
+    def ranks(self) -> int:
+        """How many actions and how many body parts each clip has, the smaller number."""
+        return min(self.actions.shape[1], self.parts.shape[1])
+
+    def disagreeing(self, labels: LabelSet) -> int:
+        """Number of clips whose first body part is not the part of their first action."""
+        return int((np.asarray(labels.part_of)[self.actions[:, 0]] != self.parts[:, 0]).sum())
 
 
 # --- detection --------------------------------------------------------------------------------------------------
@@ -88,8 +101,8 @@ def _rec2024(predictions: ClipPredictions) -> list[list]:
 
 
 def _rec2025(predictions: ClipPredictions) -> list[list]:
-    if predictions.actions.shape[1] < 5:
-        problem = f"hold {predictions.actions.shape[1]} actions a clip"
+    if predictions.ranks < 5:
+        problem = f"hold {predictions.actions.shape[1]} actions and {predictions.parts.shape[1]} body parts per clip"
         raise InputError("predictions", problem, "this form needs the five best; mac2024-rec wants one")
     ranks = range(1, 6)
     header = ["vid", *(f"action_pred_{rank}" for rank in ranks), *(f"body_pred_{rank}" for rank in ranks)]
@@ -114,7 +127,10 @@ def is_recognition(path: str | Path) -> bool:
 
 
 def read_recognition(path: str | Path, labels: LabelSet = MMA52) -> ClipPredictions:
-    """Recognised clips from either CSV form, or from a zip with one. Each clip once; five actions are distinct."""
+    """Recognised clips from either CSV form, or from a zip with one. Each clip once; five actions are distinct.
+
+    Body parts may be those of the actions or a ranking of their own, as PCAN's are; what disagrees stays as it is.
+    """
     table = Source(path).table
     names = [name.strip().lower() for name in table.header]
     if "action_pred_1" in names:

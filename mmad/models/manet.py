@@ -259,8 +259,9 @@ class RecognizerOutput:
     """Outputs of a recognizer for N clips.
 
     logits: (N, K) before softmax. embedding: (N, 300) in the space of the label vectors, or None. features: (N, T, C).
-    part_logits: (N, P) per body part, before softmax, or None. similarity: (N, K) cosine similarity of the clip to the
-    prototype of each class, in -1..1, or None.
+    part_logits: (N, P) per body part, before softmax, or None. separate_body: they rank the body parts, and have no say
+    in the ranking of the actions. similarity: (N, K) cosine similarity of the clip to the prototype of each class, in
+    -1..1, or None.
     """
 
     logits: Tensor
@@ -268,13 +269,14 @@ class RecognizerOutput:
     features: Tensor
     part_logits: Tensor | None = None
     similarity: Tensor | None = None
+    separate_body: bool = False
 
 
 class ClipHead(nn.Module):
     """Classification head: linear layers on the features of each frame, averaged over the frames.
 
     embedding: size of the label vectors. num_parts: outputs of the body-part branch. prototypes: size of the space of
-    class prototypes. 0 leaves a branch out.
+    class prototypes. 0 leaves a branch out. separate_body: as `RecognizerOutput` has it.
     """
 
     def __init__(
@@ -285,8 +287,10 @@ class ClipHead(nn.Module):
         dropout: float = 0.5,
         num_parts: int = 0,
         prototypes: int = 0,
+        separate_body: bool = False,
     ):
         super().__init__()
+        self.separate_body = separate_body and num_parts > 0
         self.dropout = nn.Dropout(dropout)
         self.fc_cls = nn.Linear(channels, num_classes)
         self.fc_emb = nn.Linear(channels, embedding) if embedding else None
@@ -305,7 +309,7 @@ class ClipHead(nn.Module):
         if self.fc_emb is not None:
             output.embedding = self.fc_emb_t(torch.tanh(self.fc_emb(dropped))).mean(dim=1)
         if self.fc_part is not None:
-            output.part_logits = self.fc_part(dropped).mean(dim=1)
+            output.part_logits, output.separate_body = self.fc_part(dropped).mean(dim=1), self.separate_body
         if self.fc_near is not None:
             projected = self.fc_near(dropped).mean(dim=1, dtype=torch.float32)  # cosines not in half precision
             output.similarity = F.cosine_similarity(projected[:, None], self.prototypes, dim=2)  # (N, K)
@@ -316,7 +320,7 @@ class Recognizer(nn.Module):
     """A backbone and a clip head. MANet is `Recognizer(ResNet(50), 52)`.
 
     backbone: maps (N, T, 3, H, W), or the inputs of an MMN, to (N, T', C) and has `channels`. branches: arguments of
-    `ClipHead`: `embedding` (default 300), `dropout`, `num_parts`, `prototypes`.
+    `ClipHead`: `embedding` (default 300), `dropout`, `num_parts`, `prototypes`, `separate_body`.
     """
 
     def __init__(self, backbone: nn.Module, num_classes: int = 52, **branches):

@@ -81,7 +81,7 @@ def recognition_losses(
     part_logits: Tensor | None = None,
     similarity: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """{"classify", "part", "prototype"}: the last two where the recognizer has those branches.
+    """{"classify", "part", "tree", "prototype"}: all but the first where the configuration has them.
 
     logits: (N, K). targets: (N, K), probabilities that sum to 1 per clip; for `sigmoid`, each in {0, 1}. membership:
     (K, P) one-hot body part of each class. part_logits: (N, P). similarity: (N, K), cosine similarity to the class
@@ -95,9 +95,32 @@ def recognition_losses(
         losses = {"classify": F.cross_entropy(logits, targets, label_smoothing=config.smoothing)}
     if part_logits is not None:
         losses["part"] = config.part * F.cross_entropy(part_logits, targets @ membership)
+        if config.tree:
+            losses["tree"] = config.tree * tree_loss(logits, part_logits, targets, membership)
     if similarity is not None:
         losses["prototype"] = config.prototypes * prototype_loss(similarity, targets, logits)
     return losses
+
+
+def state_scores(logits: Tensor, part_logits: Tensor, membership: Tensor) -> Tensor:
+    """S . q of every legal state S of body parts and actions: each part alone, then each action with its part.
+
+    logits: (..., K). part_logits: (..., P). membership: (K, P) one-hot body part of each class. q: the sigmoid of
+    both kinds of logits; S is 1 where a part or an action belongs to the state. Returns (..., P + K) in 0..2.
+    """
+    parts, actions = part_logits.sigmoid(), logits.sigmoid()
+    return torch.cat([parts, actions + parts[..., membership.argmax(dim=1)]], dim=-1)
+
+
+def tree_loss(logits: Tensor, part_logits: Tensor, targets: Tensor, membership: Tensor) -> Tensor:
+    """Mean over clips of -log(J_true / sum J) over the legal states; J = exp(S . q) and the true state is an action's.
+
+    Of the 52 micro-actions and their 7 body parts 59 states are legal. logits: (N, K). part_logits: (N, P). targets:
+    (N, K), probabilities that sum to 1 per clip: of a blended clip, the mean over its actions. membership: (K, P).
+    As PCAN has it (Li et al., AAAI 2025), after Chen et al.'s hierarchical residual network (CVPR 2022).
+    """
+    scores = state_scores(logits, part_logits, membership)
+    return F.cross_entropy(scores, F.pad(targets, (part_logits.shape[1], 0)))
 
 
 def softmax_focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:

@@ -191,7 +191,7 @@ def test_predictions_are_probabilities(data, trained):
     clips = read_skeleton_clips(data / "val_list_videos.txt", data / "tracks", MMA52, SKELETONS["imigue"])
     recognizer = load_recognizer(trained["joint"])
     dataset = SkeletonDataset(clips, SKELETONS["imigue"], recognizer.skeleton_config)
-    probabilities, truth = predict(recognizer, ClipLoader(dataset, Loading()), ClipInference(None, MMA52, CPU))
+    probabilities, _, truth = predict(recognizer, ClipLoader(dataset, Loading()), ClipInference(None, MMA52, CPU))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert truth.tolist() == [2, 13, 2, 13]
 

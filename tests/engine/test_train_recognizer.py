@@ -1,6 +1,7 @@
 """Recognizers trained through the real entry point, on clips whose colour says the class."""
 
 import json
+import math
 from pathlib import Path
 
 import av
@@ -13,11 +14,12 @@ from mmad.config import BackboneConfig, ClipConfig, RecognitionConfig, ViewConfi
 from mmad.data.clip_dataset import ClipBatch, Loading
 from mmad.engine import train_recognizer as recognition
 from mmad.engine.checkpoint import load_recognizer
-from mmad.engine.predict_clips import ClipInference, load_recognizers, predict, recognize_clips
+from mmad.engine.predict_clips import ClipInference, best_five, load_recognizers, predict, recognize_clips
 from mmad.engine.train_recognizer import clip_losses, train_recognizer
 from mmad.errors import InputError
 from mmad.formats.submissions import read_recognition
-from mmad.labels import LabelSet
+from mmad.labels import MMA52, LabelSet
+from mmad.metrics.recognition import recognition_scores
 from mmad.models.manet import RecognizerOutput
 from mmad.ops.clip_probabilities import clip_probabilities, part_membership
 from mmad.video.preprocess import Preprocess
@@ -100,6 +102,18 @@ def test_colours_are_learned_with_every_addition(data, tmp_path, capsys):
     assert (found.logits.shape, found.part_logits.shape, found.similarity.shape) == ((2, 3), (2, 2), (2, 3))
 
 
+def test_a_separate_body_head_and_the_tree_through_the_real_entry_point(data, tmp_path):
+    pcan = ("loss.part=1", "loss.body=separate", "loss.tree=1")
+    train_recognizer(config_of(data, tmp_path, *pcan, "train.epochs=12"))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["action_top1"] == report["body_top1"] == 1.0
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["tree"] < rows[0]["tree"]
+    model = load_recognizer(tmp_path / "best.pt")
+    assert model.head.separate_body and model(torch.zeros(1, 3, 3, 32, 32)).separate_body
+    assert (tmp_path / "prediction.csv").read_text().startswith("Id,pred_label_1,pred_label_2")  # of two parts
+
+
 @pytest.mark.parametrize(
     "settings",
     [("train.workers=1",), EVERYTHING, ("loss.kind=focal",)],
@@ -178,15 +192,15 @@ class Steady(nn.Module):
     labels, backbone_config = LABEL_SET, BackboneConfig("manet_r18", resize=32, crop=32)
     clip_config = ClipConfig(frames=3)
 
-    def __init__(self, scale: list[float], **more: Tensor):
+    def __init__(self, scale: list[float], separate_body: bool = False, **more: Tensor):
         super().__init__()
-        self.scale, self.more, self.frames = torch.tensor(scale), more, []
+        self.scale, self.separate_body, self.more, self.frames = torch.tensor(scale), separate_body, more, []
 
     def forward(self, clips: Tensor) -> RecognizerOutput:
         self.frames.append(clips.shape[1])
         logits = clips.mean(dim=(1, 3, 4)) * self.scale
         more = {name: value.expand(len(clips), -1) for name, value in self.more.items()}
-        return RecognizerOutput(logits, None, clips, **more)
+        return RecognizerOutput(logits, None, clips, **more, separate_body=self.separate_body)
 
 
 def test_the_mean_probability_of_recognizers_decides(data):
@@ -212,9 +226,50 @@ def test_every_view_and_every_branch_counts():
     for more in ({}, extra):
         views = [clip_probabilities(torch.tensor([row]), membership, **more) for row in ([4.0, 0, 0], [0, 0, 4.0])]
         inference = ClipInference(how, LABEL_SET, torch.device("cpu"))
-        probabilities, truth = predict(Steady([4, 4, 4], **more), loader, inference)
+        probabilities, of_parts, truth = predict(Steady([4, 4, 4], **more), loader, inference)
+        assert of_parts is None
         np.testing.assert_allclose(probabilities, torch.stack(views).mean(dim=0), atol=1e-6)
         assert truth.tolist() == [0]
+
+
+def test_a_separate_body_head_ranks_the_parts_and_leaves_the_actions_alone():
+    """Red: the actions say part one, the body head part two by 3 to 1."""
+    pixels = torch.zeros(1, 1, 3, 3, 4, 4, dtype=torch.uint8)
+    pixels[:, :, :, 0] = 255
+    loader, how = [ClipBatch(pixels, torch.tensor([0]))], Preprocess(mean=(0, 0, 0), std=(255, 255, 255))
+    model = Steady([4, 4, 4], separate_body=True, part_logits=torch.tensor([[0.0, math.log(3)]]))
+    inference = ClipInference(how, LABEL_SET, torch.device("cpu"))
+    probabilities, of_parts, truth = predict(model, loader, inference)
+    np.testing.assert_allclose(probabilities, torch.tensor([[4.0, 0, 0]]).softmax(dim=1), atol=1e-6)
+    np.testing.assert_allclose(of_parts, [[0.25, 0.75]], atol=1e-6)
+    found = best_five(["a.mp4"], probabilities, LABEL_SET, of_parts)
+    assert found.actions[0].tolist() == [0, 1, 2] and found.parts[0].tolist() == [1, 0]
+    assert recognition_scores(truth, found.actions, found.parts, LABEL_SET)["body_top1"] == 0.0
+    assert recognition_scores(truth, found.actions, found.parts, LABEL_SET)["action_top1"] == 1.0
+
+
+def test_five_body_parts_are_distinct_only_where_they_are_ranked_separately():
+    probabilities = np.zeros((1, 52))
+    probabilities[0, 5:10] = [0.3, 0.2, 0.1, 0.05, 0.04]  # five actions of the head
+    of_parts = np.array([[0.1, 0.2, 0.3, 0.05, 0.15, 0.12, 0.08]])
+    assert best_five(["a.mp4"], probabilities, MMA52).parts[0].tolist() == [1] * 5
+    assert best_five(["a.mp4"], probabilities, MMA52, of_parts).parts[0].tolist() == [2, 1, 4, 5, 0]
+
+
+def test_the_mean_of_a_separate_body_head_and_a_recognizer_without_one(data):
+    """Parts .9, .1 by the head of one; by the actions of the other .2, .8: the mean is .55, .45."""
+    heads = torch.tensor([[math.log(9), 0.0]])
+    separate = Steady([0, 0, 0], separate_body=True, part_logits=heads)
+    plain = Steady([0, 0, 0])
+    share = torch.tensor([[0.15, 0.05, 0.8]]).log()
+    plain.forward = lambda clips: RecognizerOutput(share.expand(len(clips), 3), None, clips)
+
+    def parts(*models: Steady) -> list[int]:
+        return recognize_clips(models, [("val0.mp4", 0)], data, ViewConfig(), torch.device("cpu")).parts[0].tolist()
+
+    assert parts(separate) == parts(separate, plain) == [0, 1]
+    assert parts(plain) == [1, 0, 0]  # of the three actions
+    assert parts(separate, plain, plain) == [1, 0]  # .43, .57
 
 
 def test_number_of_frames_is_that_of_training_by_default(data):
@@ -266,6 +321,10 @@ def test_losses_are_weighted_and_mixed_as_configured():
         (("clips.window=2",), "sigmoid goes with clips.window"),
         (("loss.kind=sigmoid", "loss.part=1", "clips.window=2"), "lets several actions hold"),
         (("loss.kind=sigmoid", "loss.mixup=1", "clips.window=2"), "lets several actions hold"),
+        (("loss.kind=sigmoid", "loss.tree=1", "clips.window=2"), "lets several actions hold"),
+        (("loss.tree=0.5",), "loss.tree 0.5 needs the body-part head; set loss.part"),
+        (("loss.body=separate",), "loss.body 'separate' needs the body-part head; set loss.part"),
+        (("loss.body=apart",), "choose one of product, separate"),
         (("loss.kind=focal", "loss.smoothing=0.1"), "no meaning for the focal loss"),
         (("clips.crops=2",), "choose 1 or 3"),
         (("embedding=nowhere.npy",), "nowhere.npy"),

@@ -77,6 +77,44 @@ def test_recognised_clips_come_back_equal(tmp_path, form, ranks):
     assert (back.parts == CLIPS.parts[:, :ranks]).all()
 
 
+OWN_RANKING = ClipPredictions(
+    ["a.mp4", "b.mp4"],
+    np.array([[9, 8, 0, 51, 24], [17, 22, 19, 23, 20]]),
+    np.array([[1, 2, 0, 6, 3], [4, 2, 1, 5, 3]]),
+)  # five distinct parts each; 4, body-hand, is not the part of 17, clenching fist
+
+
+@pytest.mark.parametrize(("form", "ranks"), [("mac2024-rec", 1), ("mac2025-rec", 5), ("mac2026-rec", 5)])
+def test_a_ranking_of_body_parts_of_its_own_comes_back_equal(tmp_path, form, ranks):
+    write_recognition(tmp_path / "out.csv", OWN_RANKING, form)
+    back = read_recognition(tmp_path / "out.csv")
+    assert (back.actions == OWN_RANKING.actions[:, :ranks]).all()
+    assert (back.parts == OWN_RANKING.parts[:, :ranks]).all()
+    assert back.disagreeing(MMA52) == OWN_RANKING.disagreeing(MMA52) == 1
+    assert align(back, ["b.mp4", "a.mp4"], "p.csv").parts[:, 0].tolist() == [4, 1]
+
+
+def test_columns_of_a_table_whose_body_parts_are_ranked_separately(tmp_path):
+    write_recognition(tmp_path / "new.csv", OWN_RANKING, "mac2026-rec")
+    write_recognition(tmp_path / "old.csv", OWN_RANKING, "mac2024-rec")
+    assert (tmp_path / "new.csv").read_text().splitlines()[2] == "b.mp4,17,22,19,23,20,4,2,1,5,3"
+    assert (tmp_path / "old.csv").read_text().splitlines()[2] == "b.mp4,4,17"
+
+
+def test_disagreement_is_that_of_the_first_part_and_the_first_action():
+    assert CLIPS.disagreeing(MMA52) == 1  # 1, sitting straightly, is of the body; its first part says head
+    parts = np.asarray(MMA52.part_of)[CLIPS.actions]
+    assert ClipPredictions(CLIPS.clips, CLIPS.actions, parts).disagreeing(MMA52) == 0
+
+
+def test_fewer_than_five_body_parts_fit_only_the_form_of_2024(tmp_path):
+    few = ClipPredictions(["a.mp4"], np.array([[4, 3, 2, 1, 0]]), np.array([[1, 0, 2]]))
+    with pytest.raises(InputError, match="5 actions and 3 body parts per clip"):
+        write_recognition(tmp_path / "out.csv", few, "mac2025-rec")
+    write_recognition(tmp_path / "out.csv", few, "mac2024-rec")
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "a.mp4,1,4"
+
+
 def test_the_two_kinds_are_told_apart_by_their_header(tmp_path):
     write_recognition(tmp_path / "clips.csv", CLIPS)
     write_detections(tmp_path / "found.csv", FOUND, "mac2026")

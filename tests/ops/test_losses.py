@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from mmad.config import LossConfig, RecognitionLossConfig
+from mmad.labels import MMA52
 from mmad.ops.assign import assign
 from mmad.ops.clip_probabilities import SIMILARITY_SCALE, part_membership
 from mmad.ops.dense_predictions import DensePredictions
@@ -18,6 +19,8 @@ from mmad.ops.losses import (
     prototype_loss,
     recognition_losses,
     softmax_focal_loss,
+    state_scores,
+    tree_loss,
 )
 
 
@@ -168,6 +171,45 @@ def test_the_part_head_learns_the_part():
     parts = torch.tensor([[math.log(3), 0.0]])
     losses = recognition_losses(torch.zeros(1, 3), torch.tensor([[0.0, 1, 0]]), config, MEMBERSHIP, part_logits=parts)
     assert losses["part"].item() == pytest.approx(2 * math.log(4 / 3), rel=1e-5)
+
+
+def test_tree_loss_by_hand():
+    """Every q is 1/2: J = e^0.5 of a part alone (two), e of an action with its part (three)."""
+    flat = tree_loss(torch.zeros(1, 3), torch.zeros(1, 2), torch.tensor([[0.0, 1, 0]]), MEMBERSHIP)
+    assert flat.item() == pytest.approx(math.log((2 * math.exp(0.5) + 3 * math.e) / math.e), rel=1e-6)
+
+
+def test_tree_loss_is_a_sum_over_the_legal_states():
+    """J of each state by a loop over what belongs to it, against the tensors' way."""
+    torch.manual_seed(0)
+    logits, part_logits, true = torch.randn(4, 3), torch.randn(4, 2), (2, 0, 1, 1)
+    states = ({"one"}, {"two"}, {"one", "red"}, {"one", "green"}, {"two", "blue"})
+    wanted = 0.0
+    for i, action in enumerate(true):
+        values = zip(("one", "two", "red", "green", "blue"), [*part_logits[i].tolist(), *logits[i].tolist()])
+        q = {name: 1 / (1 + math.exp(-value)) for name, value in values}
+        likely = [math.exp(sum(q[name] for name in state)) for state in states]
+        wanted -= math.log(likely[2 + action] / sum(likely)) / len(true)
+    targets = F.one_hot(torch.tensor(true), 3).float()
+    assert tree_loss(logits, part_logits, targets, MEMBERSHIP).item() == pytest.approx(wanted, rel=1e-5)
+    blended = 0.25 * targets + 0.75 * targets[:, [1, 0, 2]]
+    parts = [tree_loss(logits, part_logits, some, MEMBERSHIP) for some in (targets, targets[:, [1, 0, 2]])]
+    assert_close(tree_loss(logits, part_logits, blended, MEMBERSHIP), 0.25 * parts[0] + 0.75 * parts[1])
+
+
+def test_the_52_have_59_legal_states():
+    scores = state_scores(torch.full((1, 52), 50.0), torch.full((1, 7), -50.0), part_membership(MMA52.part_of, 7))
+    assert scores.shape == (1, 59)
+    assert_close(scores[0], torch.tensor([0.0] * 7 + [1.0] * 52))
+
+
+def test_the_tree_is_one_of_the_losses_where_it_has_a_weight():
+    parts, targets = torch.zeros(1, 2), torch.tensor([[0.0, 1, 0]])
+    config = RecognitionLossConfig(part=1.0, tree=3.0)
+    losses = recognition_losses(torch.zeros(1, 3), targets, config, MEMBERSHIP, part_logits=parts)
+    assert losses["tree"].item() == pytest.approx(3 * math.log(3 + 2 * math.exp(-0.5)), rel=1e-6)
+    plain = recognition_losses(torch.zeros(1, 3), targets, RecognitionLossConfig(part=1.0), MEMBERSHIP, parts)
+    assert plain.keys() == {"classify", "part"}
 
 
 def test_prototypes_push_only_misclassified_clips():

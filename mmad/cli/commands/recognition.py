@@ -34,6 +34,9 @@ def main(argv: list[str] | None = None) -> None:
     predictions = align(read_recognition(args.predictions, labels), list(clips), args.predictions)
     scores = recognition_scores(np.array(truth), predictions.actions, predictions.parts, labels)
     print(f"{as_table(scores)}\non {len(clips)} clips, in percent")
+    if differing := predictions.disagreeing(labels):
+        what = "the first body part is not that of the first action"
+        print(f"in {differing} of {len(clips)} clips {what}: scored as they stand")
     if args.json:
         write_json(args.json, scores, indent=1)
     if args.confusion:

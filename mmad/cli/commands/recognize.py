@@ -52,8 +52,10 @@ def main(argv: list[str] | None = None) -> None:
     device = choose_device(device or "auto")
     models = load_recognizers(checkpoints)
     labels = models[0].labels
-    if len(labels) < 5 and args.format != "mac2024-rec":
-        raise InputError("--format", f"{args.format} wants five actions, there are {len(labels)}", "use mac2024-rec")
+    separate = any(model.head.separate_body for model in models)
+    for what, names in (("actions", labels.actions), ("body parts", labels.parts if separate else labels.actions)):
+        if len(names) < 5 and args.format != "mac2024-rec":
+            raise InputError("--format", f"{args.format} wants five {what}, there are {len(names)}", "use mac2024-rec")
     loading = Loading(args.batch, args.workers)
     found = (of_joints if reads_joints(models[0]) else of_pictures)(models, args, views, device, loading)
     write_recognition(args.out, found, args.format)

@@ -350,7 +350,7 @@ class SkeletonConfig:
 
 @dataclass
 class RecognitionLossConfig:
-    """Losses of a recognizer, beside the joint-embedding loss; mixup, part, tree and prototypes are off at 0."""
+    """Losses of a recognizer, beside the joint-embedding loss; mixup and what has a weight are off at 0."""
 
     kind: str = "softmax"  # of the actions: "softmax" cross-entropy, "focal", or "sigmoid" where several occur at once
     smoothing: float = 0.0  # label smoothing of softmax: share of the target spread over all classes
@@ -359,20 +359,24 @@ class RecognitionLossConfig:
     part: float = 0.0  # weight of the loss of a body-part head
     body: str = "product"  # its use: "product": P(part) x P(action | part); "separate": it only ranks the body parts
     tree: float = 0.0  # weight of the tree loss over the legal states: a body part alone, or an action with its part
-    prototypes: float = 0.0  # weight of the loss of prototype calibration, whose prototypes then enter the output
+    prototypes: float = 0.0  # weight of the loss of learned prototypes, which then enter the output
+    calibration: float = 0.0  # weight of PCAN's prototype calibration, with averaged prototypes; PCAN's weight is 0.2
+    calibration_scale: float = 5.0  # output: softmax(logits + this x cosine to the prototypes); PCAN: 5, by poses 1
 
     def __post_init__(self):
         require("kind", self.kind, ("softmax", "focal", "sigmoid"))
         require("body", self.body, ("product", "separate"))
         require_between(self, 0, 0.99, "smoothing")
         require_between(self, 0, 1e6, "gamma", "mixup", "part", "tree", "prototypes")
-        if self.kind == "sigmoid" and (self.smoothing or self.mixup or self.part or self.tree or self.prototypes):
-            remedy = "smoothing, mixup, part, tree and prototypes assume one: set them to 0"
+        require_between(self, 0, 1e6, "calibration", "calibration_scale")
+        single = ("smoothing", "mixup", "part", "tree", "prototypes", "calibration")
+        if self.kind == "sigmoid" and any(getattr(self, name) for name in single):
+            remedy = f"{', '.join(single[:-1])} and {single[-1]} assume one: set them to 0"
             raise InputError("kind", "'sigmoid' lets several actions hold", remedy)
-        if self.body == "separate" and not self.part:
-            raise InputError("body", "'separate' needs the body-part head", "set loss.part, its weight, such as 1")
-        if self.tree and not self.part:
-            raise InputError("tree", f"{self.tree:g} needs the body-part head", "set loss.part, its weight, such as 1")
+        for name, on in (("body", self.body == "separate"), ("tree", self.tree), ("calibration", self.calibration)):
+            if on and not self.part:
+                problem = f"{getattr(self, name)!r} needs the body-part head"
+                raise InputError(name, problem, "set loss.part, its weight, such as 1")
         if self.kind == "focal" and self.smoothing:
             raise InputError("smoothing", f"{self.smoothing} has no meaning for the focal loss", "set it to 0")
 
@@ -453,6 +457,8 @@ class PoseTrainConfig:
     tail: float = 0.5  # in these, class frequencies are those of MMA-52 to this power; the network sees uniform ones
     workers: int = 0  # processes that render; 0: one per core
     batches: int = 200  # per epoch of the network
+    tree: float = 0.0  # weight of the tree loss over the legal states of body part and action; 0: none
+    calibration: float = 0.0  # weight of prototype calibration, at steps with one action; 0: none. Training only
     network: PoseNetworkConfig = field(default_factory=PoseNetworkConfig)
     variation: VariationConfig = field(default_factory=VariationConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
@@ -464,6 +470,7 @@ class PoseTrainConfig:
         require_positive(self, "batches")
         require_between(self, 4, 1e6, "videos", "clips", "detector_videos")
         require_between(self, 0, 1024, "workers")
+        require_between(self, 0, 1e6, "tree", "calibration")
 
 
 @dataclass

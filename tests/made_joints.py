@@ -1,4 +1,4 @@
-"""Landmark tracks for tests: people who stand still but for what a test changes."""
+"""Landmark tracks and joints for tests: people who stay still but for what a test changes."""
 
 import numpy as np
 
@@ -32,3 +32,14 @@ def made_track(
         points[:, PLACE[joint], 1] = shoulders
     times = np.arange(rows) / rate
     return LandmarkTrack(name, points, times, "mediapipe75", np.array(size), person, seconds)
+
+
+def sitting(steps: int = 20) -> np.ndarray:
+    """(T, 75, 3) metres: hardly a person, but its face is over its shoulders and its hips over its feet."""
+    generator = np.random.default_rng(3)
+    joints = generator.uniform(-0.1, 0.1, (1, 75, 3)).repeat(steps, axis=0)
+    for name, i in PLACE.items():
+        heights = {"shoulder": 1.1, "elbow": 0.9, "hip": 0.5, "knee": 0.5, "ankle": 0.1, "heel": 0.05, "foot": 0.05}
+        joints[:, i, 2] = next((z for part, z in heights.items() if part in name), 1.3 if i < 11 else 0.7)
+        joints[:, i, 0] += {"left": 0.2, "right": -0.2}.get(name.split()[0], 0.0)
+    return joints

@@ -8,7 +8,14 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, RecognitionConfig, from_dict
+from mmad.config import (
+    BackboneConfig,
+    DetectionConfig,
+    ExtractConfig,
+    RecognitionConfig,
+    RecognitionLossConfig,
+    from_dict,
+)
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import MMN, build_backbone, build_detector, check_detection
@@ -38,7 +45,7 @@ def load_recognizer(path: str | Path) -> Recognizer:
         branches = {branch: bias.numel() if isinstance(bias, Tensor) else 0 for branch, bias in biases.items()}
         if max(branches.values()) > LARGEST_BRANCH:
             raise InputError(path, f"has a branch of {max(branches.values())} outputs", "is the file damaged?")
-        branches["separate_body"] = config.loss.body == "separate"
+        branches |= pcan_branches(config.loss)
     else:
         labels = MMA52
         config, state, branches = _of_release(weights_of(content), path)
@@ -47,6 +54,15 @@ def load_recognizer(path: str | Path) -> Recognizer:
     module.labels, module.backbone_config = labels, config.backbone
     module.clip_config, module.skeleton_config = config.clips, config.skeletons
     return module.eval()
+
+
+def pcan_branches(config: RecognitionLossConfig) -> dict[str, bool | float]:
+    """The arguments of `ClipHead` that weights do not show."""
+    return {
+        "separate_body": config.body == "separate",
+        "calibration": config.calibration > 0,
+        "calibration_scale": config.calibration_scale,
+    }
 
 
 def _of_release(state: dict, path: str | Path) -> tuple[RecognitionConfig, dict[str, Tensor], dict[str, int]]:

@@ -28,10 +28,10 @@ JOINTS = "pose_network/"  # begins the source of features of joints
 WINDOW = 2048  # input steps that go through the network at once: bounds memory to some 50 MB
 
 
-def build_pose_network(config: PoseNetworkConfig, labels: LabelSet) -> PoseNetwork:
+def build_pose_network(config: PoseNetworkConfig, labels: LabelSet, calibration: bool = False) -> PoseNetwork:
     """A pose network with random weights; the network of each body part sees the joint inputs of its part."""
     inputs_of_part = [[i for i, item in enumerate(JOINT_INPUTS) if letter in item.parts] for letter in PART_LETTERS]
-    return PoseNetwork(inputs_of_part, labels, config)
+    return PoseNetwork(inputs_of_part, labels, config, calibration)
 
 
 class PoseFeatures:

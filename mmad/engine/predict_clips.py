@@ -61,7 +61,8 @@ def predict(
         else:
             part_logits = None if output.part_logits is None else output.part_logits.float()
             fused = None if output.separate_body else part_logits
-            of_views = clip_probabilities(logits, membership, fused, output.similarity)
+            added = 0 if output.added_logits is None else output.added_logits
+            of_views = clip_probabilities(logits + added, membership, fused, output.similarity)
             if output.separate_body:
                 of_parts.append(_mean_of_views(part_logits.softmax(dim=1), len(batch.labels)))
         probabilities.append(_mean_of_views(of_views, len(batch.labels)))

@@ -20,13 +20,16 @@ from mmad.engine.trainer import Task, fit
 from mmad.errors import InputError
 from mmad.labels import LabelSet
 from mmad.metrics.recognition import mean_average_precision
-from mmad.models.pose_network import PoseNetwork
+from mmad.models.pose_network import PoseNetwork, PoseOutput
+from mmad.models.prototypes import CalibrationOutput
+from mmad.ops.losses import tree_loss_of_steps
 from mmad.pose.joint_inputs import FPS, PART_LETTERS
 from mmad.records import Annotation, TimeGrid, content_digest
 from mmad.weight_files import labels_of, load_into, read_checkpoint
 
 PART_WEIGHT = 0.5  # weight of the body-part loss; that of the class loss is 1
 POSITIVE_WEIGHT = 2.0  # weight of a step at which a class is in progress
+CALIBRATED_STEPS = 256  # of a batch, drawn among those with exactly one action: enough for prototypes, and cheap
 
 
 def train_pose_network(
@@ -35,7 +38,7 @@ def train_pose_network(
     """Train into `config.output`/network and return the network of the best epoch, in eval mode."""
     output, device = Path(config.output) / "network", choose_device(config.device)
     torch.manual_seed(config.seed)
-    network = build_pose_network(config.network, labels)
+    network = build_pose_network(config.network, labels, calibration=config.calibration > 0)
     size = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     print(f"{len(train)} performances to train on, {len(val)} to evaluate on, {size:.2f} M parameters on {device}")
     batches = PoseBatches(train, labels, config)
@@ -46,7 +49,7 @@ def train_pose_network(
         return DataLoader(batches, batch_size=None, num_workers=config.train.workers, generator=torch.Generator())
 
     def losses(model: nn.Module, batch: PoseBatch) -> dict[str, Tensor]:
-        return pose_losses(model, batch, membership)
+        return pose_losses(model, batch, membership, config.tree, config.calibration)
 
     def evaluate(model: nn.Module) -> dict[str, float]:
         return {"score": step_precision(PoseFeatures(model, device), val, labels, config.noise)}
@@ -57,18 +60,42 @@ def train_pose_network(
     return load_network(output / "best.pt")[0]
 
 
-def pose_losses(network: nn.Module, batch: PoseBatch, membership: Tensor) -> dict[str, Tensor]:
-    """{"classes", "parts"}: scalars. membership: (K, P) one-hot body part of each class."""
+def pose_losses(
+    network: nn.Module, batch: PoseBatch, membership: Tensor, tree: float = 0.0, calibration: float = 0.0
+) -> dict[str, Tensor]:
+    """{"classes", "parts"}, and "tree" and "calibration" where these have a weight: scalars.
+
+    membership: (K, P) one-hot body part of each class. Prototype calibration asks which class is right of all, so it is
+    computed at steps with exactly one action, on a sample of these; there the logits count as those of a softmax.
+    """
     output = network(batch.inputs, batch.mask)
     parts = (batch.targets @ membership).clamp(max=1)
     weight = 1 + (POSITIVE_WEIGHT - 1) * batch.targets
     class_losses = F.binary_cross_entropy_with_logits(output.logits, batch.targets, weight, reduction="none")
     part_losses = F.binary_cross_entropy_with_logits(output.parts, parts, reduction="none")
     real, steps = output.mask[..., None], output.mask.sum()
-    return {
+    losses = {
         "classes": (class_losses * real).sum() / steps,
         "parts": PART_WEIGHT * (part_losses * real).sum() / steps,
     }
+    if tree:
+        of_steps = tree_loss_of_steps(output.logits, output.parts, batch.targets, membership)
+        losses["tree"] = tree * (of_steps * output.mask).sum() / steps
+    if calibration:
+        losses["calibration"] = calibration * _calibration_of_steps(network, output, batch.targets, membership)
+    return losses
+
+
+def _calibration_of_steps(network: nn.Module, output: PoseOutput, targets: Tensor, membership: Tensor) -> Tensor:
+    """The calibration loss of a sample of the steps with exactly one action; 0 where there are none."""
+    row, step = torch.nonzero((targets.sum(dim=2) == 1) & output.mask, as_tuple=True)
+    if len(row) == 0:
+        return output.logits.new_zeros(())
+    chosen = torch.randperm(len(row), device=row.device)[:CALIBRATED_STEPS]
+    at = row[chosen], step[chosen]
+    found = CalibrationOutput(output.calibration.parts[at], output.calibration.actions[at])
+    true, part_of = targets[at].argmax(dim=1), membership.argmax(dim=1)
+    return network.calibration.loss(found, output.logits[at], output.parts[at], true, part_of)
 
 
 def step_precision(
@@ -84,14 +111,15 @@ def step_precision(
 
 
 def load_network(path: str | Path) -> tuple[PoseNetwork, LabelSet]:
-    """The pose network of a checkpoint of its training, in eval mode, and its labels."""
+    """The pose network of a checkpoint of its training, in eval mode, without prototypes; and its labels."""
     content = read_checkpoint(path, "pose network")
     config = from_dict(PoseTrainConfig, content["config"], str(path))
     labels = labels_of(content, path)
     if len(labels.parts) != len(PART_LETTERS):
         raise InputError(path, f"knows {len(labels.parts)} body parts", f"expected {len(PART_LETTERS)}")
     network = build_pose_network(config.network, labels)
-    load_into(network, content["model"], path)
+    state = {name: value for name, value in content["model"].items() if not str(name).startswith("calibration.")}
+    load_into(network, state, path)
     return network.eval(), labels
 
 

@@ -20,7 +20,7 @@ from mmad.data.clip_dataset import (
 from mmad.data.label_vectors import label_vectors
 from mmad.data.mixup import mixup_within_parts
 from mmad.data.skeleton_dataset import SkeletonBatch, SkeletonDataset, read_skeleton_clips
-from mmad.engine.checkpoint import load_backbone
+from mmad.engine.checkpoint import load_backbone, pcan_branches
 from mmad.engine.devices import choose_device, in_precision
 from mmad.engine.predict_clips import ClipInference, best_five, predict
 from mmad.engine.trainer import Task, data_digests, fit, how_chosen
@@ -112,7 +112,7 @@ def _new_recognizer(config: RecognitionConfig, labels: LabelSet, embedding: int)
         dropout=config.dropout,
         num_parts=len(labels.parts) if config.loss.part else 0,
         prototypes=PROTOTYPE_SIZE if config.loss.prototypes else 0,
-        separate_body=config.loss.body == "separate",
+        **pcan_branches(config.loss),
     )
 
 
@@ -123,7 +123,10 @@ def clip_losses(
     vectors: Tensor | None,
     device: torch.device,
 ) -> Callable[[nn.Module, ClipBatch | SkeletonBatch], dict[str, Tensor]]:
-    """The function (model, batch) -> {name: scalar}. vectors: (K, D) label vectors for the embedding loss."""
+    """The function (model, batch) -> {name: scalar}. vectors: (K, D) label vectors for the embedding loss.
+
+    Prototype calibration counts a clip that mixup blended as one of the action with the larger share.
+    """
     membership = part_membership(labels.part_of, len(labels.parts)).to(device)
     vectors = None if vectors is None else vectors.to(device)
 
@@ -140,6 +143,10 @@ def clip_losses(
         part_logits = None if output.part_logits is None else output.part_logits.float()
         logits, similarity = output.logits.float(), output.similarity
         values = recognition_losses(logits, targets, config.loss, membership, part_logits, similarity)
+        if output.calibration is not None:
+            true, part_of = targets.argmax(dim=1), membership.argmax(dim=1)
+            loss = model.head.calibration.loss(output.calibration, logits, part_logits, true, part_of)
+            values["calibration"] = config.loss.calibration * loss
         if vectors is not None:
             values["embed"] = config.embedding_weight * embedding_loss(output.embedding.float(), targets, vectors)
         return values

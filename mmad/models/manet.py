@@ -15,6 +15,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmad.models.prototypes import CalibrationOutput, PrototypeCalibration
+
 SHIFT_DIVISOR = 8  # an eighth of the channels comes from the next frame, an eighth from the one before
 
 
@@ -261,7 +263,8 @@ class RecognizerOutput:
     logits: (N, K) before softmax. embedding: (N, 300) in the space of the label vectors, or None. features: (N, T, C).
     part_logits: (N, P) per body part, before softmax, or None. separate_body: they rank the body parts, and have no say
     in the ranking of the actions. similarity: (N, K) cosine similarity of the clip to the prototype of each class, in
-    -1..1, or None.
+    -1..1, or None. calibration: the clip among PCAN's prototypes, or None. added_logits: (N, K), what these prototypes
+    add to the logits, or None.
     """
 
     logits: Tensor
@@ -270,13 +273,17 @@ class RecognizerOutput:
     part_logits: Tensor | None = None
     similarity: Tensor | None = None
     separate_body: bool = False
+    calibration: CalibrationOutput | None = None
+    added_logits: Tensor | None = None
 
 
 class ClipHead(nn.Module):
     """Classification head: linear layers on the features of each frame, averaged over the frames.
 
     embedding: size of the label vectors. num_parts: outputs of the body-part branch. prototypes: size of the space of
-    class prototypes. 0 leaves a branch out. separate_body: as `RecognizerOutput` has it.
+    class prototypes. 0 leaves a branch out. separate_body: as `RecognizerOutput` has it. calibration: with PCAN's
+    prototypes of parts and actions, whose cosines times `calibration_scale` are `added_logits`. PCAN compares
+    spatially averaged features in evaluation and maximal ones in training; these features are averaged in both.
     """
 
     def __init__(
@@ -288,6 +295,8 @@ class ClipHead(nn.Module):
         num_parts: int = 0,
         prototypes: int = 0,
         separate_body: bool = False,
+        calibration: bool = False,
+        calibration_scale: float = 5.0,
     ):
         super().__init__()
         self.separate_body = separate_body and num_parts > 0
@@ -301,6 +310,10 @@ class ClipHead(nn.Module):
         for layer in filter(None, (self.fc_cls, self.fc_part)):
             nn.init.normal_(layer.weight, std=0.001)
             nn.init.zeros_(layer.bias)
+        # Last, so that the weights before it are those of a head without it.
+        self.calibration = None
+        if calibration:
+            self.calibration = PrototypeCalibration(channels, num_parts, num_classes, calibration_scale)
 
     def forward(self, features: Tensor) -> RecognizerOutput:
         """features: (N, T, C)."""
@@ -313,6 +326,9 @@ class ClipHead(nn.Module):
         if self.fc_near is not None:
             projected = self.fc_near(dropped).mean(dim=1, dtype=torch.float32)  # cosines not in half precision
             output.similarity = F.cosine_similarity(projected[:, None], self.prototypes, dim=2)  # (N, K)
+        if self.calibration is not None:
+            output.calibration = self.calibration(features.mean(dim=1))
+            output.added_logits = self.calibration.added_logits(output.calibration)
         return output
 
 
@@ -320,7 +336,8 @@ class Recognizer(nn.Module):
     """A backbone and a clip head. MANet is `Recognizer(ResNet(50), 52)`.
 
     backbone: maps (N, T, 3, H, W), or the inputs of an MMN, to (N, T', C) and has `channels`. branches: arguments of
-    `ClipHead`: `embedding` (default 300), `dropout`, `num_parts`, `prototypes`, `separate_body`.
+    `ClipHead`: `embedding` (default 300), `dropout`, `num_parts`, `prototypes`, `separate_body`, `calibration`,
+    `calibration_scale`.
     """
 
     def __init__(self, backbone: nn.Module, num_classes: int = 52, **branches):

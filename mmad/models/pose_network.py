@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from mmad.config import PoseNetworkConfig
 from mmad.labels import LabelSet
+from mmad.models.prototypes import CalibrationOutput, PrototypeCalibration
 
 CHANNELS = 7  # numbers per joint input; see `mmad.pose.joint_inputs.build_inputs`
 
@@ -23,13 +24,15 @@ class PoseOutput:
     """Outputs at T' = ceil(T / 2) steps.
 
     logits: (B, T', K) per class, before the sigmoid. parts: (B, T', P) per body part, likewise. features: (B, T', P *
-    W) of the last layers. mask: (B, T') True where a step is real.
+    W) of the last layers. mask: (B, T') True where a step is real. calibration: the steps among PCAN's prototypes, in
+    training of a network that has them, else None.
     """
 
     logits: Tensor
     parts: Tensor
     features: Tensor
     mask: Tensor
+    calibration: CalibrationOutput | None = None
 
 
 class Block(nn.Module):
@@ -76,9 +79,19 @@ class PartNetwork(nn.Module):
 
 
 class PoseNetwork(nn.Module):
-    """inputs_of_part: for each body part, the indices of the joint inputs that its network sees. labels: K classes."""
+    """inputs_of_part: for each body part, the indices of the joint inputs that its network sees. labels: K classes.
 
-    def __init__(self, inputs_of_part: Sequence[Sequence[int]], labels: LabelSet, config: PoseNetworkConfig):
+    calibration: with prototypes of parts and actions over the features of all parts, for a loss in training. They have
+    no say in the other outputs.
+    """
+
+    def __init__(
+        self,
+        inputs_of_part: Sequence[Sequence[int]],
+        labels: LabelSet,
+        config: PoseNetworkConfig,
+        calibration: bool = False,
+    ):
         super().__init__()
         assert len(inputs_of_part) == len(labels.parts)
         classes_of_part = [[k for k, part in enumerate(labels.part_of) if part == p] for p in range(len(labels.parts))]
@@ -94,6 +107,11 @@ class PoseNetwork(nn.Module):
         self.radius = 2 * sum(config.dilations) + 4  # input steps on either side that influence an output step
         order = torch.tensor([k for classes in classes_of_part for k in classes])
         self.register_buffer("order", order.argsort(), persistent=False)
+        # Last, so that the weights before it are those of a network without it.
+        self.calibration = None
+        if calibration:
+            channels = config.width * len(labels.parts)
+            self.calibration = PrototypeCalibration(channels, len(labels.parts), len(labels))
 
     def forward(self, inputs: Tensor, mask: Tensor) -> PoseOutput:
         """inputs: (B, T, I, CHANNELS) as `mmad.pose.joint_inputs.build_inputs` computes them from joints.
@@ -108,4 +126,7 @@ class PoseNetwork(nn.Module):
         ]
         logits = torch.cat([logits[..., :-1] for logits, _ in outputs], dim=2)[..., self.order]
         parts = torch.stack([logits[..., -1] for logits, _ in outputs], dim=2)
-        return PoseOutput(logits, parts, torch.cat([features for _, features in outputs], dim=2), mask[:, ::2])
+        output = PoseOutput(logits, parts, torch.cat([features for _, features in outputs], dim=2), mask[:, ::2])
+        if self.calibration is not None and self.training:
+            output.calibration = self.calibration(output.features)
+        return output

@@ -123,6 +123,18 @@ def tree_loss(logits: Tensor, part_logits: Tensor, targets: Tensor, membership: 
     return F.cross_entropy(scores, F.pad(targets, (part_logits.shape[1], 0)))
 
 
+def tree_loss_of_steps(logits: Tensor, part_logits: Tensor, targets: Tensor, membership: Tensor) -> Tensor:
+    """The tree loss of each step of a video, in which several actions may be in progress, or none.
+
+    logits: (..., K). part_logits: (..., P). targets: (..., K) in {0, 1}. Returns (...). Of several actions it is the
+    mean of their losses. A step without any is in a further state of its own, "nothing", whose S . q is 0, so J is 1.
+    """
+    scores = F.pad(state_scores(logits, part_logits, membership), (0, 1))
+    count = targets.sum(dim=-1, keepdim=True)
+    goal = torch.cat([torch.zeros_like(part_logits), targets / count.clamp(min=1), (count == 0).to(targets.dtype)], -1)
+    return -(goal * scores.log_softmax(dim=-1)).sum(dim=-1)
+
+
 def softmax_focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
     """Mean over clips of -sum_k t_k (1 - p_k)^gamma log p_k. logits, targets: (N, K); targets sum to 1 per clip."""
     log_probability = F.log_softmax(logits, dim=1)

@@ -102,22 +102,29 @@ def test_colours_are_learned_with_every_addition(data, tmp_path, capsys):
     assert (found.logits.shape, found.part_logits.shape, found.similarity.shape) == ((2, 3), (2, 2), (2, 3))
 
 
-def test_a_separate_body_head_and_the_tree_through_the_real_entry_point(data, tmp_path):
-    pcan = ("loss.part=1", "loss.body=separate", "loss.tree=1")
-    train_recognizer(config_of(data, tmp_path, *pcan, "train.epochs=12"))
+PCAN = ("loss.part=1", "loss.body=separate", "loss.tree=1", "loss.calibration=0.2", "loss.calibration_scale=3")
+
+
+def test_all_of_pcan_through_the_real_entry_point(data, tmp_path):
+    train_recognizer(config_of(data, tmp_path, *PCAN, "train.epochs=12"))
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["action_top1"] == report["body_top1"] == 1.0
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert rows[-1]["tree"] < rows[0]["tree"]
+    assert rows[-1]["tree"] < rows[0]["tree"] and rows[-1]["calibration"] < rows[0]["calibration"]
     model = load_recognizer(tmp_path / "best.pt")
-    assert model.head.separate_body and model(torch.zeros(1, 3, 3, 32, 32)).separate_body
+    output = model(torch.zeros(1, 3, 3, 32, 32))
+    assert model.head.separate_body and output.separate_body and output.calibration is not None
+    prototypes = read_checkpoint(tmp_path / "best.pt")["model"]["head.calibration.actions.prototypes"]
+    assert torch.equal(model.head.calibration.actions.prototypes, prototypes)
+    cosine = torch.cosine_similarity(output.calibration.actions, prototypes)
+    torch.testing.assert_close(output.added_logits[0], 3 * cosine)
     assert (tmp_path / "prediction.csv").read_text().startswith("Id,pred_label_1,pred_label_2")  # of two parts
 
 
 @pytest.mark.parametrize(
     "settings",
-    [("train.workers=1",), EVERYTHING, ("loss.kind=focal",)],
-    ids=["workers that stay", "everything", "focal"],
+    [("train.workers=1",), EVERYTHING, ("loss.kind=focal",), (*PCAN, "train.ema=0.9", "loss.mixup=0.5")],
+    ids=["workers that stay", "everything", "focal", "PCAN"],
 )
 def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, settings):
     train_recognizer(config_of(data, tmp_path / "whole", *settings))
@@ -223,8 +230,12 @@ def test_every_view_and_every_branch_counts():
     how = Preprocess(mean=(0, 0, 0), std=(255, 255, 255))
     membership = part_membership(LABEL_SET.part_of, 2)
     extra = {"part_logits": torch.tensor([[0.0, 1.0]]), "similarity": torch.tensor([[0.0, 0.1, 0.0]])}
-    for more in ({}, extra):
-        views = [clip_probabilities(torch.tensor([row]), membership, **more) for row in ([4.0, 0, 0], [0, 0, 4.0])]
+    added = {"added_logits": torch.tensor([[1.0, 2.0, -1.0]])}
+    for more in ({}, extra, added):
+        if more is added:
+            views = [torch.tensor([row]).softmax(dim=1) for row in ([5.0, 2, -1], [1.0, 2, 3])]
+        else:
+            views = [clip_probabilities(torch.tensor([row]), membership, **more) for row in ([4.0, 0, 0], [0, 0, 4.0])]
         inference = ClipInference(how, LABEL_SET, torch.device("cpu"))
         probabilities, of_parts, truth = predict(Steady([4, 4, 4], **more), loader, inference)
         assert of_parts is None
@@ -324,6 +335,8 @@ def test_losses_are_weighted_and_mixed_as_configured():
         (("loss.kind=sigmoid", "loss.tree=1", "clips.window=2"), "lets several actions hold"),
         (("loss.tree=0.5",), "loss.tree 0.5 needs the body-part head; set loss.part"),
         (("loss.body=separate",), "loss.body 'separate' needs the body-part head; set loss.part"),
+        (("loss.calibration=0.2",), "loss.calibration 0.2 needs the body-part head; set loss.part"),
+        (("loss.kind=sigmoid", "loss.calibration=1", "clips.window=2"), "lets several actions hold"),
         (("loss.body=apart",), "choose one of product, separate"),
         (("loss.kind=focal", "loss.smoothing=0.1"), "no meaning for the focal loss"),
         (("clips.crops=2",), "choose 1 or 3"),

@@ -21,6 +21,7 @@ from mmad.ops.losses import (
     softmax_focal_loss,
     state_scores,
     tree_loss,
+    tree_loss_of_steps,
 )
 
 
@@ -201,6 +202,19 @@ def test_the_52_have_59_legal_states():
     scores = state_scores(torch.full((1, 52), 50.0), torch.full((1, 7), -50.0), part_membership(MMA52.part_of, 7))
     assert scores.shape == (1, 59)
     assert_close(scores[0], torch.tensor([0.0] * 7 + [1.0] * 52))
+
+
+def test_tree_loss_of_steps_by_hand():
+    """Every q is 1/2. Beside the five states there is "nothing", J = 1. Of two actions the loss is the mean."""
+    targets = torch.tensor([[[0.0, 0, 0], [0, 1, 0], [1, 0, 1]]])
+    flat = tree_loss_of_steps(torch.zeros(1, 3, 3), torch.zeros(1, 3, 2), targets, MEMBERSHIP)
+    total = math.log(1 + 2 * math.exp(0.5) + 3 * math.e)
+    assert_close(flat, torch.tensor([[total, total - 1, total - 1]]))
+    # q is 1 for the first action and its part, 0 for the others: J is e^2 of it, e of the other action of its part
+    logits, parts = torch.tensor([50.0, -50, -50]).expand(1, 3, 3), torch.tensor([50.0, -50]).expand(1, 3, 2)
+    total = math.log(math.exp(2) + math.e + 1 + math.e + 1 + 1)  # actions one, two, three; parts one, two; nothing
+    found = tree_loss_of_steps(logits, parts, targets, MEMBERSHIP)
+    assert_close(found, torch.tensor([[total, total - 1, total - (2 + 0) / 2]]))
 
 
 def test_the_tree_is_one_of_the_losses_where_it_has_a_weight():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from made_joints import sitting
 
 from mmad.config import NoiseConfig, PoseTrainConfig, TrainConfig
 from mmad.data.performance_files import Performance, load_performances, save_performances
@@ -14,17 +15,6 @@ from mmad.pose.visibility import needed_joints_seen
 from mmad.records import Annotation
 
 AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
-
-
-def sitting(steps: int = 20) -> np.ndarray:
-    """(T, 75, 3) metres: hardly a person, but its face is over its shoulders and its hips over its feet."""
-    generator = np.random.default_rng(3)
-    joints = generator.uniform(-0.1, 0.1, (1, 75, 3)).repeat(steps, axis=0)
-    for name, i in AT.items():
-        heights = {"shoulder": 1.1, "elbow": 0.9, "hip": 0.5, "knee": 0.5, "ankle": 0.1, "heel": 0.05, "foot": 0.05}
-        joints[:, i, 2] = next((z for part, z in heights.items() if part in name), 1.3 if i < 11 else 0.7)
-        joints[:, i, 0] += {"left": 0.2, "right": -0.2}.get(name.split()[0], 0.0)
-    return joints
 
 
 def test_a_camera_in_front_has_the_persons_left_on_the_right():

@@ -196,6 +196,27 @@ def test_predictions_are_probabilities(data, trained):
     assert truth.tolist() == [2, 13, 2, 13]
 
 
+def test_all_of_pcan_on_joints(data, trained, tmp_path):
+    """Parts of a separate body head are ranked by the sum of the streams' logs, as actions are; five are distinct."""
+    switches = ("loss.part=1", "loss.body=separate", "loss.tree=1", "loss.calibration=0.2", "loss.calibration_scale=1")
+    train_recognizer(config_of(data, tmp_path, *switches, "train.epochs=1"))
+    assert isinstance(load_mmn(tmp_path / "best.pt"), MMN)
+    written = read_recognition(tmp_path / "prediction.csv")
+    assert all(len(set(parts)) == 5 for parts in written.parts.tolist())
+    clips = read_skeleton_clips(data / "val_list_videos.txt", data / "tracks", MMA52, SKELETONS["imigue"])
+    models, of_parts, of_actions = load_recognizers([tmp_path / "best.pt", trained["joint"]]), [], []
+    for model in models:
+        dataset = SkeletonDataset(clips, SKELETONS["imigue"], model.skeleton_config)
+        actions, parts, _ = predict(model, ClipLoader(dataset, Loading()), ClipInference(None, MMA52, CPU))
+        if parts is None:
+            parts = np.stack([actions[:, np.array(MMA52.part_of) == part].sum(axis=1) for part in range(7)], axis=1)
+        of_parts.append(np.log(parts))
+        of_actions.append(np.log(actions))
+    found = recognize_skeletons(models, clips, [], CPU)
+    np.testing.assert_array_equal(found.parts, np.argsort(-sum(of_parts), axis=1)[:, :5])
+    np.testing.assert_array_equal(found.actions, np.argsort(-sum(of_actions), axis=1)[:, :5])
+
+
 # --- commands -----------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,150 @@
+"""Pixels, MMN on joints and the pose network, trained on the same performances for as many clips: recognition, detection.
+
+python benchmarks/equal_budget.py OUT [--epochs 4] [--seeds 0 1 2] [--only pixels joint bone pose]
+
+240 videos and 2,496 clips of rendered people as in joints_and_pixels.py, a quarter, of other people, to evaluate on; all
+recognizers begin with random weights and see the 1,872 clips `--epochs` times in batches of 16. MMN: the authors'
+recipe but for the length, streams apart and together. Pose network: new cameras and errors of a pose estimator for each
+clip, as it is always trained; the others see each clip from one camera. Then the same detector is trained on the features
+of each, and of joints beside pixels. Goes on where it was; `--only` trains some of the recognizers and prints nothing.
+"""
+
+import argparse
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from chain import ROOT, columns, command, report
+from joints_and_pixels import RECOGNIZER, SETTINGS
+
+from mmad.config import PoseTrainConfig, RenderConfig, load_config
+from mmad.engine.pose_features import PoseFeatures, extract_pose_features
+from mmad.engine.train_pose_network import load_network, train_pose_network
+from mmad.errors import run_command
+from mmad.files import read_json, write_json
+from mmad.formats.mma52 import read_clip_list
+from mmad.labels import MMA52
+from mmad.metrics.recognition import recognition_scores
+from mmad.pose.landmark_files import load_landmarks
+from mmad.render.performances import render_performances
+
+LISTS = ["data.train=train_list_videos.txt", "data.val=val_list_videos.txt", "clips.videos=clips"]
+BATCH = 16
+MMN = ["precision=bfloat16", f"train.batch={BATCH}", "train.warmup_epochs=1", "train.clip_grad=1", *LISTS]
+KINDS = {
+    "pixels: MANet-R18": ["pixels"],
+    "joints: MMN, joint": ["joint"],
+    "joints: MMN, bone": ["bone"],
+    "joints: MMN, both": ["joint", "bone"],
+    "joints: pose network": ["pose"],
+    "pixels and MMN, both": ["pixels", "joint", "bone"],
+    "pixels and pose network": ["pixels", "pose"],
+}
+COLUMNS = ("f1_mean", "action_top1", "action_top5", "body_top1")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", metavar="OUT")
+    parser.add_argument("--epochs", type=int, default=4, help="passes over the clips")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--only", nargs="+", choices=["pixels", "joint", "bone", "pose"])
+    args = parser.parse_args()
+    out = Path(args.out)
+    command("tools/make_synthetic.py", out / "joints", *SETTINGS, "--landmarks")
+    command("tools/make_synthetic.py", out / "pixels", *SETTINGS)
+    for seed in args.seeds:
+        for kind in args.only or ("pixels", "joint", "bone", "pose"):
+            train(out, kind, seed, args.epochs)
+    if args.only:
+        return
+    print("| clips by | F1_mean, mean (each seed) | top-1 | top-5 | body top-1 |\n|---|---|---|---|---|")
+    for name, kinds in list(KINDS.items())[:5]:
+        scores = [recognition(out, kinds, seed) for seed in args.seeds]
+        print(f"| {name} | {' | '.join(spread([found[key] for found in scores]) for key in COLUMNS)} |", flush=True)
+    print("\n| features | Avg mAP 0.1:0.9, mean (each seed) | at 0.5 | by body part |\n|---|---|---|---|")
+    for name, kinds in KINDS.items():
+        reports = [detection(out, kinds, seed) for seed in args.seeds]
+        print(f"| {name} | {columns(reports)} |", flush=True)
+
+
+def spread(values: Sequence[float]) -> str:
+    return f"{100 * statistics.mean(values):.1f} ({', '.join(f'{100 * value:.1f}' for value in values)})"
+
+
+def train(out: Path, kind: str, seed: int, epochs: int) -> None:
+    """One recognizer, if it is not there."""
+    run = out / f"{kind}_{seed}"
+    if kind == "pose":
+        train_pose(out, run, seed, epochs)
+        return
+    if (run / "report.json").exists():
+        return
+    options = [f"output={run}", f"seed={seed}", "device=cpu", f"train.epochs={epochs}"]
+    options += [f"train.evaluate_every={epochs}"]
+    if kind == "pixels":
+        config, options = "manet_ma52", [f"data.root={out / 'pixels'}", *options, *RECOGNIZER]
+    else:
+        config, options = "mmn_ma52", [f"data.root={out / 'joints'}", f"skeletons.stream={kind}", *options, *MMN]
+    command("tools/train_rec.py", ROOT / "configs" / f"{config}.yaml", *options)
+
+
+def train_pose(out: Path, run: Path, seed: int, epochs: int) -> None:
+    """The pose network, and its recognition of the validation clips: the mean of its probabilities over time."""
+    if (run / "report.json").exists():
+        return
+    people = RenderConfig(videos=240, clips=2496, seed=2, tail=0.0)
+    train_clips, val = (
+        [item for item in render_performances(out / "performances", people, split) if "_clip_" in item.truth.video_id]
+        for split in ("train", "val")
+    )
+    settings = [f"output={run}", f"seed={seed}", "device=cpu", f"batches={len(train_clips) // BATCH}"]
+    settings += [f"train.epochs={epochs}", f"train.evaluate_every={epochs}", f"train.batch={BATCH}"]
+    config = load_config(PoseTrainConfig, ROOT / "configs" / "pose.yaml", settings)
+    features = PoseFeatures(train_pose_network(config, train_clips, val[:100], MMA52), torch.device("cpu"))
+    names, classes = zip(*read_clip_list(out / "joints" / "val_list_videos.txt", MMA52))
+    scores = []
+    for name in names:
+        track = load_landmarks(out / "joints" / "clips" / Path(name).with_suffix(".npz"))
+        logits = np.asarray(features.of_track(track).values)[:, : len(MMA52)]
+        scores.append((1 / (1 + np.exp(-logits))).mean(axis=0))
+    actions = np.argsort(-np.array(scores), axis=1)
+    parts = np.asarray(MMA52.part_of)[actions[:, :1]]
+    write_json(run / "report.json", recognition_scores(np.array(classes), actions, parts, MMA52))
+
+
+def recognition(out: Path, kinds: Sequence[str], seed: int) -> dict[str, float]:
+    if len(kinds) == 1:
+        return read_json(out / f"{kinds[0]}_{seed}" / "report.json")
+    table = out / f"{'_'.join(kinds)}_{seed}.csv"
+    clips, tracks = out / "joints" / "val_list_videos.txt", out / "joints" / "clips"
+    checkpoints = [out / f"{kind}_{seed}" / "best.pt" for kind in kinds]
+    command("tools/recognize.py", *checkpoints, "--list", clips, "--videos", tracks, "--out", table, "--device", "cpu")
+    command("eval/recognition.py", table, "--ground-truth", clips, "--json", table.with_suffix(".json"))
+    return read_json(table.with_suffix(".json"))
+
+
+def detection(out: Path, kinds: Sequence[str], seed: int) -> dict:
+    folders = [features(out, kind, seed) for kind in kinds]
+    return report(out / f"detector_{'_'.join(kinds)}_{seed}", out / "pixels", folders, seed)
+
+
+def features(out: Path, kind: str, seed: int) -> Path:
+    """The folder of features of all videos, extracted if it is not there."""
+    folder, run = out / f"features_{kind}_{seed}", out / f"{kind}_{seed}"
+    data = out / ("pixels" if kind == "pixels" else "joints")
+    if kind == "pose":
+        network, _ = load_network(run / "network" / "best.pt")
+        tracks = sorted(path for split in ("train", "val") for path in (data / split).glob("*.npz"))
+        extract_pose_features(PoseFeatures(network, torch.device("cpu")), tracks, folder)
+        return folder
+    options = ["stride=4", "mode=dense"] if kind == "pixels" else ["precision=bfloat16"]
+    videos = ["--videos", data / "train", data / "val", "--out", folder, "--checkpoint", run / "best.pt"]
+    command("tools/extract_features.py", *options, *videos, "--device", "cpu")
+    return folder
+
+
+if __name__ == "__main__":
+    run_command(main)

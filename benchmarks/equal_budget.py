@@ -1,12 +1,13 @@
-"""Pixels, MMN on joints and the pose network, trained on the same performances for as many clips: recognition, detection.
+"""Pixels, MMN on joints and the pose network, each trained on the same performances for as many clips.
 
 python benchmarks/equal_budget.py OUT [--epochs 4] [--seeds 0 1 2] [--only pixels joint bone pose]
 
-240 videos and 2,496 clips of rendered people as in joints_and_pixels.py, a quarter, of other people, to evaluate on; all
-recognizers begin with random weights and see the 1,872 clips `--epochs` times in batches of 16. MMN: the authors'
+240 videos and 2,496 clips of rendered people as in joints_and_pixels.py, a quarter, of other people, to evaluate on;
+all recognizers begin with random weights and see the 1,872 clips `--epochs` times in batches of 16. MMN: the authors'
 recipe but for the length, streams apart and together. Pose network: new cameras and errors of a pose estimator for each
-clip, as it is always trained; the others see each clip from one camera. Then the same detector is trained on the features
-of each, and of joints beside pixels. Goes on where it was; `--only` trains some of the recognizers and prints nothing.
+clip, as it is always trained; the others see each clip from one camera. Then the same detector is trained on the
+features of each, and of joints beside pixels. Goes on where it was; `--only` trains some of the recognizers and prints
+nothing.
 """
 
 import argparse

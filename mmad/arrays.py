@@ -46,6 +46,10 @@ class LazyRows:
         """Rows `first` to `stop` (exclusive, in 0..T), float32 (stop - first, C), checked."""
         raise NotImplementedError
 
+    def read_with_gaps(self, first: int, stop: int) -> np.ndarray:
+        """As `read`, but values may be NaN: what they would say is missing."""
+        return self.read(first, stop)
+
     def digest_parts(self) -> Iterator:
         """Strings, numbers and arrays that change when the values do, without reading them all."""
         raise NotImplementedError
@@ -75,9 +79,17 @@ class StoredArray(LazyRows):
     transposed: bool  # the file contains (C, T)
 
     def read(self, first: int, stop: int) -> np.ndarray:
-        with _input_errors(self.path), np.errstate(over="ignore"):  # becomes infinite, and is refused below
-            rows = np.ascontiguousarray(self._rows(first, stop), dtype=np.float32)
-        return _finite(rows, self.path, first)
+        rows = self._float_rows(first, stop)
+        return _without(~np.isfinite(rows), rows, self.path, first)
+
+    def read_with_gaps(self, first: int, stop: int) -> np.ndarray:
+        rows = self._float_rows(first, stop)
+        return _without(np.isinf(rows), rows, self.path, first)
+
+    def _float_rows(self, first: int, stop: int) -> np.ndarray:
+        """(stop - first, C) float32, which may hold NaN and infinite values."""
+        with _input_errors(self.path), np.errstate(over="ignore"):  # becomes infinite, and is refused
+            return np.ascontiguousarray(self._rows(first, stop), dtype=np.float32)
 
     def _rows(self, first: int, stop: int) -> np.ndarray:
         """(stop - first, C) numbers of any kind."""
@@ -156,10 +168,11 @@ def _changed(path: str) -> InputError:
     return InputError(path, "has changed since it was opened", "leave features alone while they are in use")
 
 
-def _finite(rows: np.ndarray, path: str, first: int) -> np.ndarray:
-    if np.isfinite(rows).all():
+def _without(refused: np.ndarray, rows: np.ndarray, path: str, first: int) -> np.ndarray:
+    """The rows, or `InputError` for the first of their values that is refused. refused: (N, C) bool."""
+    if not refused.any():
         return rows
-    row, channel = np.argwhere(~np.isfinite(rows))[0]
+    row, channel = np.argwhere(refused)[0]
     place = f"{path}, row {first + row}, channel {channel} (the first is 0)"
     problem = f"the value is {rows[row, channel]}, not a finite number"
     raise InputError(place, problem, "move the file away and extract it again")

@@ -19,6 +19,7 @@ from mmad.files import write_text
 from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML raises for text that is not YAML
+MOST_FOLDERS = 5  # of features that are joined: each set of them has a linear map of its own
 PRECISIONS = ("float32", "bfloat16", "float16")
 # Settings that were renamed, by section and key: files, checkpoints and scripts may hold the old names.
 OLD_KEYS = {"loss.pairs": "boundary_samples", "loss.others": "negative_classes"}
@@ -169,6 +170,9 @@ class FeaturesConfig:
         for name in ("bare_offset", "bare_window"):
             if getattr(self, name) > 0 and not self.bare_stride:
                 raise InputError(name, f"{getattr(self, name):g} has no meaning without bare_stride", "give both")
+        if len(self.folders) > MOST_FOLDERS:
+            remedy = f"give {MOST_FOLDERS} at most, and put the channels of others side by side beforehand"
+            raise InputError("folders", f"names {len(self.folders)} folders", remedy)
         if self.bare_spread and self.bare_stride:
             remedy = "give bare_stride where rows lie evenly in time, bare_spread where they were resized"
             raise InputError("bare_spread", f"true does not go with bare_stride {self.bare_stride:g}", remedy)

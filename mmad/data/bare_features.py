@@ -20,17 +20,26 @@ TOLERANCE = 0.05  # relative; steps, or durations, that differ by more are not t
 
 def find_bare(folder: str | Path, video_id: str, duration: float, config: FeaturesConfig) -> FeatureTrack:
     """The features of a video from a file without sidecar. duration: of the video, s."""
-    stem = path_for_id(folder, f"{config.prefix}{video_id}{config.suffix}", "")
-    for suffix in FORMATS:
-        path = stem.with_name(f"{stem.name}.{suffix}")
-        if path.exists():
-            values = open_array(path, config.channels_first)
-            grid = bare_grid(len(values), duration, config)
-            source = f"bare {Path(folder).name}/{config.prefix}*{config.suffix}.{suffix}, {_grid_in_words(config)}"
-            return FeatureTrack(video_id, values, grid, duration, source, {"bare": True})
-    rest = ", ".join(f".{suffix}" for suffix in FORMATS[1:])
-    remedy = "extract them, or check data.root, features.folder, features.prefix and features.suffix"
-    raise InputError(f"{stem}.{FORMATS[0]}", f"no such features (nor {rest})", remedy)
+    path = bare_path(folder, video_id, config)
+    if path is None:
+        rest = ", ".join(f".{suffix}" for suffix in FORMATS[1:])
+        remedy = "extract them, or check data.root, features.folder, features.prefix and features.suffix"
+        raise InputError(f"{_stem(folder, video_id, config)}.{FORMATS[0]}", f"no such features (nor {rest})", remedy)
+    values = open_array(path, config.channels_first)
+    grid = bare_grid(len(values), duration, config)
+    source = f"bare {Path(folder).name}/{config.prefix}*{config.suffix}{path.suffix}, {_grid_in_words(config)}"
+    return FeatureTrack(video_id, values, grid, duration, source, {"bare": True})
+
+
+def bare_path(folder: str | Path, video_id: str, config: FeaturesConfig) -> Path | None:
+    """The file without sidecar that holds the features of a video; None where there is none."""
+    stem = _stem(folder, video_id, config)
+    paths = (stem.with_name(f"{stem.name}.{suffix}") for suffix in FORMATS)
+    return next((path for path in paths if path.exists()), None)
+
+
+def _stem(folder: str | Path, video_id: str, config: FeaturesConfig) -> Path:
+    return path_for_id(folder, f"{config.prefix}{video_id}{config.suffix}", "")
 
 
 def bare_grid(steps: int, duration: float, config: FeaturesConfig) -> TimeGrid:

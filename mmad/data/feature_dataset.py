@@ -66,7 +66,9 @@ class FeatureDataset(Dataset):
 
     annotations: one per video. tracks: the features of these videos, in any order; those of other videos are not used.
     window: steps at most; None: no limit. Item (epoch, i) has a window determined by (seed, epoch, i); dataset[i]
-    equals dataset[0, i]. Features in files are read when an item is asked for; NaN or infinite ones are refused then.
+    equals dataset[0, i]. Features in files are read when an item is asked for; NaN or infinite ones are refused then,
+    but for NaN in features of several folders, which says that a folder is missing at this step. blocks: the number of
+    channels of each folder.
     probe_scores: out-of-fold scores (T, E, S) of each video; items then hold these instead of features.
 
     `InputError` where a video has no features, or where features differ in their source or number of channels.
@@ -83,6 +85,7 @@ class FeatureDataset(Dataset):
         self.tracks = _tracks_of(self.annotations, tracks)
         self.source = _one_source(self.tracks)
         self.channels = self.tracks[0].values.shape[1]
+        self.blocks = blocks_of(self.tracks[0])
         self.probe_scores: Sequence[np.ndarray] | None = None
 
     @classmethod
@@ -221,6 +224,11 @@ def _tracks_of(annotations: list[Annotation], tracks: Sequence[FeatureTrack]) ->
     return chosen
 
 
+def blocks_of(track: FeatureTrack) -> tuple[int, ...]:
+    """The number of channels of each folder that the values come from; of any other values there is one block."""
+    return getattr(track.values, "blocks", (track.values.shape[1],))
+
+
 def _one_source(tracks: list) -> str:
     """The source that all tracks have; `InputError` where sources or numbers of channels differ."""
     if not tracks:
@@ -233,7 +241,7 @@ def _one_source(tracks: list) -> str:
                 f"made by {track.source}",
                 f"{first.video_id} was made by {first.source}",
             )
-        if track.values.shape[1] != first.values.shape[1]:
+        if (track.values.shape[1], blocks_of(track)) != (first.values.shape[1], blocks_of(first)):
             raise InputError(
                 f"features of {track.video_id}",
                 f"{track.values.shape[1]} channels",

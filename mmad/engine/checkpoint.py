@@ -9,6 +9,7 @@ import torchvision
 from torch import Tensor, nn
 
 from mmad.config import (
+    MOST_FOLDERS,
     BackboneConfig,
     DetectionConfig,
     ExtractConfig,
@@ -100,7 +101,11 @@ def load_detector(path: str | Path) -> tuple[Detector, LabelSet, DetectionConfig
         channels = int(features["channels"])
         if content["model"]["probe.mean"].shape != (channels,):
             raise ValueError(f"{channels} channels")
-        detector = build_detector(config.detector, channels, labels)
+        blocks = features.get("blocks", [channels])  # of one folder there is no such entry
+        right = len(blocks) <= MOST_FOLDERS and all(type(block) is int and block > 0 for block in blocks)
+        if not right or sum(blocks) != channels:
+            raise ValueError(f"folders of {blocks} channels")
+        detector = build_detector(config.detector, channels, labels, blocks)
         if features["settings"]:
             extract_config_of(features["settings"], "cpu")  # errors in them are reported here, with the file's name
         if not (isinstance(features["source"], str) and 0 < features["step"] < math.inf):

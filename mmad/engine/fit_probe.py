@@ -3,10 +3,15 @@
 The decoder must be trained on scores like those of new videos. Scores of a video that the probe was fitted to are
 better than that, the more so the rarer the class. Therefore the training videos are split into folds, and the scores of
 each fold come from a linear map fitted to the others (cross-fitting; in stacking: out-of-fold predictions).
+
+With features of several folders there is a linear map for each set of folders, fitted to all steps at which these are
+there, and each folder has an L2 penalty of its own.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +25,9 @@ from mmad.engine.folds import choose_folds
 from mmad.errors import InputError
 from mmad.files import atomic_path
 from mmad.models.detector import Detector
-from mmad.models.linear_probe import BOUND, LinearProbe, RandomView
-from mmad.ops.probe_targets import add_body_parts, probe_targets
-from mmad.ops.ridge import ridge_correlations, solve_ridge
+from mmad.models.linear_probe import BOUND, LinearProbe, RandomView, set_index
+from mmad.ops.probe_targets import SCORES, add_body_parts, probe_targets
+from mmad.ops.ridge import held_out_correlations, ridge_correlations, solve_ridge
 
 CHUNK = 8192  # steps whose products are summed at once
 SAMPLE = 65536  # steps from which the principal directions are estimated
@@ -31,6 +36,7 @@ MIN_UNIT = 0.3  # the same for the features of a view
 STRENGTHS = [10.0 ** (power / 2) for power in range(-8, 2)]  # L2 penalties to choose from, relative to the steps
 MIN_SHARE = 0.05  # a map fitted to a smaller share of the examples of a class gives it no scores
 DEFAULT_STRENGTH = 0.03  # L2 penalty where there is only one fold to choose it by
+LARGEST_POWER = 10  # penalties of several folders are 10 ** (power / 2), power from minus this to this
 
 
 @dataclass
@@ -54,6 +60,22 @@ class Sums:
     def zeros(cls, folds: int, width: int, outputs: int) -> "Sums":
         shapes = (width, width), (width, outputs), (width,), (outputs,), (outputs,), ()
         return cls(*(torch.zeros(folds, *shape, dtype=torch.float64) for shape in shapes))
+
+    @classmethod
+    def joined(cls, parts: Sequence[tuple["Sums", Tensor]]) -> "Sums":
+        """The sums over the steps of all parts, of some features only. parts: sums with the same `shift` for the same
+        features, and which of their features to take, (D,) indices."""
+        first, chosen = parts[0]
+        sums = cls.zeros(len(first.steps), len(chosen), first.goal.shape[1])
+        sums.shift = first.shift[chosen]
+        for part, chosen in parts:
+            sums.gram += part.gram[:, chosen][:, :, chosen]
+            sums.moment += part.moment[:, chosen]
+            sums.total += part.total[:, chosen]
+            sums.goal += part.goal
+            sums.square += part.square
+            sums.steps += part.steps
+        return sums
 
     def add(self, fold: int, x: Tensor, y: Tensor) -> None:
         """x: (N, D). y: (N, O)."""
@@ -132,12 +154,13 @@ def fit_probe(
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)  # fails before the work rather than after it
     fit_standardisation(probe, dataset)
-    for view in probe.views.values():
-        if isinstance(view, RandomView):
-            view.whiten.copy_(whitening(probe, dataset, view.whiten.shape[1]))
+    fit_whitening(probe, dataset)
     maps_without_fold = {}
     for name, sums in sum_products(detector, dataset, fold_of, folds).items():
-        weight, bias, maps_without_fold[name] = solve(sums, config.ridge)
+        if len(probe.blocks) == 1:
+            weight, bias, maps_without_fold[name] = solve(sums[0], config.ridge)
+        else:
+            weight, bias, maps_without_fold[name] = solve_sets(sums, probe.folder_of_feature(name), config.ridge)
         getattr(probe, f"weight_{name}").copy_(weight)
         getattr(probe, f"bias_{name}").copy_(bias)
     scores = out_of_fold_scores(probe, dataset, fold_of, maps_without_fold)
@@ -164,24 +187,34 @@ def set_class_statistics(detector: Detector, dataset: FeatureDataset) -> None:
 
 
 def features_of(dataset: FeatureDataset, index: int) -> tuple[Tensor, Tensor]:
-    """Features (1, T, C) of a video and their mask (1, T)."""
+    """Features (1, T, C) of a video, NaN where one of several folders is missing, and their mask (1, T)."""
     values = torch.from_numpy(np.array(dataset.tracks[index].values, dtype=np.float32))[None]
     return values, torch.ones(values.shape[:2], dtype=torch.bool)
 
 
 def fit_standardisation(probe: LinearProbe, dataset: FeatureDataset) -> None:
-    """Set mean, unit and bound of each channel from all steps of all videos.
+    """Set mean, unit and bound of each channel from all steps of all videos at which its folder is there.
 
-    The unit of a nearly constant channel is larger than its deviation, as in `Sums.centre_and_scale`.
+    The unit of a nearly constant channel is larger than its deviation, as in `Sums.centre_and_scale`. `InputError`
+    where one of several folders is there at no step.
     """
-    total, squares, steps = *torch.zeros(2, len(probe.mean), dtype=torch.float64), 0
+    total, squares, steps = torch.zeros(3, len(probe.mean), dtype=torch.float64)
     for index in tqdm(range(len(dataset)), desc="mean and deviation", leave=False, disable=None):
-        x = features_of(dataset, index)[0][0].double()
-        total, squares, steps = total + x.sum(dim=0), squares + (x**2).sum(dim=0), steps + len(x)
+        features, mask = features_of(dataset, index)
+        for block, present in zip(channels_of(probe), probe.there(features, mask)[0].unbind(dim=1)):
+            x = features[0, :, block].double()
+            x = x if present.all() else x[present]
+            total[block] += x.sum(dim=0)
+            squares[block] += (x**2).sum(dim=0)
+            steps[block] += len(x)
+    lacking = [place for place, block in enumerate(channels_of(probe), start=1) if steps[block.start] == 0]
+    if lacking:
+        problem = f"folder {lacking[0]} of {len(probe.blocks)} has values at no step of any training video"
+        raise InputError("features.folders", problem, "extract its features, or leave it out")
     mean = total / steps
     deviation = (squares / steps - mean**2).clamp(min=0).sqrt()
     varying = deviation > 1e-6 * mean.abs()  # less is rounding error
-    unit = at_least(deviation, MIN_DEVIATION, varying)
+    unit = torch.cat([at_least(deviation[block], MIN_DEVIATION, varying[block]) for block in channels_of(probe)])
     probe.mean.copy_(mean)
     probe.deviation.copy_(unit)
     probe.bound.copy_(BOUND * deviation / unit * varying)
@@ -193,39 +226,78 @@ def at_least(deviation: Tensor, share: float, varying: Tensor) -> Tensor:
     return deviation.clamp(min=max(least, 1e-6))
 
 
-def whitening(probe: LinearProbe, dataset: FeatureDataset, rank: int) -> Tensor:
-    """The principal directions with the largest variance, scaled to about unit variance: (C, rank).
+def channels_of(probe: LinearProbe) -> list[slice]:
+    """Of each folder, which channels of the features are its own."""
+    stops = np.cumsum(probe.blocks).tolist()
+    return [slice(stop - count, stop) for stop, count in zip(stops, probe.blocks)]
+
+
+def fit_whitening(probe: LinearProbe, dataset: FeatureDataset) -> None:
+    """Set the `whiten` of each `RandomView` from some of the videos."""
+    views = [view for view in probe.modules() if isinstance(view, RandomView)]  # one per folder, in their order
+    steps = sum(len(track.values) for track in dataset.tracks)
+    some = range(0, len(dataset), max(1, steps // SAMPLE))
+    for folder, (view, block) in enumerate(zip(views, channels_of(probe))):
+        view.whiten.copy_(whitening(probe, dataset, some, folder, block, view.whiten.shape[1]))
+
+
+def whitening(
+    probe: LinearProbe, dataset: FeatureDataset, videos: Sequence[int], folder: int, block: slice, rank: int
+) -> Tensor:
+    """The principal directions of a folder's channels with the largest variance, scaled to about unit variance: (C,
+    rank).
 
     Each is divided by the root of its variance plus the mean variance, so that noise stays small.
     """
-    steps = sum(len(track.values) for track in dataset.tracks)
-    every = max(1, steps // SAMPLE)
-    covariance, seen = torch.zeros(len(probe.mean), len(probe.mean), dtype=torch.float64), 0
-    for index in range(0, len(dataset), every):
-        x = probe.standardise(features_of(dataset, index)[0])[0]
+    count = block.stop - block.start
+    covariance, seen = torch.zeros(count, count, dtype=torch.float64), 0
+    for index in videos:
+        features, mask = features_of(dataset, index)
+        x = probe.standardise(features)[0, :, block][probe.there(features, mask)[0, :, folder]]
         covariance += (x.T @ x).double()
         seen += len(x)
-    values, basis = torch.linalg.eigh(covariance / seen)
+    values, basis = torch.linalg.eigh(covariance / max(seen, 1))
     values = values.clamp(min=0)
     return (basis / (values + values.mean()).clamp(min=1e-12).sqrt())[:, -rank:].float()
 
 
-def sum_products(detector: Detector, dataset: FeatureDataset, fold_of: np.ndarray, folds: int) -> dict[str, Sums]:
-    """{view: sums over the steps of each fold}."""
+def sum_products(
+    detector: Detector, dataset: FeatureDataset, fold_of: np.ndarray, folds: int
+) -> dict[str, dict[int, Sums]]:
+    """{view: {set of folders: sums over the steps of each fold at which just these folders are there}}.
+
+    Sets as `set_index`; only those that occur, and of each set only the features of its folders.
+    """
     probe = detector.probe
-    outputs = len(probe.weight_and_bias(next(iter(probe.views)))[1])
-    sums = {name: Sums.zeros(folds, view.width, outputs) for name, view in probe.views.items()}
+    outputs = probe.entities * len(SCORES)
+    sums: dict[str, dict[int, Sums]] = {name: {} for name in probe.views}
+    shifts: dict[str, Tensor] = {}
     lengths = [len(track.values) for track in dataset.tracks]
     with tqdm(total=len(dataset), desc="linear probe", leave=False, disable=None) as bar:
         for fold in range(folds):
             for indices in chunks(np.flatnonzero(fold_of == fold), lengths):
                 pairs = [features_of(dataset, index) for index in indices]
-                pairs = [(probe.standardise(x), mask) for x, mask in pairs]
+                pairs = [(probe.standardise(x), probe.there(x, mask)) for x, mask in pairs]
                 y = torch.cat([targets_of(detector, dataset, index) for index in indices])
-                for name, view in probe.views.items():
-                    sums[name].add(fold, torch.cat([view(x, mask)[0] for x, mask in pairs]), y)
+                sets = torch.cat([set_index(there[0]) for _, there in pairs])
+                for name in probe.views:
+                    x, folder = torch.cat([probe.view(name, *pair)[0] for pair in pairs]), probe.folder_of_feature(name)
+                    shift = shifts.setdefault(name, x.mean(dim=0))
+                    for some in sets.unique().tolist():
+                        if some >= 0:
+                            at, chosen = sets == some, features_in(some, folder)
+                            if some not in sums[name]:
+                                sums[name][some] = Sums.zeros(folds, len(chosen), outputs)
+                                sums[name][some].shift = shift[chosen]
+                            whole = at.all() and len(chosen) == len(folder)
+                            sums[name][some].add(fold, *((x, y) if whole else (x[at][:, chosen], y[at])))
                 bar.update(len(indices))
     return sums
+
+
+def features_in(some: int, folder: Tensor) -> Tensor:
+    """Indices of the features of a view that come from the folders of a set. folder: (D,) of each feature."""
+    return ((some + 1) >> folder & 1).nonzero()[:, 0]
 
 
 def chunks(indices: np.ndarray, lengths: list[int]) -> Iterator[list[int]]:
@@ -253,8 +325,56 @@ def targets_of(detector: Detector, dataset: FeatureDataset, index: int) -> Tenso
 # --- the closed form --------------------------------------------------------------------------------------------
 
 
+Choice = Callable[[Sums, Tensor, Tensor], float | Tensor]  # an L2 penalty from centred sums, their gram and moment
+
+
 def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
     """Weight (D, O) and bias (O,) fitted to all folds, and for each fold those fitted to the others; float32.
+
+    ridge: L2 penalty, relative to the number of steps; 0: chosen on held-out data.
+    """
+    whole, *without_fold = fit_maps(sums, (lambda *_: ridge) if ridge else choose_strength)
+    return *whole, without_fold
+
+
+def solve_sets(
+    sums: dict[int, Sums], folder: Tensor, ridge: float
+) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+    """As `solve`, for every set of folders, in the order of `set_index`: weights (sets, D, O), biases (sets, O).
+
+    sums: those of the steps at which just the folders of a set are there. folder: (D,) which folder each feature comes
+    from. The map of a set is fitted to all steps at which its folders are there, whether others are there or not; its
+    weights are 0 for the features of other folders. A set whose folders are nowhere together has the map of the part of
+    it with the most steps.
+    """
+    count = 2 ** (int(folder.max()) + 1) - 1
+    members = [[place for place in range(count.bit_length()) if some + 1 >> place & 1] for some in range(count)]
+    folds, outputs = next(iter(sums.values())).goal.shape
+    maps = [(torch.zeros(count, len(folder), outputs), torch.zeros(count, outputs)) for _ in range(1 + folds)]
+    penalties: dict[int, float] = {}  # of each folder by itself
+    steps = {}
+    for some in sorted(range(count), key=lambda some: len(members[some])):
+        chosen = features_in(some, folder)
+        larger = {other: part for other, part in sums.items() if set(members[some]) <= set(members[other])}
+        if larger:
+            places = [torch.searchsorted(features_in(other, folder), chosen) for other in larger]
+            own = Sums.joined(list(zip(larger.values(), places)))
+            steps[some] = float(own.steps.sum())
+            choose = partial(choose_per_folder, folder=folder[chosen], ridge=ridge, alone=penalties)
+            for (weights, biases), (weight, bias) in zip(maps, fit_maps(own, choose)):
+                weights[some, chosen], biases[some] = weight, bias
+        else:
+            parts = [part for part in steps if set(members[part]) < set(members[some])]
+            best = max(parts, key=lambda part: steps[part])
+            for weights, biases in maps:
+                weights[some], biases[some] = weights[best], biases[best]
+    return *maps[0], maps[1:]
+
+
+def fit_maps(sums: Sums, choose: Choice) -> list[tuple[Tensor, Tensor]]:
+    """Weight (D, O) and bias (O,) fitted to all folds, then for each fold those fitted to the others; float32.
+
+    With one fold the map of the others is that of all.
 
     Scores are in units of their deviation over the training videos, each scored out of fold. A ridge weight grows with
     the number of examples of its class; the map for a fold that contains many of them would thus give smaller scores
@@ -264,10 +384,13 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
     """
     mean, scale = sums.centre_and_scale()
     gram, moment, steps = sums.gram.sum(dim=0), sums.moment.sum(dim=0), float(sums.steps.sum())
-    strength = steps * (ridge or choose_strength(sums, gram, moment))
+    strength = steps * choose(sums, gram, moment)
     whole = solve_ridge(gram, moment, strength)
     without_fold, goal = [], sums.goal.sum(dim=0)
     for fold, share_of_steps in enumerate((sums.steps / steps).tolist() if len(sums.steps) > 1 else ()):
+        if share_of_steps == 1:  # of several folders: all steps with this set of them are in one fold
+            without_fold.append(torch.zeros_like(whole))
+            continue
         weight = solve_ridge(gram - sums.gram[fold], moment - sums.moment[fold], strength * (1 - share_of_steps))
         share = (1 - sums.goal[fold] / goal.clamp(min=1e-6)).clamp(min=0)  # of the examples of each output
         without_fold.append(torch.where(share > MIN_SHARE, weight / share.clamp(min=MIN_SHARE), 0.0))
@@ -280,7 +403,7 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
         weight = weight / scale[:, None] / unit
         return weight.float(), -(mean @ weight).float()
 
-    return *as_map(whole), [as_map(weight) for weight in without_fold]
+    return [as_map(weight) for weight in (whole, *without_fold)]
 
 
 def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
@@ -289,13 +412,59 @@ def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
     Best: highest mean over outputs of the correlation with the targets. Rare classes count as much as frequent ones,
     and the scale of the scores does not matter; squared error would choose a penalty ten times as large.
     """
-    if len(sums.steps) == 1:
-        return DEFAULT_STRENGTH
     steps = float(sums.steps[1:].sum())
+    if len(sums.steps) == 1 or not steps or not sums.steps[0]:  # steps of one of several folders may be in few folds
+        return DEFAULT_STRENGTH
     strengths = [steps * strength for strength in STRENGTHS]
     fitted, held_out = (gram - sums.gram[0], moment - sums.moment[0]), (sums.gram[0], sums.moment[0])
     deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
     return STRENGTHS[int((ridge_correlations(*fitted, *held_out, strengths) / deviation).mean(dim=1).argmax())]
+
+
+def choose_per_folder(
+    sums: Sums, gram: Tensor, moment: Tensor, folder: Tensor, ridge: float, alone: dict[int, float]
+) -> float | Tensor:
+    """The L2 penalty of each folder, relative to the number of steps, as (D,) of each feature; for one folder a number.
+
+    folder: (D,) of each feature. ridge: the same for all instead, unless 0. alone: of each folder by itself, as
+    `choose_strength`; filled where there is one folder. Of several, one penalty after the other goes up or down in
+    steps of STRENGTHS, from those of each folder by itself, as long as scores of the first fold get better.
+    """
+    folders = folder.unique().tolist()
+    if ridge or len(folders) == 1:
+        strength = ridge or choose_strength(sums, gram, moment)
+        alone.update(dict.fromkeys(folders, strength))
+        return strength
+    steps = float(sums.steps[1:].sum())
+    powers = {place: round(2 * math.log10(alone.get(place, DEFAULT_STRENGTH))) for place in folders}
+
+    def strengths(powers: dict[int, int]) -> Tensor:
+        per_folder = torch.zeros(max(folders) + 1, dtype=gram.dtype)
+        for place, power in powers.items():
+            per_folder[place] = 10.0 ** (power / 2)
+        return per_folder[folder]
+
+    if len(sums.steps) == 1 or not steps or not sums.steps[0]:
+        return strengths(powers)
+    fitted, held_out = (gram - sums.gram[0], moment - sums.moment[0]), (sums.gram[0], sums.moment[0])
+    deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
+
+    @cache
+    def quality(powers: tuple[tuple[int, int], ...]) -> float:
+        weight = solve_ridge(*fitted, steps * strengths(dict(powers)))
+        return float((held_out_correlations(weight, *held_out) / deviation).mean())
+
+    best, moved = quality(tuple(powers.items())), True
+    while moved:
+        moved = False
+        for place in folders:
+            for change in (-1, 1):
+                while abs(powers[place] + change) <= LARGEST_POWER:
+                    tried = powers | {place: powers[place] + change}
+                    if quality(tuple(tried.items())) <= best:
+                        break
+                    powers, best, moved = tried, quality(tuple(tried.items())), True
+    return strengths(powers)
 
 
 def out_of_fold_scores(
@@ -308,7 +477,7 @@ def out_of_fold_scores(
     for index, fold in enumerate(tqdm(fold_of, desc="out-of-fold scores", leave=False, disable=None)):
         x, mask = features_of(dataset, index)
         maps = {name: of_folds[fold] for name, of_folds in maps_without_fold.items()}
-        scores = probe.scores(probe.standardise(x), mask, maps)
+        scores = probe.scores(probe.standardise(x), probe.there(x, mask), maps)
         yield scores[0].half().numpy()
 
 

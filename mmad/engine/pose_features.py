@@ -51,9 +51,15 @@ class PoseFeatures:
         return self.of_person(track.video_id, points, grid, track.duration)
 
     def of_person(self, video_id: str, points: np.ndarray, grid: TimeGrid, duration: float) -> FeatureTrack:
-        """The features of one person in one video. points: (T, 75, 3) joints at the times of `grid`, FPS a second."""
+        """The features of one person in one video. points: (T, 75, 3) joints at the times of `grid`, FPS a second.
+
+        The network says something of every step; `seen` in the details has the runs in which it saw the person, where
+        these are not all (see `mmad.data.feature_files`).
+        """
         half_rate = TimeGrid(grid.start + 0.5 * grid.step, 2 * grid.step)
-        return FeatureTrack(video_id, self.of_points(points), half_rate, duration, self.source)
+        values, runs = self.of_points(points), seen_runs(points)
+        details = {} if runs == [[0, len(values)]] else {"seen": runs}
+        return FeatureTrack(video_id, values, half_rate, duration, self.source, details)
 
     @torch.inference_mode()
     def of_points(self, points: np.ndarray) -> np.ndarray:
@@ -75,6 +81,14 @@ class PoseFeatures:
         output = self.network(inputs, torch.ones(inputs.shape[:2], dtype=torch.bool, device=self.device))
         values = [output.logits.mean(dim=0), output.parts.mean(dim=0), output.features[0]]
         return torch.cat(values, dim=1).float().cpu().numpy()
+
+
+def seen_runs(points: np.ndarray) -> list[list[int]]:
+    """Runs [first, stop) of the rows of features at which any joint is seen: (T, J, 3) joints, two times per row."""
+    any_joint = (points[..., 2] > 0).any(axis=1)
+    seen = np.pad(any_joint, (0, len(any_joint) % 2)).reshape(-1, 2).any(axis=1)
+    edges = np.flatnonzero(np.diff(np.pad(seen, 1).astype(int)))
+    return edges.reshape(-1, 2).tolist()
 
 
 def windows_with_margin(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:

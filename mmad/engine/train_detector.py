@@ -73,7 +73,7 @@ def read_data_sets(config: DetectionConfig, labels: LabelSet) -> tuple[FeatureDa
 
 def require_same_features(train_set: FeatureDataset, val_set: FeatureDataset) -> None:
     """`InputError` where the features of two data sets were made by different weights or settings."""
-    if (train_set.channels, train_set.source) != (val_set.channels, val_set.source):
+    if (train_set.blocks, train_set.source) != (val_set.blocks, val_set.source):
         first, other = train_set.annotations[0].video_id, val_set.annotations[0].video_id
         in_training = f"{first} has {train_set.channels} by {train_set.source}"
         problem = f"{val_set.channels} channels by {val_set.source}, {in_training}"
@@ -91,7 +91,7 @@ def detector_task(
 ) -> Task:
     """A detector with random weights, and how it is trained and evaluated; "score" is the mAP over tIoU 0.1 to 0.9."""
     torch.manual_seed(config.seed)
-    model = build_detector(config.detector, train_set.channels, labels)
+    model = build_detector(config.detector, train_set.channels, labels, train_set.blocks)
     order = FeatureBatchSampler([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
     loader = DataLoader(
         train_set,
@@ -114,6 +114,7 @@ def detector_task(
     features = {
         "source": train_set.source,
         "channels": train_set.channels,
+        **({"blocks": list(train_set.blocks)} if len(train_set.blocks) > 1 else {}),
         "settings": train_set.tracks[0].details.get("settings", {}),
         "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
     }

@@ -1,6 +1,6 @@
 """Networks: tensors in, tensors out. Backbones are chosen by name from `BACKBONES`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -99,11 +99,11 @@ def build_backbone(config: BackboneConfig) -> nn.Module:
     return backbone_named(config).build(config)
 
 
-def build_detector(config: DetectorConfig, channels: int, labels: LabelSet) -> Detector:
-    """A detector with random weights for `channels` features per step; `mmad.engine.fit_probe` fits its linear
-    probe."""
+def build_detector(config: DetectorConfig, channels: int, labels: LabelSet, blocks: Sequence[int] = ()) -> Detector:
+    """A detector with random weights for `channels` features per step, `blocks` of them from each of several folders;
+    `mmad.engine.fit_probe` fits its linear probe."""
     check_views(config)
-    return Detector(channels, labels, config)
+    return Detector(channels, labels, config, blocks)
 
 
 def check_views(config: DetectorConfig) -> None:

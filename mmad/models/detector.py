@@ -17,6 +17,7 @@ No feature pyramid, no neck, no Hungarian matching: every step is one candidate,
 (B, T, E, S and so on) are explained in `docs/words.md`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -84,15 +85,16 @@ def input_names(views: list[str]) -> list[str]:
 class Detector(nn.Module):
     """A linear probe and one decoder shared by all classes.
 
-    channels: of the features. labels: the K classes and P body parts. `mmad.engine.fit_probe` fills the probe, and two
+    channels: of the features; blocks: of each folder that they come from, none for one folder. labels: the K classes
+    and P body parts. `mmad.engine.fit_probe` fills the probe, and two
     buffers of what is known of each class from training: `length` (K,), the median length of its actions, steps, and
     `count` (K,), the number of its actions. (Checkpoints and the packaged weights store them under these names.)
     """
 
-    def __init__(self, channels: int, labels: LabelSet, config: DetectorConfig):
+    def __init__(self, channels: int, labels: LabelSet, config: DetectorConfig, blocks: Sequence[int] = ()):
         super().__init__()
         self.num_classes, self.num_parts = len(labels), len(labels.parts)
-        self.probe = LinearProbe(channels, self.num_classes + self.num_parts, config)
+        self.probe = LinearProbe(channels, self.num_classes + self.num_parts, config, blocks)
         self.register_buffer("part_of", torch.tensor(labels.part_of), persistent=False)  # labels are saved on their own
         self.classes_of_part = [
             [k for k, p in enumerate(labels.part_of) if p == part] for part in range(self.num_parts)
@@ -116,7 +118,7 @@ class Detector(nn.Module):
         probe_scores: Tensor | None = None,
         pairs: tuple[Tensor, Tensor] | None = None,
     ) -> DetectorOutput:
-        """features: (B, T, C). mask: (B, T) True where a step is real.
+        """features: (B, T, C), NaN where one of several folders is missing. mask: (B, T) True where a step is real.
 
         probe_scores: (B, T, E, S) to use instead of the probe's scores of these features, which may then be None; used
         in training, with scores of a probe that was fitted without the video. E = K + P (classes and body parts),

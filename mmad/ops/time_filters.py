@@ -1,6 +1,7 @@
 """Filters along time for padded batches: moving mean, shift.
 
-Values are (B, T, D), with a mask (B, T) that is True where a step is real.
+Values are (B, T, D), with a mask (B, T) that is True where a step is real. Steps that are not real may lie behind the
+last real one (padding) or between real ones (gaps).
 """
 
 import torch
@@ -24,11 +25,25 @@ def moving_mean(x: Tensor, mask: Tensor, radius: int) -> Tensor:
 
 
 def shift_in_time(x: Tensor, mask: Tensor, offset: int) -> Tensor:
-    """At each step the value `offset` steps later; beyond the ends of a video its first or last real value.
+    """At each step the value `offset` steps later; beyond the ends of a video, or of a run of real steps between gaps,
+    its first or last real value.
 
-    (B, T, D), (B, T) with the real steps first -> (B, T, D).
+    (B, T, D), (B, T) -> (B, T, D). What stands at steps that are not real comes from the run before them.
     """
-    last = mask.sum(dim=1, keepdim=True) - 1
+    first, last = run_bounds(mask)
     index = torch.arange(x.shape[1], device=x.device) + offset
-    index = torch.minimum(index.expand(mask.shape), last).clamp(min=0)
+    index = torch.maximum(torch.minimum(index, last), first)
     return x.gather(1, index.unsqueeze(2).expand_as(x))
+
+
+def run_bounds(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """First and last step of the run of real steps that each step is in: two (B, T) long.
+
+    Of a step that is not real: the bounds of the run before it, or of the first run where there is none.
+    """
+    step, edge = torch.arange(mask.shape[1], device=mask.device), torch.zeros_like(mask[:, :1])
+    starts = mask & ~torch.cat([edge, mask[:, :-1]], dim=1)
+    ends = mask & ~torch.cat([mask[:, 1:], edge], dim=1)
+    run = (starts.cumsum(dim=1) - 1).clamp(min=0)  # index of the run
+    first, last = (torch.zeros_like(run).scatter_add(1, run, step * edges).gather(1, run) for edges in (starts, ends))
+    return first, last

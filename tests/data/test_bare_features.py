@@ -213,19 +213,11 @@ def test_rows_are_those_of_one_folder_for_all_videos(tmp_path):
     assert [len(track.values) for track in tracks] == [-(-round(s * FPS) // 4) for s in DURATIONS.values()]
 
 
-def test_a_video_that_one_folder_lacks_is_named_with_it(tmp_path):
-    annotations = put(tmp_path / "a", {"v": 5.0, "w": 5.0}, lambda frames: frames // 4)
-    put(tmp_path / "b", {"v": 5.0}, lambda frames: frames // 4)
-    config = FeaturesConfig(folders=["a", "b"])
-    with pytest.raises(InputError, match=rf"{tmp_path}/b/w\.npy: no such features"):
-        FeatureDataset.from_folder(annotations, config.paths(tmp_path), config, window=100)
-
-
-def test_nan_in_a_joined_folder_is_named(tmp_path):
+def test_an_infinite_value_in_a_joined_folder_is_named(tmp_path):
     annotations = put(tmp_path / "a", {"v": 5.0}, lambda frames: frames // 4)
     put(tmp_path / "b", {"v": 5.0}, lambda frames: frames // 4)
-    np.save(tmp_path / "b" / "v.npy", np.full((37, 2), np.nan))
+    np.save(tmp_path / "b" / "v.npy", np.full((37, 2), np.inf))
     config = FeaturesConfig(folders=["a", "b"])
     dataset = FeatureDataset.from_folder(annotations, config.paths(tmp_path), config, window=100)
-    with pytest.raises(InputError, match=rf"{tmp_path}/b/v\.npy, row 0, channel 0 .*the value is nan"):
+    with pytest.raises(InputError, match=rf"{tmp_path}/b/v\.npy, row 0, channel 0 .*the value is inf"):
         dataset[0]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.ops.ridge import ridge_correlations, solve_ridge
+from mmad.ops.ridge import held_out_correlations, ridge_correlations, solve_ridge
 
 
 def test_ridge_is_what_augmented_least_squares_gives():
@@ -56,3 +56,25 @@ def test_ridge_correlations_are_those_of_predictions_made_one_by_one():
         wanted = [np.corrcoef(predicted[:, output], held_y[:, output])[0, 1] for output in range(3)]
         assert row.tolist() == pytest.approx(wanted)
     assert len({round(value, 4) for value in found[:, 0].tolist()}) == 3
+
+
+def test_a_penalty_per_feature():
+    """Also where rounding left an eigenvalue below zero."""
+    rng = np.random.default_rng(0)
+    x, y, strength = rng.normal(size=(3, 5)), rng.normal(size=(3, 2)), 1e-6 * np.array([1, 1, 3, 3, 40])
+    gram, moment = x.T @ x, x.T @ y
+    wanted = np.linalg.solve(gram + np.diag(strength), moment)
+    nowhere = np.sqrt(strength) * np.linalg.svd(x / np.sqrt(strength))[2][-1]  # a direction that no step has
+    for seen in (gram, gram - 10 * np.outer(nowhere, nowhere)):
+        found = solve_ridge(*map(torch.from_numpy, (seen, moment, strength)))
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_held_out_correlations_of_one_map():
+    rng = np.random.default_rng(0)
+    held_out, held_y, weight = rng.normal(size=(25, 6)), rng.normal(size=(25, 3)), rng.normal(size=(6, 3))
+    held_out, held_y = held_out - held_out.mean(axis=0), held_y - held_y.mean(axis=0)
+    sums = map(torch.from_numpy, (weight, held_out.T @ held_out, held_out.T @ held_y))
+    found = held_out_correlations(*sums).numpy() / np.linalg.norm(held_y, axis=0)
+    wanted = [np.corrcoef(held_out @ weight[:, i], held_y[:, i])[0, 1] for i in range(3)]
+    assert found.tolist() == pytest.approx(wanted)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mmad.ops.time_filters import moving_mean, shift_in_time
+from mmad.ops.time_filters import moving_mean, run_bounds, shift_in_time
 
 
 def test_moving_mean_by_hand():
@@ -25,3 +25,21 @@ def test_shift_in_time_by_hand():
     assert shift_in_time(x, mask, -2)[..., 0].tolist() == [[1, 1, 1, 2], [4, 4, 4, 5]]
     assert shift_in_time(x, mask, 0)[0, :3, 0].tolist() == [1, 2, 3]
     assert shift_in_time(x, mask, 99)[..., 0].tolist() == [[3] * 4, [7] * 4]
+
+
+def test_a_gap_is_an_end():
+    """Real steps 0, 1 and 4, 5, 6 of eight: values beyond the ends of a run are its first or last one."""
+    x = torch.arange(8.0).view(1, 8, 1)
+    mask = torch.tensor([[True, True, False, False, True, True, True, False]])
+    real = [0, 1, 4, 5, 6]
+    first, last = run_bounds(mask)
+    assert (first[0, real].tolist(), last[0, real].tolist()) == ([0, 0, 4, 4, 4], [1, 1, 6, 6, 6])
+    for offset, wanted in ((1, [1, 1, 5, 6, 6]), (-1, [0, 0, 4, 4, 5]), (3, [1, 1, 6, 6, 6]), (0, real)):
+        assert shift_in_time(x, mask, offset)[0, real, 0].tolist() == wanted
+    assert moving_mean(x, mask, 2)[0, real, 0].tolist() == pytest.approx([0.5, 0.5, 5, 5, 5])
+    assert moving_mean(x, mask, 3)[0, real, 0].tolist() == pytest.approx([0.5, 5 / 3, 4, 5, 5])
+
+
+def test_nothing_real_is_no_obstacle():
+    x, mask = torch.ones(2, 3, 1), torch.zeros(2, 3, dtype=torch.bool)
+    assert shift_in_time(x, mask, 2).shape == x.shape and moving_mean(x, mask, 2).tolist() == [[[0.0]] * 3] * 2

@@ -126,8 +126,9 @@ def rows() -> dict[str, tuple[list[str], list]]:
     class OneNetwork(AllTogether):
         """One network for all classes at once, 256 channels wide, in place of one small one that they share."""
 
-        def __init__(self, channels, labels, config):
-            super().__init__(channels, labels, config)
+        def __init__(self, *made_of):
+            super().__init__(*made_of)
+            config = made_of[2]
             inputs = self.num_classes * self.encoder.embed.in_features // 3
             self.encoder = detector.TemporalEncoder(inputs, 256, config.dilations)
             bias = self.predict.bias.data
@@ -141,7 +142,10 @@ def rows() -> dict[str, tuple[list[str], list]]:
             return self.to_predictions(outputs, mask, self.length[label])
 
     def instead(kind):
-        return [(detection, "build_detector", lambda config, channels, labels: kind(channels, labels, config))]
+        def build(config, channels, labels, blocks=()):
+            return kind(channels, labels, config, blocks)
+
+        return [(detection, "build_detector", build)]
 
     every_class = ["loss.negative_classes=1000"]
     alone = {f"{view} view alone": ([f"detector.views=[{view}]"], []) for view in VIEWS}
@@ -156,6 +160,7 @@ def rows() -> dict[str, tuple[list[str], list]]:
         "no competing classes": ([], without("(hardest competing|strongest) class")),
         "no distance to the ends": ([], without("distance")),
         "no refinement": ([], [(dense_predictions, "refine_boundaries", lambda regressed, *rest: regressed)]),
+        "P(part) x P(action | part)": (["detector.parts=true"], []),
         "boundaries shared by all classes": (every_class, instead(SharedBoundaries)),
         "one network for all classes": ([*every_class, "train.lr=1e-3"], instead(OneNetwork)),
         "queries, matched one to one": (

@@ -152,7 +152,7 @@ class FeaturesConfig:
     """Where the features of a data set lie, and the timing of arrays without a sidecar file ("bare" ones)."""
 
     folder: str = "features"  # relative to data.root
-    folders: list[str] = field(default_factory=list)  # instead of `folder`: several, whose channels are concatenated
+    folders: list[str] = field(default_factory=list)  # instead of `folder`: several, side by side; one may lack videos
     prefix: str = ""  # bare files are called {prefix}{video id}{suffix}.npy, .npz, .pt, .csv or .pkl
     suffix: str = ""  # the same
     bare_stride: float = 0.0  # frames from row to row; 0: unknown, the rows are spread over the duration
@@ -188,12 +188,13 @@ class DetectorConfig:
 
     views: list[str] = field(default_factory=lambda: ["plain", "centred", "random"])  # of the features, for the probe
     random: int = 1024  # random features of each of the two kinds in the view "random"
-    ridge: float = 0.0  # L2 penalty of the probe, relative to the number of steps; 0: chosen out of fold, per view
+    ridge: float = 0.0  # L2 penalty of the probe, relative to the steps; 0: chosen out of fold, per view and folder
     folds: int = 5  # each training video is scored by a probe that was fit to the other folds; 1: to all videos
     groups: str = ""  # regular expression for the part of a video id that names the person; empty: what precedes a _
     centring: int = 60  # steps on either side whose mean is subtracted in the view "centred"
     width: int = 32  # channels inside the decoder
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8])  # of the convolutions, one block each
+    parts: bool = False  # the score of an action is P(its body part) x P(action | part), each predicted by itself
 
     def __post_init__(self):
         require_between(self, 0, 1e6, "ridge")

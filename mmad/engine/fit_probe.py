@@ -211,6 +211,9 @@ def fit_standardisation(probe: LinearProbe, dataset: FeatureDataset) -> None:
     if lacking:
         problem = f"folder {lacking[0]} of {len(probe.blocks)} has values at no step of any training video"
         raise InputError("features.folders", problem, "extract its features, or leave it out")
+    if len(probe.blocks) > 1:
+        whole = sum(len(track.values) for track in dataset.tracks)
+        probe.present.copy_(torch.stack([steps[block.start] / whole for block in channels_of(probe)]))
     mean = total / steps
     deviation = (squares / steps - mean**2).clamp(min=0).sqrt()
     varying = deviation > 1e-6 * mean.abs()  # less is rounding error

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmad.config import DataConfig, DetectionConfig
@@ -21,9 +21,9 @@ from mmad.formats.predictions import Origin, write_predictions
 from mmad.labels import LabelSet, read_label_set
 from mmad.metrics.average_precision import as_json, as_table, evaluate, evaluate_parts
 from mmad.models import build_detector, check_detection
-from mmad.models.detector import Detector
+from mmad.models.detector import Detector, DetectorOutput
 from mmad.ops.assign import Positives, assign
-from mmad.ops.losses import detection_losses
+from mmad.ops.losses import classification_loss, detection_losses
 from mmad.ops.probe_targets import SCORES
 from mmad.records import Annotation, Detections, content_digest
 from mmad.weight_files import load_into, read_checkpoint
@@ -43,6 +43,10 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     if epochs_done(task, output) < config.train.epochs:
         val_set.read_through()  # the train set is read when the probe is fitted
         train_set.probe_scores = fitted_probe_scores(model, train_set, config, task.data, output)
+    if len(train_set.blocks) > 1:
+        shares = zip(config.features.folders, model.probe.present.tolist())
+        there = ", ".join(f"{name} at {100 * share:.3g} %" for name, share in shares)
+        print(f"training steps with features of each folder: {there}")
     closed_form = sum(len(weight.flatten()) for weight, _ in map(model.probe.weight_and_bias, model.probe.views)) / 1e6
     trained = sum(p.numel() for p in model.parameters()) / 1e6
     print(
@@ -183,14 +187,46 @@ def detector_losses(model: Detector, batch: Batch, config: DetectionConfig) -> d
     """{name: scalar} for a batch with features, or with probe scores instead of them."""
     chosen, weights = choose_pairs(batch.labels, model.count > 0, config.loss.negative_classes)
     video, label = chosen.nonzero(as_tuple=True)
-    predictions = model(batch.features, batch.mask, batch.probe_scores, (video, label)).predictions
+    output = model(batch.features, batch.mask, batch.probe_scores, (video, label))
+    predictions = output.predictions
     index_of = torch.full(chosen.shape, -1, device=video.device)  # (B, K) index of each chosen pair
     index_of[video, label] = torch.arange(len(video), device=video.device)
     pair = torch.cat([index_of[index, labels] for index, labels in enumerate(batch.labels)])
     segments = torch.cat(batch.segments)
     positives = assign(segments, pair, predictions.mask, config.loss.centre)
     sampled = sample_positives(positives, config.loss.boundary_samples)
-    return detection_losses(predictions, segments, weights[video, label], positives, sampled, config.loss)
+    losses = detection_losses(predictions, segments, weights[video, label], positives, sampled, config.loss)
+    if output.part_logits is not None:
+        losses |= part_losses(output, model.part_of, batch, weights[video, label], positives, config)
+    return losses
+
+
+def part_losses(
+    output: DetectorOutput,
+    part_of: Tensor,
+    batch: Batch,
+    weights: Tensor,
+    positives: Positives,
+    config: DetectionConfig,
+) -> dict[str, Tensor]:
+    """{"part", "classify"}: the losses of the two factors of `detector.parts`, divided by the number of actions.
+
+    A part's positives are those of all its actions. The action given its part is learned at these steps alone.
+    """
+    num_parts = output.part_logits.shape[1]
+    pair = torch.cat([index * num_parts + part_of[labels] for index, labels in enumerate(batch.labels)])
+    mask = batch.mask.repeat_interleave(num_parts, dim=0)  # (B * P, T)
+    segments = torch.cat(batch.segments)
+    of_parts = assign(segments, pair, mask, config.loss.centre)
+    once = torch.ones(len(mask), device=mask.device)
+    there = torch.zeros_like(mask)
+    there[of_parts.pair, of_parts.step] = True
+    there = there[output.video * num_parts + part_of[output.label]]  # (N, T)
+    losses = {
+        "part": classification_loss(output.part_logits.flatten(0, 1), mask, of_parts, once, config.loss),
+        "classify": classification_loss(output.given_part, there, positives, weights, config.loss),
+    }
+    return {name: loss / max(len(segments), 1) for name, loss in losses.items()}
 
 
 def choose_pairs(labels: list[torch.Tensor], seen: torch.Tensor, negatives: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,6 +12,8 @@ Therefore this detector has two parts:
    class with two examples is decoded as well as one with two thousand, and classes neither share boundaries nor compete
    for steps.
 
+With `detector.parts` the score of an action is P(part) x P(action | part), see `PartDecoder`.
+
 No feature pyramid, no neck, no Hungarian matching: every step is one candidate, positives are found by centre sampling
 (`mmad/ops/assign.py`), duplicates are removed by soft-NMS (`mmad/ops/nms.py`). The letters of the axes
 (B, T, E, S and so on) are explained in `docs/words.md`.
@@ -42,13 +44,16 @@ class DetectorOutput:
     """Predictions for B videos of T steps, for N (video, class) pairs; one candidate action per step and pair.
 
     predictions: dense predictions of the N pairs. video, label: (N,) which pairs they are. mask: (B, T) True where a
-    step is real.
+    step is real. With `detector.parts`, part_logits: (B, P, T) of the body parts, and given_part: (N, T) logits of the
+    pairs' actions given their part; the logits in `predictions` are those of the products.
     """
 
     predictions: DensePredictions
     video: Tensor
     label: Tensor
     mask: Tensor
+    part_logits: Tensor | None = None
+    given_part: Tensor | None = None
 
     @property
     def logits(self) -> Tensor:
@@ -82,6 +87,40 @@ def input_names(views: list[str]) -> list[str]:
     return [name for names in input_groups(views).values() for name in names]
 
 
+class PartDecoder(nn.Module):
+    """Is the middle of an action of a body part here? One small network shared by all parts, as the decoder is by all
+    classes.
+
+    The body part is easier to tell than the action. So hierarchical recognition first says how likely each part is and
+    then which of its actions it is, and scores an action with P(part) x P(action | part), as systems for micro-actions
+    do (PCAN, Li et al., AAAI 2025; entries of the Micro-Action challenges). Several actions may be in progress at once,
+    also of one part, so both factors are sigmoids and not softmaxes. P(action | part) is learned only at steps at which
+    an action of the part is.
+    """
+
+    def __init__(self, views: list[str], config: DetectorConfig):
+        super().__init__()
+        inputs = len(score_names(views)) + 2 * len(views) + 2
+        self.encoder = TemporalEncoder(inputs, config.width, config.dilations)
+        self.predict = nn.Linear(config.width, 1)
+        nn.init.constant_(self.predict.bias, INITIAL_BIAS["logits"])
+
+    def forward(self, scores: Tensor, mask: Tensor, num_classes: int, classes_of_part: list[list[int]]) -> Tensor:
+        """The probe's scores (B, T, E, S), (B, T) -> logits (B, P, T).
+
+        It reads the part's own scores, the actionness of its strongest class and of the strongest other part, and the
+        distance to the ends of the video.
+        """
+        of_class, of_part = scores[:, :, :num_classes], scores[:, :, num_classes:]
+        actionness = select_score(of_class, "actionness")
+        strongest = torch.stack([actionness[:, :, classes].amax(dim=2) for classes in classes_of_part], dim=2)
+        others = hardest_competing(select_score(of_part, "actionness"), [list(range(of_part.shape[2]))])
+        distance = edge_inputs(mask)[:, :, None].expand(-1, -1, of_part.shape[2], -1)
+        inputs = torch.cat([of_part, strongest, others, distance], dim=3).transpose(1, 2)  # (B, P, T, I)
+        hidden = self.encoder(inputs.flatten(0, 1), mask.repeat_interleave(inputs.shape[1], dim=0))
+        return self.predict(hidden)[..., 0].unflatten(0, inputs.shape[:2])
+
+
 class Detector(nn.Module):
     """A linear probe and one decoder shared by all classes.
 
@@ -107,6 +146,7 @@ class Detector(nn.Module):
         self.predict.bias.data = torch.tensor(
             [INITIAL_BIAS[name] for name, size in OUTPUTS.items() for _ in range(size)]
         )
+        self.part_decoder = PartDecoder(config.views, config) if config.parts else None
         self.sharpness = nn.Parameter(torch.tensor(1.0))
         # The two parameters of `DensePredictions.spread`, before softplus: in steps, and as a share of the length.
         self.spread = nn.Parameter(torch.tensor([0.5, -1.9]))
@@ -130,9 +170,14 @@ class Detector(nn.Module):
         video, label = self.all_pairs(len(mask)) if pairs is None else pairs
         inputs = self.build_inputs(probe_scores, mask)[video, label]  # (N, T, I)
         predictions = self.decode(inputs, mask[video], label)
+        part_logits = given_part = None
+        if self.part_decoder is not None:
+            part_logits = self.part_decoder(probe_scores, mask, self.num_classes, self.classes_of_part)
+            given_part = predictions.logits
+            predictions.logits = logits_of_product(part_logits[video, self.part_of[label]], given_part)
         untrained = self.count[label, None] == 0  # a class without any training example is never detected
         predictions.logits = predictions.logits.masked_fill(untrained, -torch.inf)
-        return DetectorOutput(predictions, video, label, mask)
+        return DetectorOutput(predictions, video, label, mask, part_logits, given_part)
 
     def all_pairs(self, batch: int) -> tuple[Tensor, Tensor]:
         """Every class of every video: video (B * K,) and label (B * K,)."""
@@ -172,6 +217,12 @@ class Detector(nn.Module):
             sharpness=self.sharpness,
             mask=mask,
         )
+
+
+def logits_of_product(one: Tensor, other: Tensor) -> Tensor:
+    """The logits of the product of two probabilities, which are given by their logits."""
+    log = F.logsigmoid(one) + F.logsigmoid(other)
+    return log - torch.log(-torch.expm1(log.clamp(max=-1e-6)))
 
 
 def receptive_radius(config: DetectorConfig) -> int:

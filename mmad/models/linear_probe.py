@@ -139,6 +139,8 @@ class LinearProbe(nn.Module):
         # channels of its folder. The name is kept for checkpoints.
         self.register_buffer("deviation", torch.ones(channels))
         self.register_buffer("bound", torch.full((channels,), BOUND))
+        if several:
+            self.register_buffer("present", torch.ones(len(self.blocks)))  # share of training steps with each folder
         sets = (2 ** len(self.blocks) - 1,) if several else ()  # as `set_index`
         for name, view in self.views.items():
             self.register_buffer(f"weight_{name}", torch.zeros(*sets, view.width, outputs))

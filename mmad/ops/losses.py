@@ -43,17 +43,19 @@ def detection_losses(
     boundary losses are computed: all or a sample.
     """
     count = max(len(segments), 1)
-    losses = {"classify": _classification_loss(predictions, positives, weights, config)}
+    losses = {"classify": classification_loss(predictions.logits, predictions.mask, positives, weights, config)}
     losses |= _boundary_losses(predictions, segments, boundary_positives, config)
     return {name: loss / count for name, loss in losses.items()}
 
 
-def _classification_loss(
-    predictions: DensePredictions, positives: Positives, weights: Tensor, config: LossConfig
+def classification_loss(
+    logits: Tensor, mask: Tensor, positives: Positives, weights: Tensor, config: LossConfig
 ) -> Tensor:
-    """Focal loss over the steps. The positives of an action weigh 2 in all, or 1 if there is only one."""
-    logits = predictions.logits
-    target, weight = torch.zeros_like(logits), (predictions.mask & ~positives.ignore).to(logits.dtype)
+    """Focal loss, summed over pairs and steps. The positives of an action weigh 2 in all, or 1 if there is only one.
+
+    logits: (N, T) of N pairs. mask: (N, T) which steps count. weights: (N,) how many pairs each represents.
+    """
+    target, weight = torch.zeros_like(logits), (mask & ~positives.ignore).to(logits.dtype)
     target[positives.pair, positives.step] = 1.0
     weight[positives.pair, positives.step] = (2 / positives.per_action()).clamp(max=1).to(weight.dtype)
     return (focal_loss(logits, target, config.alpha, config.gamma) * weight * weights[:, None]).sum()

@@ -153,11 +153,14 @@ def test_bare_features_of_unlike_steps(train, data):
 
 def test_a_folder_of_features_that_lacks_a_video(train, data):
     (data / "more").mkdir()
-    check_refused(train("features.folders=[features,more]"), f"{data / 'more' / 'v0.npy'}: no such features")
-    for path in (data / "features").iterdir():
+    said = f"{data / 'more'}: there are no features of any of the "
+    check_refused(train("features.folders=[features,more]"), said)
+    for path in sorted((data / "features").iterdir())[1:]:
         shutil.copy(path, data / "more")
     done = train("features.folders=[features,more]")
     assert done.code == 0 and "features by bare features/*.npy, spread over the duration + bare more/*.npy" in done.out
+    assert f"note: 1 of 2 videos have no features in {data / 'more'}, such as v0: they are scored by" in done.out
+    assert "\ntraining steps with features of each folder: features at 100 %, more at 50 %\n" in done.out
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,16 @@ from torch.testing import assert_close
 from mmad.config import DetectionConfig, DetectorConfig, InferConfig, LossConfig
 from mmad.data.feature_dataset import Batch
 from mmad.engine.postprocess import detect_track
-from mmad.engine.train_detector import choose_pairs, detector_losses, sample_positives
+from mmad.engine.train_detector import choose_pairs, detector_losses, part_losses, sample_positives
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.models import build_detector
-from mmad.models.detector import Detector, hardest_competing, input_names
+from mmad.models.detector import Detector, DetectorOutput, hardest_competing, input_names, logits_of_product
 from mmad.models.encoder import TemporalEncoder, with_neighbours
 from mmad.models.linear_probe import score_names
 from mmad.ops.assign import assign
 from mmad.ops.dense_predictions import DensePredictions
-from mmad.ops.losses import detection_losses
+from mmad.ops.losses import detection_losses, focal_loss
 from mmad.records import Annotation, FeatureTrack, TimeGrid
 
 LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
@@ -288,8 +288,67 @@ def memorised(**settings) -> float:
     return float(evaluate(truth, found, LABELS).mean_ap()[8])
 
 
-def test_memorises_overlapping_actions():
-    assert memorised() > 0.99
+@pytest.mark.parametrize("parts", [False, True])
+def test_memorises_overlapping_actions(parts):
+    assert memorised(parts=parts) > 0.99
+
+
+# --- P(part) x P(action | part) ---------------------------------------------------------------------------------
+
+
+def test_the_logits_of_a_product():
+    """0.5 x 0.5 = 0.25, whose odds are 1 to 3; far from 0 nothing overflows."""
+    found = logits_of_product(torch.tensor([0.0, 40.0, -200.0, 100.0]), torch.tensor([0.0, 2.0, 3.0, 100.0]))
+    assert found[:3].tolist() == pytest.approx([math.log(1 / 3), 2.0, -200.05], abs=0.01)
+    assert found[3] > 10 and found.isfinite().all()
+    one, other = torch.tensor([3.0], requires_grad=True), torch.tensor([60.0], requires_grad=True)
+    logits_of_product(one, other).backward()
+    assert one.grad.item() == pytest.approx(1.0, abs=1e-3) and other.grad.isfinite().all()
+
+
+@torch.inference_mode()
+def test_the_score_of_an_action_is_that_of_its_part_times_its_own():
+    detector = stirred(parts=True)
+    mask = torch.ones(1, 13, dtype=torch.bool)
+    output = detector(clip_of(13), mask)
+    assert output.part_logits.shape == (1, 2, 13) and output.given_part.shape == (3, 13)
+    own = torch.sigmoid(output.given_part)  # of nod, tilt (head) and wave (hand)
+    of_part = torch.sigmoid(output.part_logits)[0, [0, 0, 1]]
+    assert_close(torch.sigmoid(output.logits)[0].T, own * of_part)
+    assert output.part_logits.std() > 0.1 and output.given_part.std() > 0.1
+    without = stirred()(clip_of(13), mask)
+    assert without.part_logits is None and without.given_part is None
+    # Padding and other videos of a batch change nothing.
+    longer = torch.cat([torch.cat([clip_of(13), clip_of(5, seed=3)], dim=1), clip_of(18, seed=4)])
+    mask = torch.tensor([[True] * 13 + [False] * 5, [True] * 18])
+    assert_close(detector(longer, mask).part_logits[:1, :, :13], output.part_logits, atol=1e-5, rtol=1e-5)
+
+
+def test_the_losses_of_both_factors_by_hand():
+    """A nod over steps 0 to 4 of seven, whose positives are 1, 2 and 3; the pairs are nod, tilt and wave.
+
+    The head's positives are the nod's, 0 and 4 are ignored. Given the head, steps 1 to 3 alone say that it is a nod and
+    no tilt; wave, of the hand, has no step to learn from.
+    """
+    mask, config = torch.ones(1, 7, dtype=torch.bool), DetectionConfig()
+    segments, labels = torch.tensor([[0.0, 4.0]]), torch.tensor([0])
+    batch = Batch(None, mask, [segments], [labels], ["a"], [TimeGrid(0, 1)])
+    part_logits, given_part = torch.randn(1, 2, 7), torch.randn(3, 7)
+    pairs = torch.zeros(3, dtype=torch.long), torch.arange(3)
+    output = DetectorOutput(None, *pairs, mask, part_logits, given_part)
+    positives = assign(segments, labels, mask.expand(3, -1), config.loss.centre)
+    assert positives.step.tolist() == [1, 2, 3]
+    weights = torch.tensor([1.0, 5.0, 7.0])
+    losses = part_losses(output, torch.tensor(LABELS.part_of), batch, weights, positives, config)
+
+    def sum_of(logits: torch.Tensor, target: float) -> torch.Tensor:
+        return focal_loss(logits, torch.full_like(logits, target), config.loss.alpha, config.loss.gamma).sum()
+
+    share = 2 / 3  # three positives weigh 2 together
+    head, hand = part_logits[0]
+    assert_close(losses["part"], share * sum_of(head[1:4], 1.0) + sum_of(head[5:], 0.0) + sum_of(hand, 0.0))
+    nod, tilt, _ = given_part
+    assert_close(losses["classify"], share * sum_of(nod[1:4], 1.0) + 5 * sum_of(tilt[1:4], 0.0))
 
 
 # --- one path ---------------------------------------------------------------------------------------------------

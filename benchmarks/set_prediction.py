@@ -139,7 +139,7 @@ def nothing_suppressed() -> list:
     from mmad.engine import train_detector as detection
 
     return [
-        (detection, "build_detector", lambda config, channels, labels: SetDetector(channels, labels, config)),
+        (detection, "build_detector", lambda config, channels, labels, blocks: SetDetector(channels, labels, config)),
         (detection, "detector_losses", set_losses),
         (detection, "detect_all", detect_sets),
     ]

@@ -69,7 +69,8 @@ class Sums:
         sums = cls.zeros(len(first.steps), len(chosen), first.goal.shape[1])
         sums.shift = first.shift[chosen]
         for part, chosen in parts:
-            sums.gram += part.gram[:, chosen][:, :, chosen]
+            for fold, gram in enumerate(part.gram):  # one by one: they are large
+                sums.gram[fold] += gram[chosen][:, chosen]
             sums.moment += part.moment[:, chosen]
             sums.total += part.total[:, chosen]
             sums.goal += part.goal

@@ -10,7 +10,13 @@ from mmad.config import DetectionConfig, DetectorConfig, InferConfig, PoseNetwor
 from mmad.data.feature_files import load_track
 from mmad.engine import pose_features
 from mmad.engine.infer import PosePipeline, only_visible
-from mmad.engine.pose_features import PoseFeatures, build_pose_network, extract_pose_features, windows_with_margin
+from mmad.engine.pose_features import (
+    PoseFeatures,
+    build_pose_network,
+    extract_pose_features,
+    seen_runs,
+    windows_with_margin,
+)
 from mmad.engine.pose_model import PoseModel, load_pose_model, save_pose_model
 from mmad.errors import InputError
 from mmad.labels import MMA52
@@ -98,6 +104,30 @@ def test_rows_lie_between_their_two_steps(model):
     found = PoseFeatures(model.network, torch.device("cpu")).of_person("v", points, grid, 6.0)
     assert len(found.values) == 45 and found.grid.start == pytest.approx(1 / 30)
     assert found.grid.step == pytest.approx(2 / 15) and found.values.shape[1] == model.network.channels
+
+
+def test_runs_of_rows_in_which_anybody_is_seen():
+    """Nine times make five rows of two; any joint at either of its times is enough."""
+    points = np.full((9, 75, 3), (np.nan, np.nan, 0), dtype=np.float32)
+    assert seen_runs(points) == []
+    points[3, 7] = points[8, 40] = (0.5, 0.5, 0.9)
+    assert seen_runs(points) == [[1, 2], [4, 5]]
+    points[4:6, 1] = (0.1, 0.2, 0.3)
+    assert seen_runs(points) == [[1, 3], [4, 5]]
+    points[:, 2] = (0.1, 0.2, 0.3)
+    assert seen_runs(points) == [[0, 5]]
+
+
+def test_stretches_in_which_nobody_is_seen_are_in_the_sidecar(model, tmp_path):
+    features = PoseFeatures(model.network, torch.device("cpu"))
+    away = track(90)
+    away.points[20:60] = (np.nan, np.nan, 0)
+    save_landmarks(tmp_path, replace(away, video_id="a"))
+    save_landmarks(tmp_path, replace(track(90), video_id="b"))
+    assert extract_pose_features(features, sorted(tmp_path.glob("*.npz")), tmp_path / "out") == []
+    gone, there = (load_track(tmp_path / "out", name) for name in "ab")
+    assert gone.details["seen"] == [[0, 10], [30, 45]] and "seen" not in there.details
+    assert np.isfinite(gone.values[:]).all() and gone.values.shape == there.values.shape
 
 
 def test_actions_whose_joints_are_not_seen_are_left_out():

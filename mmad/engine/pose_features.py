@@ -51,15 +51,9 @@ class PoseFeatures:
         return self.of_person(track.video_id, points, grid, track.duration)
 
     def of_person(self, video_id: str, points: np.ndarray, grid: TimeGrid, duration: float) -> FeatureTrack:
-        """The features of one person in one video. points: (T, 75, 3) joints at the times of `grid`, FPS a second.
-
-        The network says something of every step; `seen` in the details has the runs in which it saw the person, where
-        these are not all (see `mmad.data.feature_files`).
-        """
+        """The features of one person in one video. points: (T, 75, 3) joints at the times of `grid`, FPS a second."""
         half_rate = TimeGrid(grid.start + 0.5 * grid.step, 2 * grid.step)
-        values, runs = self.of_points(points), seen_runs(points)
-        details = {} if runs == [[0, len(values)]] else {"seen": runs}
-        return FeatureTrack(video_id, values, half_rate, duration, self.source, details)
+        return FeatureTrack(video_id, self.of_points(points), half_rate, duration, self.source)
 
     @torch.inference_mode()
     def of_points(self, points: np.ndarray) -> np.ndarray:
@@ -83,14 +77,6 @@ class PoseFeatures:
         return torch.cat(values, dim=1).float().cpu().numpy()
 
 
-def seen_runs(points: np.ndarray) -> list[list[int]]:
-    """Runs [first, stop) of the rows of features at which any joint is seen: (T, J, 3) joints, two times per row."""
-    any_joint = (points[..., 2] > 0).any(axis=1)
-    seen = np.pad(any_joint, (0, len(any_joint) % 2)).reshape(-1, 2).any(axis=1)
-    edges = np.flatnonzero(np.diff(np.pad(seen, 1).astype(int)))
-    return edges.reshape(-1, 2).tolist()
-
-
 def windows_with_margin(steps: int, length: int, margin: int) -> Iterator[tuple[int, int, int]]:
     """(first, own from, own to) of consecutive windows, each owning `length` steps, the last one what remains.
 
@@ -101,6 +87,20 @@ def windows_with_margin(steps: int, length: int, margin: int) -> Iterator[tuple[
 
 
 # --- folders ----------------------------------------------------------------------------------------------------
+
+
+def seen_runs(track: LandmarkTrack, rows: TimeGrid, count: int) -> list[list[int]]:
+    """The runs [first, stop) of the rows of features in which any joint is seen; see `mmad.data.feature_files`.
+
+    A row stands for the times nearer to it than to other rows, and for the time nearest to it.
+    """
+    points, grid = on_grid(track)
+    any_joint = (points[..., 2] > 0).any(axis=1)  # (T,)
+    nearest = np.round(grid.to_index(rows.to_seconds(np.arange(count)))).astype(int)
+    seen = any_joint[nearest.clip(0, len(points) - 1)]
+    row = np.round(rows.to_index(grid.to_seconds(np.flatnonzero(any_joint)))).astype(int)
+    seen[row.clip(0, count - 1)] = True
+    return np.flatnonzero(np.diff(np.pad(seen, 1).astype(int))).reshape(-1, 2).tolist()
 
 
 def extract_pose_features(
@@ -120,6 +120,9 @@ def extract_pose_features(
                 continue
             found = features.of_track(track)
             details = {**found.details, "video": {"file": path.name, **video_identity(path)}}
+            seen = seen_runs(track, found.grid, len(found.values))
+            if seen != [[0, len(found.values)]]:
+                details["seen"] = seen
             save_track(out, replace(found, details=details))
         except InputError as error:
             problems.append(str(error))

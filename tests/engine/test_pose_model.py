@@ -25,7 +25,7 @@ from mmad.models import build_detector
 from mmad.pose.joint_inputs import on_grid
 from mmad.pose.landmark_files import save_landmarks
 from mmad.pose.skeletons import LAYOUTS
-from mmad.records import Detections, LandmarkTrack
+from mmad.records import Detections, LandmarkTrack, TimeGrid
 
 AT = {name: i for i, name in enumerate(LAYOUTS["mediapipe75"])}
 
@@ -107,15 +107,18 @@ def test_rows_lie_between_their_two_steps(model):
 
 
 def test_runs_of_rows_in_which_anybody_is_seen():
-    """Nine times make five rows of two; any joint at either of its times is enough."""
-    points = np.full((9, 75, 3), (np.nan, np.nan, 0), dtype=np.float32)
-    assert seen_runs(points) == []
-    points[3, 7] = points[8, 40] = (0.5, 0.5, 0.9)
-    assert seen_runs(points) == [[1, 2], [4, 5]]
-    points[4:6, 1] = (0.1, 0.2, 0.3)
-    assert seen_runs(points) == [[1, 3], [4, 5]]
-    points[:, 2] = (0.1, 0.2, 0.3)
-    assert seen_runs(points) == [[0, 5]]
+    """Ten times, 15 a second, make five rows of two; any joint at either of its times is enough."""
+    away = track(10)
+    away.points[:] = (np.nan, np.nan, 0)
+    rows, dense = TimeGrid(1 / 30, 2 / 15), TimeGrid(0, 1 / 45)
+    assert seen_runs(away, rows, 5) == []
+    away.points[3, 7] = away.points[8, 40] = (0.5, 0.5, 0.9)
+    assert seen_runs(away, rows, 5) == [[1, 2], [4, 5]]
+    away.points[4, 1] = (0.1, 0.2, 0.3)
+    assert seen_runs(away, rows, 5) == [[1, 3], [4, 5]]
+    assert seen_runs(away, dense, 30) == [[8, 14], [23, 26]]  # rows 9, 12 and 24 and those that lie nearer to them
+    away.points[:, 2] = (0.1, 0.2, 0.3)
+    assert seen_runs(away, rows, 5) == [[0, 5]] and seen_runs(away, dense, 30) == [[0, 30]]
 
 
 def test_stretches_in_which_nobody_is_seen_are_in_the_sidecar(model, tmp_path):

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mmad.config import DetectionConfig, to_dict
-from mmad.data.feature_dataset import FeatureDataset
+from mmad.data.feature_dataset import FeatureDataset, blocks_of
 from mmad.engine.checkpoint import load_detector
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import fit_probe
@@ -43,6 +45,9 @@ class FittedDetector:
         if track.source != self.features["source"]:
             problem = f"made by {track.source}, the detector was trained on {self.features['source']}"
             raise InputError(f"features of {track.video_id}", problem, "make them as those of training")
+        if len(self.model.probe.blocks) < len(blocks_of(track)) and np.isnan(track.values[:]).any():
+            problem = "a folder is missing at some steps, and the detector does not know several folders"
+            raise InputError(f"features of {track.video_id}", problem, "train it on these folders again")
         return detect_track(self.model, track, self.config.infer)
 
     def evaluate(self, dataset: FeatureDataset) -> ApReport:

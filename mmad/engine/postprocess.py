@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from mmad.config import InferConfig
-from mmad.errors import InputError
 from mmad.models.detector import Detector
 from mmad.ops.dense_predictions import DensePredictions, join_windows
 from mmad.ops.nms import batched_nms, vote_segments
@@ -45,17 +44,11 @@ def detect_track(model: Detector, track: FeatureTrack, config: InferConfig) -> D
 
 
 def predict_track(model: Detector, track: FeatureTrack, window: int) -> DensePredictions:
-    """Predictions for every class (K pairs) along the whole video, `window` steps at a time.
-
-    NaN in the features says that one of several folders is missing; `InputError` where the detector knows one folder.
-    """
+    """Predictions for every class (K pairs) along the whole video, `window` steps at a time."""
     device = next(model.parameters()).device
     of_windows = []
     for first, own_from, own_to in windows(len(track.values), window):
         features = torch.from_numpy(np.array(track.values[first : first + window], dtype=np.float32)).to(device)[None]
-        if len(model.probe.blocks) == 1 and features.isnan().any():
-            problem = "a value is NaN, and the detector was not trained on several folders of features"
-            raise InputError(f"features of {track.video_id}", problem, "leave the video out, or train on these folders")
         mask = torch.ones(features.shape[:2], dtype=torch.bool, device=device)
         of_windows.append(model(features, mask).predictions.crop(own_from - first, own_to - first))
     return join_windows(of_windows)

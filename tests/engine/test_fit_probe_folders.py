@@ -7,7 +7,8 @@ import torch
 from mmad.config import DetectionConfig, DetectorConfig, FeaturesConfig, to_dict
 from mmad.data.feature_dataset import FeatureDataset
 from mmad.data.feature_files import FolderRows, JoinedRows
-from mmad.engine.checkpoint import load_detector, save_checkpoint
+from mmad.engine.checkpoint import load_detector
+from mmad.engine.fit_detector import FittedDetector
 from mmad.engine.fit_probe import Sums, choose_per_folder, choose_strength, features_in, fit_probe
 from mmad.engine.postprocess import predict_track
 from mmad.errors import InputError
@@ -16,6 +17,7 @@ from mmad.models import build_detector
 from mmad.models.detector import Detector
 from mmad.models.linear_probe import BOUND, set_index
 from mmad.records import Annotation, FeatureTrack, TimeGrid
+from mmad.weight_files import save_checkpoint
 
 LABELS = LabelSet("three", ("nod", "tilt", "wave"), ("head", "hand"), (0, 0, 1))
 STEPS, GRID = 40, TimeGrid(0.25, 0.5)
@@ -257,3 +259,14 @@ def test_where_a_long_video_with_gaps_is_cut_changes_nothing():
     whole, cut = (predict_track(detector.eval(), track, window) for window in (len(values), 160))
     torch.testing.assert_close(cut.logits, whole.logits, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(cut.offsets, whole.offsets, atol=1e-3, rtol=1e-4)
+
+
+def test_a_detector_of_before_refuses_features_with_gaps():
+    """It was trained on both folders as one: without gaps it goes on working."""
+    dataset = in_folders(noise_and_actions(4), {1: slice(3, 9)})
+    config = DetectionConfig(detector=DetectorConfig(**SETTINGS, views=["plain"]))
+    known = {"source": "made up", "channels": 10, "settings": {}, "step": 0.5}
+    old = FittedDetector(build_detector(config.detector, 10, LABELS).eval(), LABELS, config, known, [])
+    old.detect(dataset.tracks[0])
+    with pytest.raises(InputError, match=r"^features of v01: a folder is missing at some steps, .*; train it on these"):
+        old.detect(dataset.tracks[1])

@@ -70,6 +70,7 @@ class PoseNetworkConfig:
     width: int = 64  # channels of each part's network
     dilations: list[int] = field(default_factory=lambda: [1, 2, 4, 8, 16])  # one block each; rows of 2 steps
     dropout: float = 0.1  # share of the channels that are set to 0 in training
+    groups: bool = True  # each body part's network sees only the joint inputs of its part; false: all of them
 
     def __post_init__(self):
         require_positive(self, "width")

@@ -29,8 +29,11 @@ WINDOW = 2048  # input steps that go through the network at once: bounds memory 
 
 
 def build_pose_network(config: PoseNetworkConfig, labels: LabelSet, calibration: bool = False) -> PoseNetwork:
-    """A pose network with random weights; the network of each body part sees the joint inputs of its part."""
-    inputs_of_part = [[i for i, item in enumerate(JOINT_INPUTS) if letter in item.parts] for letter in PART_LETTERS]
+    """A pose network with random weights; the network of each body part sees the joint inputs of its part, or all."""
+    inputs_of_part = [
+        [i for i, item in enumerate(JOINT_INPUTS) if letter in item.parts or not config.groups]
+        for letter in PART_LETTERS
+    ]
     return PoseNetwork(inputs_of_part, labels, config, calibration)
 
 

@@ -22,7 +22,7 @@ from mmad.errors import InputError
 from mmad.labels import MMA52
 from mmad.metrics.calibration import Calibration
 from mmad.models import build_detector
-from mmad.pose.joint_inputs import on_grid
+from mmad.pose.joint_inputs import JOINT_INPUTS, PART_LETTERS, on_grid
 from mmad.pose.landmark_files import save_landmarks
 from mmad.pose.skeletons import LAYOUTS
 from mmad.records import Detections, LandmarkTrack, TimeGrid
@@ -172,3 +172,12 @@ def test_features_of_a_folder_of_tracks_are_written_once(model, tmp_path, capsys
     extract_pose_features(features, files[:2], out)
     np.testing.assert_array_equal(load_track(out, "b").values[:], features.of_track(track(seed=3)).values)
     assert "b.npz: is another file than its features were made from" in capsys.readouterr().err
+
+
+def test_a_body_part_sees_its_own_joints_or_all():
+    """The first body part's network: the joint inputs of bodies only, or every one."""
+    grouped, joined = (build_pose_network(PoseNetworkConfig(8, [1], groups=groups), MMA52) for groups in (True, False))
+    body = [i for i, item in enumerate(JOINT_INPUTS) if PART_LETTERS[0] in item.parts]
+    assert grouped.inputs_0.tolist() == body and len(body) < len(JOINT_INPUTS)
+    assert joined.inputs_0.tolist() == list(range(len(JOINT_INPUTS)))
+    assert joined.parts[0].enter.in_features == 7 * len(JOINT_INPUTS)

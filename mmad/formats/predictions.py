@@ -1,7 +1,7 @@
 """predictions.json: what a detector found, its labels, and the ground truth it is scored against. Numpy only."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,6 +73,18 @@ def choose_labels(name: str | None, *origins: Origin) -> LabelSet:
     if any(other.actions != carried[0].actions for other in carried[1:]):
         raise InputError("--labels", "the files carry different label sets", "name the one to read them by")
     return carried[0] if carried else MMA52
+
+
+def common_origin(origins: Sequence[Origin]) -> Origin:
+    """What several predictions files of the same videos all name; of what they disagree on, nothing."""
+    first, *others = origins
+    truths = {origin.ground_truth and origin.ground_truth.resolve() for origin in origins}
+    fields = {
+        "ground_truth": first.ground_truth if len(truths) == 1 else None,
+        "subset": first.subset if all(other.subset == first.subset for other in others) else "",
+        "fps": first.fps if all(other.fps == first.fps for other in others) else None,
+    }
+    return Origin(**fields)
 
 
 def _read_origin(path: Path, content: dict) -> Origin:

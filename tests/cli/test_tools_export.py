@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from made_videos import write_video
 
+from mmad.cli.commands.export import main
+from mmad.errors import InputError
 from mmad.formats import EVENT_FORMATS, PER_VIDEO_FORMATS, read_annotations, read_events
 
 ROOT = Path(__file__).parents[2]
@@ -93,3 +95,88 @@ def test_elan_tiers_by_body_part(run, here):
     text = Path("eaf/v1.eaf").read_text()
     assert 'TIER_ID="head 2"' in text
     assert 'TIER_ID="upper limb"' in text
+
+
+# --- several detectors' predictions made into one ---------------------------------------------------------------
+
+
+@pytest.fixture
+def two(here) -> tuple[str, str]:
+    """Two detectors' files: one in JSON, one as a zipped submission that lacks a video."""
+    about = {"ground_truth": "truth.csv", "subset": "val"}
+    for name, score in (("a.json", 0.9), ("c.json", 0.01)):
+        found = {"v1": [{**ITEMS[0], "score": score}], "v2": ITEMS[:1]}
+        Path(name).write_text(json.dumps({**about, "results": found if name == "a.json" else {"v1": found["v1"]}}))
+    return "a.json", "c.json"
+
+
+def test_fused_files_are_predictions_of_the_same_truth(run, two, capsys):
+    fuse = ("tools/export.py", "--format", "predictions", "--nms", "none", "--out")
+    assert run(*fuse, "ac.json", "--fuse", *two) == "2 detections in 2 videos as predictions in ac.json\n"
+    run(*fuse, "ca.json", "--fuse", *reversed(two))
+    assert Path("ac.json").read_bytes() == Path("ca.json").read_bytes()
+    content = json.loads(Path("ac.json").read_text())
+    assert (content["ground_truth"], content["subset"], list(content["results"])) == ("truth.csv", "val", ["v1", "v2"])
+    assert "mean over 1 classes with truth of 52, 1 instances" in run("eval/map.py", "ac.json")
+
+
+def test_videos_that_one_file_lacks_are_said(monkeypatch, two, capsys):
+    main(["--fuse", *two, "--format", "csv", "--out", "out.csv"])
+    said = "c.json: 1 of 2 videos are not in it, such as v2; these are taken from the other files"
+    assert said in capsys.readouterr().err
+    assert [line.split(",")[0] for line in Path("out.csv").read_text().splitlines()] == ["video_id", "v1", "v2"]
+
+
+def test_submissions_and_zips_are_fused_and_cut_to_the_best(run, here):
+    run("tools/export.py", "predictions.json", "--format", "mac2026", "--out", "b.zip")
+    run("tools/export.py", "predictions.json", "--format", "mac2024", "--out", "c.csv")
+    fuse = ("tools/export.py", "--fuse", "predictions.json", "b.zip", "c.csv", "--format", "csv", "--out", "out.csv")
+    assert run(*fuse, "--nms", "none", "--weights", 2, 1, 1).startswith("4 detections in 2 videos")
+    assert run(*fuse, "--best", 1).startswith("2 detections in 2 videos")
+    # The nods of v1 have an IoU of 1/3: .2 exp(-(1/3)^2 / .1) = .066
+    assert run(*fuse, "--sigma", 0.1, "--min-score", 0.07).startswith("3 detections")
+    assert run(*fuse, "--sigma", 0.1, "--min-score", 0.065).startswith("4 detections")
+
+
+def test_files_of_different_labels_are_not_fused(two):
+    labels = {"name": "mine", "actions": ["nodding", "waving"], "parts": ["all"], "part_of": [0, 0]}
+    content = json.loads(Path("a.json").read_text())
+    Path("mine.json").write_text(json.dumps({**content, "labels": labels}))
+    Path("a.json").write_text(json.dumps({**content, "labels": "mma52"}))
+    with pytest.raises(InputError, match="different label sets"):
+        main(["--fuse", "a.json", "mine.json", "--format", "csv", "--out", "out.csv"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--fuse", "a.json"], "name two files or more"),
+        (["--fuse", "a.json", "c.json", "--weights", "1"], "1 for 2 files"),
+        (["--fuse", "a.json", "c.json", "--weights", "1", "0"], "1 0; expected positive numbers"),
+        (["--fuse", "a.json", "c.json", "--normalize", "ranks"], "choose one of rank, best, none"),
+        (["--fuse", "a.json", "clips.csv"], "holds clips, not detections"),
+        (["--fuse", "a.json", "truth.csv"], "truth.csv, line 1"),
+        (["--fuse", "a.json", "c.json", "--nms", "gentle"], "gentle"),
+    ],
+)
+def test_what_cannot_be_fused_is_refused_in_one_line(two, typed, said):
+    Path("clips.csv").write_text("Id,pred_label_1,pred_label_2\na.mp4,1,9\n")
+    with pytest.raises(InputError) as refused:
+        main([*typed, "--format", "csv", "--out", "out.csv"])
+    assert said in str(refused.value)
+    assert not Path("out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "typed", [[], ["a.json", "--fuse", "a.json", "c.json"], ["a.json", "--weights", "1"], ["a.json", "--agree"]]
+)
+def test_one_file_or_several_after_fuse(two, typed, capsys):
+    with pytest.raises(SystemExit) as left:
+        main([*typed, "--format", "csv", "--out", "out.csv"])
+    assert left.value.code == 2
+    assert "fuse" in capsys.readouterr().err
+
+
+def test_fused_into_a_file_that_is_read_is_refused(two):
+    with pytest.raises(InputError, match="is read by this very command"):
+        main(["--fuse", *two, "--format", "predictions", "--out", "c.json"])

@@ -137,7 +137,7 @@ class DataConfig:
     """Where a data set lies. Paths are relative to `root`, files may be in any format that mmad reads."""
 
     root: str = ""  # folder that the other paths start from; empty: the working directory
-    labels: str = "mma52"  # "mma52", or a label file
+    labels: str = "mma52"  # "mma52", or a label file, whose path starts from the working directory
     train: str = "train.csv"  # annotations (detection) or list of clips (recognition) to train on
     val: str = "val.csv"  # the same for validation and the choice of the best checkpoint; may be the file of `train`
     train_subset: str = "train"  # subset of `train` to use, where its file holds several
@@ -475,6 +475,7 @@ class PoseTrainConfig:
         require_run(self)
         require_positive(self, "batches")
         require_between(self, 4, 1e6, "videos", "clips", "detector_videos")
+        require_rendered_labels("detection.data.labels", self.detection.data.labels)
         require_between(self, 0, 1024, "workers")
         require_between(self, 0, 1e6, "tree", "calibration")
 
@@ -490,6 +491,17 @@ class DemoConfig:
 
     def __post_init__(self):
         require_positive(self.render, "videos", "clips")
+        for name in ("recognition", "detection"):
+            require_rendered_labels(f"{name}.data.labels", getattr(self, name).data.labels)
+
+
+def require_rendered_labels(name: str, labels: str) -> None:
+    """People are rendered doing MMA-52's actions, no others."""
+    if labels != MMA52.name:
+        remedy = f"rendered people do MMA-52's {len(MMA52)} actions only: leave it out"
+        raise InputError(
+            name, f"{labels!r} is another label set", f"{remedy}, or train on your own data with train-det"
+        )
 
 
 def require(name: str, value: str, allowed: tuple[str, ...]) -> None:

@@ -16,6 +16,7 @@ from mmad.labels import LabelSet
 from mmad.records import Annotation, Row
 
 NEARLY = 0.85  # how alike a name and an action are (difflib), from which on it is taken for a slip
+OTHER_LABELS = "--labels FILE, or data.labels=FILE for training"
 ASSUMED_FPS = 30.0  # of files that count frames, where neither they nor the user give the rate
 
 
@@ -43,7 +44,8 @@ def label_id(label, labels: LabelSet, where: str) -> int:
     if number is not None:
         if 0 <= number < len(labels):
             return number
-        raise InputError(where, f"unknown label {label}", f"ids of {labels.name} are 0..{len(labels) - 1}")
+        ids = f"ids of {labels.name} are 0..{len(labels) - 1}"
+        raise InputError(where, f"unknown label {label}", f"{ids}; name another set with {OTHER_LABELS}")
     raise UnknownLabel(where, label, labels)
 
 

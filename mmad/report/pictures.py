@@ -14,8 +14,10 @@ from mmad.files import atomic_path
 from mmad.metrics.reliability import drop_below
 from mmad.records import Detections
 
-# Okabe & Ito's palette, which colour-blind people can tell apart; one colour per body part.
+# One colour per body part: Okabe & Ito's palette, which colour-blind people can tell apart, and for label sets with
+# more than MMA-52's seven parts colours of Tol's palette "muted". Then they begin anew.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#8A7500")
+COLOURS += ("#332288", "#882255", "#44AA99", "#CC6677", "#999933")
 KINDS = (".png", ".svg", ".pdf")
 PAGE = 7.2  # inches: the text of a two-column page is about as wide
 HALF_PAGE = PAGE / 2

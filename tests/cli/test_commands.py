@@ -95,7 +95,7 @@ def test_every_file_in_commands_is_a_command_and_none_beside_them_is():
         {path.stem for path in folder.glob("*.py")} for folder in (ROOT / "mmad/cli/commands", ROOT / "mmad/cli")
     )
     assert commands == {name.replace("-", "_") for name in command_names()} | {"__init__"}
-    assert shared == {"__init__", "arguments", "detect_videos", "keys", "training"}
+    assert shared == {"__init__", "arguments", "detect_videos", "fusing", "keys", "training"}
     assert len(set(command_names())) == len(command_names())
 
 

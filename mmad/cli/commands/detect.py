@@ -1,7 +1,9 @@
 """Finds micro-actions in videos of any length: predictions, timelines and a page in one folder.
 
-mmad detect VIDEO... --out DIR                                        from people's joints; nothing to train
+mmad detect VIDEO... --out DIR                                        from people's joints: MMA-52's 52 actions
 mmad detect VIDEO... --detector FILE [--recognizer FILE] --out DIR    with a detector of your own
+
+A detector of your own finds the actions that it was trained on: its file carries their names and body parts.
 
 How joints are found is set by key=value, such as hands=false or fps=10.
 

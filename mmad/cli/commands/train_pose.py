@@ -3,7 +3,8 @@
 mmad train-pose CONFIG [key=value ...]      e.g. mmad train-pose pose --out runs/pose
 
 Leaves pose.safetensors in --out, for `mmad detect --detector`. The same command again continues where it stopped.
-Needs the extra render: pip install ".[render]" in a copy of the repository.
+Needs the extra render: pip install ".[render]" in a copy of the repository. Rendered people do MMA-52's 52 actions, no
+others.
 """
 
 from dataclasses import replace

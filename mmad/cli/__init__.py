@@ -17,6 +17,7 @@ COMMANDS = {
     "Videos in, detections out": ("detect", "extract-pose", "import-pose", "extract-features", "recognize"),
     "Training": ("train-det", "train-rec", "train-pose"),
     "Evaluation and statistics": ("map", "recognition", "agreement", "thresholds", "ethogram", "figures"),
+    "Archives of many videos": ("index", "query"),
     "Data sets and files": ("check-data", "make-synthetic", "export", "demo"),
 }
 

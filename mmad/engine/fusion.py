@@ -84,8 +84,8 @@ def scores_by_rank(files: Sequence[Sequence[Detections]]) -> list[np.ndarray]:
 
     A detection's rank is its place among all of its file's, per video of the file; equal scores share their mean rank.
     It gets the mean over the files of their scores at that rank; a file without so many counts as 0 there. So any
-    rising function of a file's scores leaves all orders as they are, no file is preferred for its scale, and a file
-    fused with itself keeps its scores. Source: Bolstad et al., Bioinformatics 2003.
+    rising function of a file's scores leaves the order of these as it is, no file is preferred for its scale, and a
+    file fused with itself keeps its scores. Source: Bolstad et al., Bioinformatics 2003.
     """
     scores = [_scores_of(found) for found in files]
     videos = [len({item.video_id for item in found}) for found in files]

@@ -10,6 +10,8 @@ from mmad.metrics.diagnosis import Diagnosis, diagnose, in_percent
 from mmad.report.content import PageOptions, VideoResult
 from mmad.report.html_templates import fill_template
 
+SHOWN = 200  # videos that the list begins with; all are found by the search box, and shown on request
+SEARCHABLE = 20  # videos above which there is a search box
 UNKNOWN = 2.0  # what stands for the mAP of a video without truth when videos are sorted: behind all others
 
 
@@ -59,6 +61,8 @@ def index_page(videos: Sequence[VideoResult], labels: LabelSet, options: PageOpt
             *(["mAP 0.1:0.9 of the video"] if evaluated else []),
         ],
         rows=[_row(video, map_of) for video in ordered],
+        shown=SHOWN,
+        searchable=SEARCHABLE,
         unreliable=options.unreliable(),
         diagnosis=diagnosis,
         diagnosis_tables=diagnosis_tables(diagnosis) if diagnosis else [],

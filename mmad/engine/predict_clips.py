@@ -13,6 +13,7 @@ from tqdm import tqdm
 from mmad.config import ViewConfig
 from mmad.data.clip_dataset import ClipBatch, ClipDataset, ClipLoader, Loading
 from mmad.data.skeleton_dataset import SkeletonBatch, SkeletonClip, SkeletonDataset
+from mmad.engine import distributed
 from mmad.engine.checkpoint import load_recognizer
 from mmad.engine.devices import in_precision
 from mmad.errors import InputError
@@ -47,27 +48,36 @@ def predict(
     """Probabilities (N, K) of the actions and (N, P) of the body parts, averaged over the views of each clip, and the
     labels of the batches. Those of the parts are None unless the model ranks the parts separately.
 
-    The model is in eval mode.
+    The model is in eval mode. Several processes have a share of the batches each, and all of the results.
     """
     membership = part_membership(how.labels.part_of, len(how.labels.parts)).to(how.device)
-    probabilities, of_parts, truth = [], [], []
-    for batch in tqdm(batches, desc="evaluating", leave=False, disable=None):
-        inputs = batch.to(how.device).inputs(how.preprocess)
-        with in_precision(how.precision, how.device):
-            output = model(*inputs)
-        logits = output.logits.float()
-        if how.multi_label:
-            of_views = logits.sigmoid()
-        else:
-            part_logits = None if output.part_logits is None else output.part_logits.float()
-            fused = None if output.separate_body else part_logits
-            added = 0 if output.added_logits is None else output.added_logits
-            of_views = clip_probabilities(logits + added, membership, fused, output.similarity)
-            if output.separate_body:
-                of_parts.append(_mean_of_views(part_logits.softmax(dim=1), len(batch.labels)))
-        probabilities.append(_mean_of_views(of_views, len(batch.labels)))
-        truth.append(batch.labels.numpy())
-    return np.concatenate(probabilities), np.concatenate(of_parts) if of_parts else None, np.concatenate(truth)
+
+    def of_batch(batch: ClipBatch | SkeletonBatch) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        return *_probabilities(model, batch, how, membership), batch.labels.numpy()
+
+    shown = tqdm(batches, desc="evaluating", leave=False, disable=None)
+    found = distributed.in_order(lambda: [of_batch(batch) for batch in shown])
+    probabilities, of_parts, truth = zip(*found)
+    of_parts = None if of_parts[0] is None else np.concatenate(of_parts)
+    return np.concatenate(probabilities), of_parts, np.concatenate(truth)
+
+
+def _probabilities(
+    model: nn.Module, batch: ClipBatch | SkeletonBatch, how: ClipInference, membership: torch.Tensor
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Of the clips of a batch, as `predict` has them. membership: (K, P)."""
+    inputs = batch.to(how.device).inputs(how.preprocess)
+    with in_precision(how.precision, how.device):
+        output = model(*inputs)
+    logits, count = output.logits.float(), len(batch.labels)
+    if how.multi_label:
+        return _mean_of_views(logits.sigmoid(), count), None
+    part_logits = None if output.part_logits is None else output.part_logits.float()
+    fused = None if output.separate_body else part_logits
+    added = 0 if output.added_logits is None else output.added_logits
+    of_views = clip_probabilities(logits + added, membership, fused, output.similarity)
+    of_parts = _mean_of_views(part_logits.softmax(dim=1), count) if output.separate_body else None
+    return _mean_of_views(of_views, count), of_parts
 
 
 def _mean_of_views(values: torch.Tensor, clips: int) -> np.ndarray:

@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from mmad.config import DataConfig, DetectionConfig
+from mmad.data.batch_share import BatchShare
 from mmad.data.feature_dataset import Batch, FeatureBatchSampler, FeatureDataset, collate
+from mmad.engine import distributed
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import ProbeScores, fit_probe
 from mmad.engine.postprocess import detect_track
@@ -41,8 +43,10 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
     task = detector_task(config, labels, train_set, val_set)
     model = task.model
     if epochs_done(task, output) < config.train.epochs:
-        val_set.read_through()  # the train set is read when the probe is fitted
-        train_set.probe_scores = fitted_probe_scores(model, train_set, config, task.data, output)
+        with distributed.first_goes_first("probe"):  # it fits the probe, the others load what it leaves
+            if distributed.is_first():
+                val_set.read_through()  # the train set is read when the probe is fitted
+            train_set.probe_scores = fitted_probe_scores(model, train_set, config, task.data, output)
     if len(train_set.blocks) > 1:
         shares = zip(config.features.folders, model.probe.present.tolist())
         there = ", ".join(f"{name} at {100 * share:.3g} %" for name, share in shares)
@@ -53,8 +57,9 @@ def train_detector(config: DetectionConfig) -> dict[str, float]:
         f"a detector of {closed_form:.2f} M parameters found in closed form and {trained:.2f} M to train, on {device}"
     )
     best = fit(task, config.train, output, config.seed, device)
-    for name in (PROBE_FILE, SCORES_FILE):  # large, and not needed after training
-        (output / name).unlink(missing_ok=True)
+    if distributed.is_first():
+        for name in (PROBE_FILE, SCORES_FILE):  # large, and not needed after training
+            (output / name).unlink(missing_ok=True)
     report_best(model, val_set, labels, config, best["epoch"])
     return best
 
@@ -99,7 +104,7 @@ def detector_task(
     order = FeatureBatchSampler([len(track.values) for track in train_set.tracks], config.train.batch, config.seed)
     loader = DataLoader(
         train_set,
-        batch_sampler=order,
+        batch_sampler=BatchShare(order, distributed.share()),
         num_workers=config.train.workers,
         multiprocessing_context="spawn" if config.train.workers else None,
         persistent_workers=config.train.workers > 0,
@@ -132,12 +137,13 @@ def detector_task(
         batches=batches,
         losses=partial(detector_losses, config=config),
         evaluate=evaluate_model,
+        whole=3,  # each part computes some of the (video, class) pairs, and needs the scores of all videos
     )
 
 
 def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfig) -> list[Detections]:
     """The detections in every video of a data set; the model is in eval mode."""
-    return [detect_track(model, track, config.infer) for track in dataset.tracks]
+    return distributed.for_each(lambda track: detect_track(model, track, config.infer), dataset.tracks)
 
 
 def fitted_probe_scores(
@@ -169,6 +175,8 @@ def report_best(
     output = Path(config.output)
     load_into(model, read_checkpoint(output / "best.pt", "detector")["model"], output / "best.pt")
     detections = detect_all(model.eval(), val_set, config)
+    if not distributed.is_first():
+        return
     truth = Path(config.data.root) / config.data.val
     origin = Origin(truth, config.data.val_subset, config.data.fps or None)
     write_predictions(output / "predictions.json", detections, labels, origin)

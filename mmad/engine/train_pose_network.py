@@ -11,9 +11,11 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from mmad.config import NoiseConfig, PoseTrainConfig, from_dict
+from mmad.data.batch_share import BatchShare
 from mmad.data.feature_files import finished_track, save_track
 from mmad.data.performance_files import Performance
 from mmad.data.pose_dataset import PoseBatch, PoseBatches, estimated_joints, targets_of, visible_truth
+from mmad.engine import distributed
 from mmad.engine.devices import choose_device
 from mmad.engine.pose_features import PoseFeatures, build_pose_network
 from mmad.engine.trainer import Task, fit
@@ -44,9 +46,12 @@ def train_pose_network(
     batches = PoseBatches(train, labels, config)
     membership = F.one_hot(torch.tensor(labels.part_of), len(labels.parts)).float().to(device)
 
+    share = BatchShare(range(len(batches)), distributed.share())
+
     def at_epoch(epoch: int) -> DataLoader:
         batches.epoch = epoch
-        return DataLoader(batches, batch_size=None, num_workers=config.train.workers, generator=torch.Generator())
+        workers = config.train.workers
+        return DataLoader(batches, sampler=share, batch_size=None, num_workers=workers, generator=torch.Generator())
 
     def losses(model: nn.Module, batch: PoseBatch) -> dict[str, Tensor]:
         return pose_losses(model, batch, membership, config.tree, config.calibration)
@@ -102,11 +107,13 @@ def step_precision(
     features: PoseFeatures, performances: Sequence[Performance], labels: LabelSet, noise: NoiseConfig
 ) -> float:
     """Average precision over steps, mean over the classes; each performance from one camera, the same in every call."""
-    scores, truth = [], []
-    for index, item in enumerate(performances):
+
+    def scores_and_truth(index: int) -> tuple[np.ndarray, np.ndarray]:
+        item = performances[index]
         points, _ = estimated_joints(item.joints.astype(np.float32), np.random.default_rng([index]), noise)
-        scores.append(features.of_points(points)[:, : len(labels)])
-        truth.append(targets_of(item, 0, points, labels))
+        return features.of_points(points)[:, : len(labels)], targets_of(item, 0, points, labels)
+
+    scores, truth = zip(*distributed.for_each(scores_and_truth, range(len(performances))))
     return mean_average_precision(np.concatenate(truth), np.concatenate(scores))
 
 

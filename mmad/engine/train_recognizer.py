@@ -20,6 +20,7 @@ from mmad.data.clip_dataset import (
 from mmad.data.label_vectors import label_vectors
 from mmad.data.mixup import mixup_within_parts
 from mmad.data.skeleton_dataset import SkeletonBatch, SkeletonDataset, read_skeleton_clips
+from mmad.engine import distributed
 from mmad.engine.checkpoint import load_backbone, pcan_branches
 from mmad.engine.devices import choose_device, in_precision
 from mmad.engine.predict_clips import ClipInference, best_five, predict
@@ -58,7 +59,7 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
     def order(epoch: int) -> list[int]:
         return training_order(train_set.classes, config.clips.balance, config.seed, epoch)
 
-    loading = Loading(config.train.batch, config.train.workers)
+    loading = Loading(config.train.batch, config.train.workers, distributed.share())
     train_loader, val_loader = ClipLoader(train_set, loading, order), ClipLoader(val_set, loading)
     how = ClipInference(preprocess, labels, device, config.precision, multi_label=bool(config.clips.window))
 
@@ -75,6 +76,8 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")
     scores, predictions = _evaluate(model.eval(), val_loader, how)
+    if not distributed.is_first():
+        return best
     if predictions is not None:
         form = "mac2025-rec" if predictions.ranks >= 5 else "mac2024-rec"  # one with five best, if there are
         write_recognition(output / "prediction.csv", predictions, form)

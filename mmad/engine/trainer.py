@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from mmad.config import TrainConfig, save_config, to_dict, with_new_keys
+from mmad.engine import distributed
+from mmad.engine.checkpoint import weight_digest
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
 from mmad.errors import Diverged, InputError, warn
 from mmad.files import write_text
@@ -39,7 +42,8 @@ class Task:
     kind: of the checkpoints: "recognizer", "detector" or "pose network". config: of the whole run. extra: further
     content of the checkpoints. data: digests of the training and validation data, see `data_digests`. batches: epoch ->
     the batches of that epoch, the same at every call. losses: (model, batch) -> {name: scalar}, whose sum is minimised.
-    evaluate: model -> {name: number} with "score", higher is better.
+    evaluate: model -> {name: number} with "score", higher is better. whole: where a batch is computed in parts, how
+    many of the first arguments of the model each part needs as they are.
     """
 
     kind: str
@@ -51,6 +55,7 @@ class Task:
     batches: Callable[[int], Iterable]
     losses: Callable[[nn.Module, object], dict[str, Tensor]]
     evaluate: Callable[[nn.Module], dict[str, float]]
+    whole: int = 0
 
 
 @dataclass
@@ -80,17 +85,41 @@ def fit(task: Task, config: TrainConfig, output: str | Path, seed: int, device: 
     output.mkdir(parents=True, exist_ok=True)
     state = _fresh_state(task, config, device)
     _resume(task, state, output)
-    save_config(task.config, output / "config.yaml")
-    with SummaryWriter(output / "tensorboard", purge_step=len(state.history)) as board:
+    _require_equal_processes(state)
+    if distributed.is_first():
+        save_config(task.config, output / "config.yaml")
+    with _board(output, len(state.history)) as board:
         while len(state.history) < config.epochs:
-            row = _train_and_evaluate(task, state, config, seed, device)
-            for name, value in row.items():
-                board.add_scalar(name, value, row["epoch"])
-            print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
-            if row is state.best_row():
-                _save_best(task, state, output)
-            _save_last(task, state, output)
+            _train_and_evaluate(task, state, config, seed, device)
+            if distributed.is_first():
+                _record(task, state, board, output)
+    distributed.wait_for_all()  # until the first has written
     return state.best_row()
+
+
+def _board(output: Path, epochs: int):
+    """TensorBoard's writer; None in the processes that do not write."""
+    if not distributed.is_first():
+        return nullcontext()
+    return SummaryWriter(output / "tensorboard", purge_step=epochs)
+
+
+def _record(task: Task, state: TrainingState, board: SummaryWriter, output: Path) -> None:
+    """Print and keep the last row of the history, and save the weights."""
+    row = state.history[-1]
+    for name, value in row.items():
+        board.add_scalar(name, value, row["epoch"])
+    print("  ".join(f"{name} {value:.4g}" for name, value in row.items()), flush=True)
+    if row is state.best_row():
+        _save_best(task, state, output)
+    _save_last(task, state, output)
+
+
+def _require_equal_processes(state: TrainingState) -> None:
+    """`InputError` where the processes of a run do not begin alike."""
+    begun = len(state.history), weight_digest(state.model)
+    problem = "the processes begin with different weights or epochs"
+    distributed.require_equal(begun, problem, "let output=DIR and the data be on a disk that all machines share")
 
 
 def fit_in_memory(
@@ -108,7 +137,7 @@ def fit_in_memory(
 
 
 def _fresh_state(task: Task, config: TrainConfig, device: torch.device) -> TrainingState:
-    model = task.model.to(device)
+    model = distributed.share_statistics(task.model, device).to(device)
     average = AveragedWeights(model, config.ema) if config.ema else None
     return TrainingState(model, make_optimizer(model, config), average)
 
@@ -143,16 +172,19 @@ def train_one_epoch(
 ) -> dict[str, float]:
     """One pass over the batches. Returns the mean of each loss, the learning rate and the seconds it took."""
     model, optimizer = state.model.train(), state.optimizer
+    network = distributed.divided(model, task.whole)
     batches = task.batches(epoch)
     totals: dict[str, Tensor] = {}
-    began, steps = time.perf_counter(), len(batches)
-    for step, batch in enumerate(tqdm(batches, desc=f"epoch {epoch + 1}/{config.epochs}", leave=False, disable=None)):
+    began, steps, title = time.perf_counter(), len(batches), f"epoch {epoch + 1}/{config.epochs}"
+    shown = tqdm(distributed.exchanged(batches), title, total=steps, leave=False, disable=None)
+    for step, batch in enumerate(shown):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, epoch + step / steps)
-        losses = task.losses(model, batch.to(device))
+        losses = task.losses(network, batch.to(device))
         total = sum(losses.values())
         optimizer.zero_grad(set_to_none=True)
         total.backward()
+        distributed.average_gradients(model)
         if config.clip_grad:
             nn.utils.clip_grad_norm_(model.parameters(), config.clip_grad)
         optimizer.step()

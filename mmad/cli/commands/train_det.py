@@ -6,7 +6,7 @@ Leaves config.yaml, metrics.jsonl, TensorBoard files, last.pt, best.pt, predicti
 The same command again continues where it stopped.
 """
 
-from mmad.cli.training import training_config
+from mmad.cli.training import train_together, training_config
 from mmad.config import DetectionConfig
 
 
@@ -15,4 +15,4 @@ def main(argv: list[str] | None = None) -> None:
 
     from mmad.engine.train_detector import train_detector
 
-    train_detector(config)
+    train_together(config, train_detector)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmad.cli.training import training_config
+from mmad.cli.training import train_together, training_config
 from mmad.config import DetectionConfig, PoseTrainConfig, RenderConfig
 from mmad.files import write_text
 from mmad.formats import read_annotations, read_predictions
@@ -25,12 +25,13 @@ LEAST = 0.15  # probability from which on a detection is shown at first
 
 
 def main(argv: list[str] | None = None) -> None:
-    train_pose(training_config("train-pose", __doc__, PoseTrainConfig, argv))
+    train_together(training_config("train-pose", __doc__, PoseTrainConfig, argv), train_pose)
 
 
 def train_pose(config: PoseTrainConfig) -> None:
     """Render performances, train the network, and train the detector on its features of other people."""
     from mmad.engine.devices import choose_device
+    from mmad.engine.distributed import first_goes_first, is_first
     from mmad.engine.pose_features import PoseFeatures
     from mmad.engine.pose_model import save_pose_model
     from mmad.engine.train_detector import train_detector
@@ -42,18 +43,23 @@ def train_pose(config: PoseTrainConfig) -> None:
     check_detection(config.detection)  # used later: better refused before hours of training
     output = Path(config.output)
     people = RenderConfig(videos=config.videos, clips=config.clips, seed=config.seed, tail=0.0, workers=config.workers)
-    train, val = (render_performances(output / "performances", people, split) for split in ("train", "val"))
+    with first_goes_first("performances"):
+        train, val = (render_performances(output / "performances", people, split) for split in ("train", "val"))
     network = train_pose_network(config, train, val, MMA52)
     features = PoseFeatures(network, choose_device(config.device))
     detector_people = replace(people, videos=config.detector_videos, clips=0, seed=config.seed + 1, tail=config.tail)
     data = output / "detector_data"
-    for split in ("train", "val"):
-        performances = render_performances(output / "performances_detector", detector_people, split)
-        truths = write_features(features, performances, data / "features", MMA52, config.noise)
-        write_text(data / f"{split}.csv", as_csv(truths))
+    with first_goes_first("detector_data"):
+        for split in ("train", "val"):
+            performances = render_performances(output / "performances_detector", detector_people, split)
+            truths = write_features(features, performances, data / "features", MMA52, config.noise)
+            if is_first():
+                write_text(data / f"{split}.csv", as_csv(truths))
     run = replace(config.detection, output=str(output / "detector"), seed=config.seed, device=config.device)
     run.data = replace(run.data, root=str(data))
     train_detector(run)
+    if not is_first():
+        return
     model = calibrated(output / "detector", network, config, run)
     save_pose_model(output / "pose.safetensors", model)
     print(f"pose model for `mmad detect --detector` in {output / 'pose.safetensors'}")

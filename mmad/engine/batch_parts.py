@@ -1,0 +1,100 @@
+"""A network that sees a batch in parts, while the loss sees the outputs of all of it.
+
+Losses of `mmad` compare the clips of a batch with each other, or divide by the actions of a batch. If each part had a
+loss of its own, as is usual, their sum would depend on the number of parts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import fields, is_dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+
+class InParts:
+    """A network that is called with a batch and computes one part of it after the other, to need less memory.
+
+    A part keeps only its outputs, and is computed once more when gradients are: that takes about a third more time.
+    Batch normalization uses the statistics of each part. whole: how many of the network's first arguments each part is
+    given as they are; the others are divided by rows.
+    """
+
+    def __init__(self, network: nn.Module, parts: int, whole: int = 0):
+        self.network, self.parts, self.whole = network, parts, whole
+
+    def __getattr__(self, name: str):
+        return getattr(self.network, name)
+
+    def __call__(self, *arguments):
+        bounds = bounds_of(count_rows(arguments[self.whole :]), self.parts)
+        outputs = [
+            checkpoint(self.network, *part, use_reentrant=False, context_fn=self._contexts)
+            for part in (rows_of(arguments, first, last, self.whole) for first, last in pairwise(bounds))
+        ]
+        return join(outputs, torch.cat, arguments[: self.whole])
+
+    def _contexts(self):
+        """Of the first and of the second computation."""
+        return nullcontext(), _statistics_kept(self.network)
+
+
+@contextmanager
+def _statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Within it, batch normalization does not count a batch: its running statistics stay as they are."""
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    before = [(module.momentum, module.num_batches_tracked) for module in norms]
+    for module in norms:
+        module.momentum = 0.0
+        if module.num_batches_tracked is not None:
+            module.num_batches_tracked = module.num_batches_tracked.clone()
+    try:
+        yield
+    finally:
+        for module, (momentum, count) in zip(norms, before):
+            module.momentum, module.num_batches_tracked = momentum, count
+
+
+def bounds_of(rows: int, parts: int) -> list[int]:
+    """Where parts of almost equal size begin, and the end of the last one; none is empty while there are rows."""
+    parts = max(min(parts, rows), 1)
+    return [rows * part // parts for part in range(parts + 1)]
+
+
+def count_rows(arguments: Sequence) -> int:
+    """The number of rows of the first tensor among arguments, also of those in tuples."""
+    for value in arguments:
+        if isinstance(value, Tensor):
+            return len(value)
+        if isinstance(value, tuple):
+            return count_rows(value)
+    raise AssertionError("no tensor to divide")
+
+
+def rows_of(arguments: Sequence, first: int, last: int, whole: int = 0) -> tuple:
+    """The arguments with rows first..last - 1 of each tensor, in tuples too; the first `whole` as they are."""
+
+    def rows(value):
+        if isinstance(value, tuple):
+            return tuple(map(rows, value))
+        return value[first:last] if isinstance(value, Tensor) else value
+
+    return (*arguments[:whole], *map(rows, arguments[whole:]))
+
+
+def join(outputs: Sequence, combine: Callable[[list[Tensor]], Tensor], kept: Sequence):
+    """One output of those of several parts: dataclasses of tensors with one row per row of the inputs.
+
+    combine: tensors of the parts -> a tensor. A number without axes (a weight of the network that the loss needs) and a
+    tensor that is one of the arguments that all parts were given (`kept`) are the same in all parts.
+    """
+    first = outputs[0]
+    if is_dataclass(first):
+        values = {item.name: [getattr(output, item.name) for output in outputs] for item in fields(first)}
+        return replace(first, **{name: join(of_parts, combine, kept) for name, of_parts in values.items()})
+    if not isinstance(first, Tensor) or first.ndim == 0 or any(first is argument for argument in kept):
+        return first
+    return combine(outputs)

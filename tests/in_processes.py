@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 
 from mmad.engine.distributed import joined
+from mmad.errors import run_command
 
 
 def free_port() -> int:
@@ -25,8 +26,12 @@ def environment(number: int, count: int, port: int) -> dict[str, str]:
 def _called(number: int, count: int, port: int, function: Callable, arguments: tuple) -> None:
     os.environ.update(environment(number, count, port))
     torch.set_num_threads(1)
-    with joined("cpu"):
-        function(*arguments)
+
+    def call() -> None:
+        with joined("cpu"):
+            function(*arguments)
+
+    run_command(call)
 
 
 def together(count: int, function: Callable, *arguments) -> list[int]:

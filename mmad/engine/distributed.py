@@ -365,7 +365,7 @@ def share_statistics(model: nn.Module, device: torch.device) -> nn.Module:
 
 
 class SharedBatchNorm(_BatchNorm):
-    """Batch normalization of (N, C, ...) by the statistics of all processes, on any device, in single precision."""
+    """Batch normalization of (N, C, ...) by the statistics of all processes, on any device, at least in float32."""
 
     process_group = None  # None: of all processes
 
@@ -382,7 +382,7 @@ class SharedBatchNorm(_BatchNorm):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not dist.is_initialized() or dist.get_world_size(self.process_group) == 1:
             return super().forward(x)
-        axes, values = [0, *range(2, x.ndim)], x.float()
+        axes, values = [0, *range(2, x.ndim)], x.to(torch.promote_types(x.dtype, torch.float32))
         shape = (1, -1, *[1] * (x.ndim - 2))
         count = values.new_tensor([values.numel() / values.shape[1]])
         *sums, count = _Summed.apply(torch.cat([values.sum(dim=axes), count])).split([self.num_features, 1])

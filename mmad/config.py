@@ -234,7 +234,8 @@ class TrainConfig:
     """The training loop, the same for recognition and detection."""
 
     epochs: int = 15  # passes over the training set
-    batch: int = 8  # videos or clips per optimizer step
+    batch: int = 8  # videos or clips per optimizer step, whatever the number of processes and of parts
+    accumulate: int = 1  # parts that each batch is computed in: less memory, about a third more time; 1: in one go
     optimizer: str = "adamw"  # "adamw" or "sgd"
     lr: float = 1e-3  # highest learning rate of the schedule
     momentum: float = 0.9  # of sgd
@@ -246,11 +247,12 @@ class TrainConfig:
     ema: float = 0.0  # decay of the weight average that is evaluated and saved as best; 0: none
     workers: int = 0  # processes that read data; 0: the training process does
     evaluate_every: int = 1  # epochs between evaluations; the last epoch is always evaluated
+    compile: bool = False  # compile the network first (torch.compile): minutes at the start, faster steps on a GPU
 
     def __post_init__(self):
         require("optimizer", self.optimizer, ("adamw", "sgd"))
         require("schedule", self.schedule, ("cosine", "step"))
-        require_positive(self, "epochs", "batch", "lr", "evaluate_every")
+        require_positive(self, "epochs", "batch", "accumulate", "lr", "evaluate_every")
         require_between(self, 0, 0.99999, "momentum", "ema")
         require_between(self, 0, 1e6, "weight_decay", "warmup_epochs", "clip_grad", "workers")
 
@@ -394,7 +396,7 @@ class RecognitionConfig:
     output: str = "runs/recognizer"  # folder of the run; a run in it is continued
     seed: int = 0  # of everything drawn at random
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
-    precision: str = "float32"  # of the forward pass: "float32" or "bfloat16"
+    precision: str = "float32"  # of the forward pass: "float32", "bfloat16", or "float16", with a scaled loss
     data: DataConfig = field(
         default_factory=lambda: DataConfig(train="train_list_videos.txt", val="val_list_videos.txt")
     )
@@ -408,7 +410,7 @@ class RecognitionConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self):
-        require("precision", self.precision, ("float32", "bfloat16"))
+        require("precision", self.precision, PRECISIONS)
         require_run(self)
         require_between(self, 0, 0.99, "dropout")
         require_between(self, 0, 1e6, "embedding_weight")

@@ -146,7 +146,7 @@ def _end_together(error: BaseException, index: int, count: int) -> None:
         _report("left", "", index)
     if speaks and not lost:
         return
-    codes = {InputError: 2, KeyboardInterrupt: 130}
+    codes = {InputError: 2, OSError: 2, KeyboardInterrupt: 130}  # as `run_command` has them
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(next((code for kind, code in codes.items() if isinstance(error, kind)), 1))

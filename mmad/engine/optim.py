@@ -1,12 +1,14 @@
-"""Optimizers with their parameter groups, learning-rate schedules, averaged weights."""
+"""Optimizers with their parameter groups, learning-rate schedules, scaled losses, averaged weights."""
 
 import copy
 import math
+import warnings
 
 import torch
 from torch import nn
 
 from mmad.config import TrainConfig
+from mmad.errors import InputError
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -27,6 +29,21 @@ def learning_rate(config: TrainConfig, epoch: float) -> float:
         return config.lr * (epoch + 1e-3) / config.warmup_epochs
     done = (epoch - config.warmup_epochs) / max(config.epochs - config.warmup_epochs, 1e-9)
     return config.lr * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+def make_scaler(precision: str, device: torch.device) -> torch.amp.GradScaler:
+    """What scales the loss where the forward pass is in float16, whose smallest gradients would become 0; in the other
+    precisions it does nothing. `InputError` where torch has no float16 on this device."""
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+    if precision == "float16":
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # says the same in more lines
+            with torch.autocast(device.type, torch.float16):
+                works = scaler.is_enabled() and torch.is_autocast_enabled(device.type)
+        if not works:
+            problem = f"'float16' does not work on {device.type} with torch {torch.__version__}"
+            raise InputError("precision", problem, "set bfloat16 or float32")
+    return scaler
 
 
 class AveragedWeights:

@@ -71,7 +71,8 @@ def train_recognizer(config: RecognitionConfig) -> dict[str, float]:
 
     losses = clip_losses(config, labels, preprocess, vectors, device)
     data = data_digests(train_set, val_set, labels)
-    task = Task("recognizer", model, labels, config, {}, data, train_loader.at_epoch, losses, evaluate)
+    batches, precision = train_loader.at_epoch, config.precision
+    task = Task("recognizer", model, labels, config, {}, data, batches, losses, evaluate, precision=precision)
     best = fit(task, config.train, output, config.seed, device)
 
     load_into(model, read_checkpoint(output / "best.pt", "recognizer")["model"], output / "best.pt")

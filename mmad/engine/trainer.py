@@ -20,8 +20,9 @@ from tqdm import tqdm
 
 from mmad.config import TrainConfig, save_config, to_dict, with_new_keys
 from mmad.engine import distributed
+from mmad.engine.batch_parts import InParts
 from mmad.engine.checkpoint import weight_digest
-from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer
+from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer, make_scaler
 from mmad.errors import Diverged, InputError, warn
 from mmad.files import write_text
 from mmad.labels import LabelSet
@@ -29,9 +30,9 @@ from mmad.records import content_digest
 from mmad.weight_files import load_into, read_checkpoint, save_checkpoint
 
 CHECKED_EVERY = 50  # steps between checks that the loss is finite; a check waits for the device
-# Settings that may differ when training continues: where it runs and in how many processes, and the frame rate, which
-# only changes the times of annotations, and these are compared (`data_digests`).
-NOT_COMPARED = ("output", "device", "workers", "train.workers", "data.fps")
+# Settings that may differ when training continues: where and how it runs and in how many processes, and the frame rate,
+# which only changes the times of annotations, and these are compared (`data_digests`).
+NOT_COMPARED = ("output", "device", "workers", "train.workers", "train.accumulate", "train.compile", "data.fps")
 NEW_OUTPUT = "choose another output=DIR"
 
 
@@ -43,7 +44,7 @@ class Task:
     content of the checkpoints. data: digests of the training and validation data, see `data_digests`. batches: epoch ->
     the batches of that epoch, the same at every call. losses: (model, batch) -> {name: scalar}, whose sum is minimised.
     evaluate: model -> {name: number} with "score", higher is better. whole: where a batch is computed in parts, how
-    many of the first arguments of the model each part needs as they are.
+    many of the first arguments of the model each part needs as they are. precision: of the losses' forward pass.
     """
 
     kind: str
@@ -56,14 +57,20 @@ class Task:
     losses: Callable[[nn.Module, object], dict[str, Tensor]]
     evaluate: Callable[[nn.Module], dict[str, float]]
     whole: int = 0
+    precision: str = "float32"
 
 
 @dataclass
 class TrainingState:
-    """What changes during training, and is kept in last.pt. history: one row per finished epoch."""
+    """What changes during training, and is kept in last.pt. history: one row per finished epoch.
+
+    network: the model as it is called in training: itself, or compiled.
+    """
 
     model: nn.Module
+    network: Callable
     optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
     average: AveragedWeights | None
     history: list[dict] = field(default_factory=list)
 
@@ -139,7 +146,8 @@ def fit_in_memory(
 def _fresh_state(task: Task, config: TrainConfig, device: torch.device) -> TrainingState:
     model = distributed.share_statistics(task.model, device).to(device)
     average = AveragedWeights(model, config.ema) if config.ema else None
-    return TrainingState(model, make_optimizer(model, config), average)
+    network = torch.compile(model) if config.compile else model
+    return TrainingState(model, network, make_optimizer(model, config), make_scaler(task.precision, device), average)
 
 
 def _train_and_evaluate(
@@ -171,8 +179,9 @@ def train_one_epoch(
     task: Task, state: TrainingState, config: TrainConfig, epoch: int, device: torch.device
 ) -> dict[str, float]:
     """One pass over the batches. Returns the mean of each loss, the learning rate and the seconds it took."""
-    model, optimizer = state.model.train(), state.optimizer
-    network = distributed.divided(model, task.whole)
+    model, optimizer, scaler = state.model.train(), state.optimizer, state.scaler
+    network = InParts(state.network, config.accumulate, task.whole) if config.accumulate > 1 else state.network
+    network = distributed.divided(network, task.whole, least=config.accumulate)
     batches = task.batches(epoch)
     totals: dict[str, Tensor] = {}
     began, steps, title = time.perf_counter(), len(batches), f"epoch {epoch + 1}/{config.epochs}"
@@ -183,11 +192,13 @@ def train_one_epoch(
         losses = task.losses(network, batch.to(device))
         total = sum(losses.values())
         optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        scaler.scale(total).backward()
         distributed.average_gradients(model)
         if config.clip_grad:
+            scaler.unscale_(optimizer)
             nn.utils.clip_grad_norm_(model.parameters(), config.clip_grad)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         if state.average is not None:
             state.average.update(model)
         for name, value in {**losses, "loss": total}.items():
@@ -222,6 +233,8 @@ def _save_best(task: Task, state: TrainingState, output: Path) -> None:
 def _save_last(task: Task, state: TrainingState, output: Path) -> None:
     """last.pt, then metrics.jsonl; the history is part of last.pt, so that the two agree after an interruption."""
     content = {"optimizer": state.optimizer.state_dict(), "history": json.dumps(state.history), "data": task.data}
+    if state.scaler.is_enabled():
+        content["scaler"] = state.scaler.state_dict()
     if state.average is not None:
         content |= {"average": state.average.model.state_dict(), "average_updates": state.average.updates}
     config = to_dict(task.config)
@@ -240,6 +253,8 @@ def _resume(task: Task, state: TrainingState, output: Path) -> None:
     state.history = _history(content, output)
     try:
         state.optimizer.load_state_dict(content["optimizer"])
+        if state.scaler.is_enabled():
+            state.scaler.load_state_dict(content["scaler"])
         if state.average is not None:
             load_into(state.average.model, content["average"], path)
             state.average.updates = content["average_updates"]

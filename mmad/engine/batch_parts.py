@@ -6,7 +6,7 @@ loss of its own, as is usual, their sum would depend on the number of parts.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -15,27 +15,39 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
+@dataclass(frozen=True)
+class Division:
+    """How a network's batch is divided: by the rows of its arguments, each of which gives one row of every output.
+
+    whole: how many of the first arguments each part is given as they are. alike: fields of the output that each part
+    computes alike from these.
+    """
+
+    whole: int = 0
+    alike: tuple[str, ...] = ()
+
+
 class InParts:
     """A network that is called with a batch and computes one part of it after the other, to need less memory.
 
     A part keeps only its outputs, and is computed once more when gradients are: that takes about a third more time.
-    Batch normalization uses the statistics of each part. whole: how many of the network's first arguments each part is
-    given as they are; the others are divided by rows.
+    Batch normalization uses the statistics of each part.
     """
 
-    def __init__(self, network: nn.Module, parts: int, whole: int = 0):
-        self.network, self.parts, self.whole = network, parts, whole
+    def __init__(self, network: nn.Module, parts: int, division: Division):
+        self.network, self.parts, self.division = network, parts, division
 
     def __getattr__(self, name: str):
         return getattr(self.network, name)
 
     def __call__(self, *arguments):
-        bounds = bounds_of(count_rows(arguments[self.whole :]), self.parts)
+        whole = self.division.whole
+        bounds = bounds_of(count_rows(arguments[whole:]), self.parts)
         outputs = [
             checkpoint(self.network, *part, use_reentrant=False, context_fn=self._contexts)
-            for part in (rows_of(arguments, first, last, self.whole) for first, last in pairwise(bounds))
+            for part in (rows_of(arguments, first, last, whole) for first, last in pairwise(bounds))
         ]
-        return join(outputs, torch.cat, arguments[: self.whole])
+        return join(outputs, torch.cat, self.division.alike)
 
     def _contexts(self):
         """Of the first and of the second computation."""
@@ -85,16 +97,15 @@ def rows_of(arguments: Sequence, first: int, last: int, whole: int = 0) -> tuple
     return (*arguments[:whole], *map(rows, arguments[whole:]))
 
 
-def join(outputs: Sequence, combine: Callable[[list[Tensor]], Tensor], kept: Sequence):
+def join(outputs: Sequence, combine: Callable[[list[Tensor]], Tensor], alike: Sequence[str] = ()):
     """One output of those of several parts: dataclasses of tensors with one row per row of the inputs.
 
-    combine: tensors of the parts -> a tensor. A number without axes (a weight of the network that the loss needs) and a
-    tensor that is one of the arguments that all parts were given (`kept`) are the same in all parts.
+    combine: tensors of the parts -> a tensor. alike: fields of the outputs that are the same in all parts, as is a
+    number without axes: a weight of the network that the loss needs.
     """
     first = outputs[0]
     if is_dataclass(first):
         values = {item.name: [getattr(output, item.name) for output in outputs] for item in fields(first)}
-        return replace(first, **{name: join(of_parts, combine, kept) for name, of_parts in values.items()})
-    if not isinstance(first, Tensor) or first.ndim == 0 or any(first is argument for argument in kept):
-        return first
-    return combine(outputs)
+        joined = {name: join(of_parts, combine) for name, of_parts in values.items() if name not in alike}
+        return replace(first, **joined)
+    return combine(outputs) if isinstance(first, Tensor) and first.ndim else first

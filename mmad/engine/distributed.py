@@ -24,7 +24,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmad.engine.batch_parts import bounds_of, count_rows, join, rows_of
+from mmad.engine.batch_parts import Division, bounds_of, count_rows, join, rows_of
 from mmad.engine.devices import choose_device
 from mmad.errors import InputError, LostProcess
 
@@ -277,28 +277,27 @@ def exchanged(batches: Iterable) -> Iterator:
 # --- a network in several processes -----------------------------------------------------------------------------
 
 
-def divided(network: Callable, whole: int = 0, least: int = 1) -> Callable:
+def divided(network: Callable, division: Division, least: int = 1) -> Callable:
     """The network for one epoch of training: called with the same batch in all processes, it gives its outputs to all.
 
-    whole: how many of its first arguments every process is given as they are; the others are divided by rows. least:
-    rows that a process needs; a batch with fewer is computed by every process.
+    least: rows that a process needs; a batch with fewer is computed by every process.
     """
-    return network if share()[1] == 1 else _Divided(network, whole, least)
+    return network if share()[1] == 1 else _Divided(network, division, least)
 
 
 class _Divided:
     """Dropout is drawn from the epoch's seed, the number of the batch, and the number of the process. What losses draw
     is the same in all processes, because the network takes nothing from their random numbers."""
 
-    def __init__(self, network: Callable, whole: int, least: int):
-        self.network, self.whole, self.least, self.batch = network, whole, least, 0
+    def __init__(self, network: Callable, division: Division, least: int):
+        self.network, self.division, self.least, self.batch = network, division, least, 0
 
     def __getattr__(self, name: str):
         return getattr(self.network, name)
 
     def __call__(self, *arguments):
         index, count = share()
-        rows = count_rows(arguments[self.whole :])
+        rows = count_rows(arguments[self.division.whole :])
         gpus = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
         with torch.random.fork_rng(devices=gpus):
             key = np.random.SeedSequence([torch.initial_seed(), self.batch, index])
@@ -308,8 +307,8 @@ class _Divided:
                 with _own_statistics(self.network):
                     return self.network(*arguments)
             bounds = bounds_of(rows, count)
-            output = self.network(*rows_of(arguments, *bounds[index : index + 2], self.whole))
-            return join([output], lambda parts: _Joined.apply(parts[0], bounds), arguments[: self.whole])
+            output = self.network(*rows_of(arguments, *bounds[index : index + 2], self.division.whole))
+            return join([output], lambda parts: _Joined.apply(parts[0], bounds), self.division.alike)
 
 
 class _Joined(torch.autograd.Function):

@@ -12,6 +12,7 @@ from mmad.config import DataConfig, DetectionConfig
 from mmad.data.batch_share import BatchShare
 from mmad.data.feature_dataset import Batch, FeatureBatchSampler, FeatureDataset, collate
 from mmad.engine import distributed
+from mmad.engine.batch_parts import Division
 from mmad.engine.devices import choose_device
 from mmad.engine.fit_probe import ProbeScores, fit_probe
 from mmad.engine.postprocess import detect_track
@@ -31,6 +32,8 @@ from mmad.records import Annotation, Detections, content_digest
 from mmad.weight_files import load_into, read_checkpoint
 
 PROBE_FILE, SCORES_FILE = "probe.pt", "probe_scores.f16"  # kept during training, so that a rerun need not fit again
+# A batch is divided by its (video, class) pairs, the last argument; each part needs the scores of all videos.
+PAIRS = Division(whole=3, alike=("mask", "part_logits"))
 
 
 def train_detector(config: DetectionConfig) -> dict[str, float]:
@@ -137,7 +140,7 @@ def detector_task(
         batches=batches,
         losses=partial(detector_losses, config=config),
         evaluate=evaluate_model,
-        whole=3,  # each part computes some of the (video, class) pairs, and needs the scores of all videos
+        division=PAIRS,
     )
 
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from mmad.config import TrainConfig, save_config, to_dict, with_new_keys
 from mmad.engine import distributed
-from mmad.engine.batch_parts import InParts
+from mmad.engine.batch_parts import Division, InParts
 from mmad.engine.checkpoint import weight_digest
 from mmad.engine.optim import AveragedWeights, learning_rate, make_optimizer, make_scaler
 from mmad.errors import Diverged, InputError, warn
@@ -43,8 +43,8 @@ class Task:
     kind: of the checkpoints: "recognizer", "detector" or "pose network". config: of the whole run. extra: further
     content of the checkpoints. data: digests of the training and validation data, see `data_digests`. batches: epoch ->
     the batches of that epoch, the same at every call. losses: (model, batch) -> {name: scalar}, whose sum is minimised.
-    evaluate: model -> {name: number} with "score", higher is better. whole: where a batch is computed in parts, how
-    many of the first arguments of the model each part needs as they are. precision: of the losses' forward pass.
+    evaluate: model -> {name: number} with "score", higher is better. division: how a batch is computed in parts.
+    precision: of the losses' forward pass.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class Task:
     batches: Callable[[int], Iterable]
     losses: Callable[[nn.Module, object], dict[str, Tensor]]
     evaluate: Callable[[nn.Module], dict[str, float]]
-    whole: int = 0
+    division: Division = field(default_factory=Division)
     precision: str = "float32"
 
 
@@ -180,8 +180,8 @@ def train_one_epoch(
 ) -> dict[str, float]:
     """One pass over the batches. Returns the mean of each loss, the learning rate and the seconds it took."""
     model, optimizer, scaler = state.model.train(), state.optimizer, state.scaler
-    network = InParts(state.network, config.accumulate, task.whole) if config.accumulate > 1 else state.network
-    network = distributed.divided(network, task.whole, least=config.accumulate)
+    network = InParts(state.network, config.accumulate, task.division) if config.accumulate > 1 else state.network
+    network = distributed.divided(network, task.division, least=config.accumulate)
     batches = task.batches(epoch)
     totals: dict[str, Tensor] = {}
     began, steps, title = time.perf_counter(), len(batches), f"epoch {epoch + 1}/{config.epochs}"

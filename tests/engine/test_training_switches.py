@@ -21,7 +21,7 @@ from torch.testing import assert_close
 
 from mmad.config import PoseNetworkConfig, PoseTrainConfig, RecognitionConfig, TrainConfig, load_config
 from mmad.engine import optim, trainer
-from mmad.engine.batch_parts import InParts, bounds_of, rows_of
+from mmad.engine.batch_parts import Division, InParts, bounds_of, rows_of
 from mmad.engine.optim import make_scaler
 from mmad.engine.train_recognizer import train_recognizer
 from mmad.engine.trainer import Task, fit
@@ -70,7 +70,7 @@ class Watched(nn.Module):
 def test_a_network_in_parts():
     """Outputs of all rows, what is the same in all parts once, attributes of the network; each part twice."""
     network, x, table = Watched(), torch.randn(5, 3), torch.randn(2)
-    parts = InParts(network, 2, whole=1)
+    parts = InParts(network, 2, Division(1, ("table",)))
     assert parts.layer is network.layer
     output = parts(table, x)
     assert output.rows.shape == (5, 2) and output.scale is network.scale and output.table is table
@@ -95,10 +95,13 @@ def pose_config(folder, **train) -> PoseTrainConfig:
     return config
 
 
-def test_parts_give_the_detector_of_whole_batches(videos, tmp_path):  # noqa: F811
+@pytest.mark.parametrize("body", [False, True], ids=["actions", "P(part) x P(action | part)"])
+def test_parts_give_the_detector_of_whole_batches(videos, tmp_path, body):  # noqa: F811
     """Losses divided by the actions of a batch, classes drawn at random, the (video, class) pairs in parts."""
     for parts in (1, 3):
-        train("detector", detection_config(videos, tmp_path / str(parts), accumulate=parts, batch=4), None)
+        config = detection_config(videos, tmp_path / str(parts), accumulate=parts, batch=4)
+        config.detector.parts = body
+        train("detector", config, None)
     assert_close(found_in(tmp_path / "1")[0], found_in(tmp_path / "3")[0], **TOLERANCE)
 
 

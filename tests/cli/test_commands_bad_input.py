@@ -515,7 +515,7 @@ def test_an_input_is_never_written_over(run, judged, monkeypatch, arguments):
         (("--format", "csv", "--thresholds", "missing.json"), "missing.json"),
         (("--format", "elan", "--videos", "missing"), "missing"),
         (("--format", "elan", "--videos", "truth.csv"), "truth.csv"),
-        (("--format", "elana"), "choose one of mac2024"),
+        (("--format", "elana"), "choose one of predictions, mac2024"),
     ],
 )
 def test_export_options(run, judged, monkeypatch, options, said):

@@ -35,9 +35,14 @@ class BackboneConfig:
     resize: int = 0  # short side of the frames, pixels; 0: as the backbone was made for
     crop: int = 0  # side of the square cut from them; 0: likewise
     skeleton: str = "ma52"  # mmn only: its joints, a key of mmad.pose.skeleton_clips.SKELETONS
+    adapter: str = ""  # "dual", "temporal" (AdaTAD's) or "low_rank": trained layers in the blocks; empty: none
+    adapter_reduction: int = 4  # dual, temporal: the adapter has the block's channels divided by this
+    adapter_rank: int = 8  # low_rank: rank of what is added to each weight
 
     def __post_init__(self):
         require_between(self, 0, 4096, "resize", "crop")
+        require("adapter", self.adapter, ("", "dual", "temporal", "low_rank"))
+        require_between(self, 1, 1024, "adapter_reduction", "adapter_rank")
 
 
 @dataclass

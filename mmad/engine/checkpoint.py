@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,6 +21,7 @@ from mmad.config import (
 from mmad.errors import InputError
 from mmad.labels import MMA52, LabelSet
 from mmad.models import MMN, build_backbone, build_detector, check_detection
+from mmad.models.adapters import add_adapters
 from mmad.models.clip_backbones import ClipBackbone
 from mmad.models.detector import Detector
 from mmad.models.efficientnet_lite import from_package, pretrained_file
@@ -147,17 +149,27 @@ def extract_config_of(settings: dict, device: str) -> ExtractConfig:
 def load_backbone(config: BackboneConfig) -> nn.Module:
     """The backbone in eval mode with the weights of `config.weights`: "pretrained", "random" or a checkpoint file."""
     if config.weights not in ("pretrained", "random"):
-        recognizer = load_recognizer(config.weights)
-        if recognizer.backbone_config.name != config.name:
-            raise InputError(
-                config.weights, f"is a {recognizer.backbone_config.name}", f"but backbone.name is {config.name}"
-            )
-        return recognizer.backbone.eval()
-    backbone = build_backbone(config)
+        return _backbone_of_checkpoint(config)
+    backbone = build_backbone(replace(config, adapter=""))
     if config.weights == "pretrained":
         if config.name == MMN:
             raise InputError("backbone.weights", "mmn has no pretrained ones here", "set random, or a file of weights")
         _fill_pretrained(backbone, config)
+    add_adapters(backbone, config)
+    return backbone.eval()
+
+
+def _backbone_of_checkpoint(config: BackboneConfig) -> nn.Module:
+    """The backbone of a recognizer, with new adapters where the configuration has some and the recognizer has none."""
+    recognizer = load_recognizer(config.weights)
+    found, backbone = recognizer.backbone_config, recognizer.backbone
+    if found.name != config.name:
+        raise InputError(config.weights, f"is a {found.name}", f"but backbone.name is {config.name}")
+    if not found.adapter:
+        add_adapters(backbone, config)
+    elif config.adapter not in ("", found.adapter):
+        problem = f"has adapters of the kind {found.adapter}"
+        raise InputError(config.weights, problem, f"set backbone.adapter to that or to nothing, not {config.adapter}")
     return backbone.eval()
 
 

@@ -8,7 +8,8 @@ from torch import nn
 from mmad.config import BackboneConfig, DetectionConfig, DetectorConfig
 from mmad.errors import InputError
 from mmad.labels import LabelSet
-from mmad.models.clip_backbones import ClipBackbone
+from mmad.models.adapters import add_adapters
+from mmad.models.clip_backbones import MViTBackbone, SwinBackbone, VideoResNetBackbone
 from mmad.models.detector import Detector, receptive_radius
 from mmad.models.efficientnet_lite import EfficientNetLite0
 from mmad.models.linear_probe import VIEWS
@@ -28,13 +29,15 @@ class Backbone:
     """How a backbone is built, and the input it was trained on.
 
     preprocess: arguments of `mmad.video.preprocess.Preprocess`. frames: per clip. streams: whether it can run over a
-    whole video frame by frame (`dense` extraction).
+    whole video frame by frame; if not, `dense` extraction cuts the video into consecutive clips. tubelet: frames per
+    row of such a clip's features.
     """
 
     build: Callable[[BackboneConfig], nn.Module]
     preprocess: dict
     frames: int = 8
     streams: bool = True
+    tubelet: int = 1
 
 
 BACKBONES = {
@@ -46,22 +49,25 @@ BACKBONES = {
         {"resize": 256, "crop": 224, "mean": (127.0,) * 3, "std": (128.0,) * 3, "antialias": True},
     ),
     "r2plus1d_18": Backbone(
-        lambda config: ClipBackbone("r2plus1d_18", "fc", 512),
+        lambda config: VideoResNetBackbone("r2plus1d_18", "fc", 512),
         {"resize": 128, "crop": 112, "antialias": True, **KINETICS},
         frames=16,
         streams=False,
+        tubelet=8,
     ),
     "mvit_v2_s": Backbone(
-        lambda config: ClipBackbone("mvit_v2_s", "head", 768),
+        lambda config: MViTBackbone("mvit_v2_s", "head", 768),
         {"resize": 256, "crop": 224, "antialias": True, **HALF},
         frames=16,
         streams=False,
+        tubelet=2,
     ),
     "swin3d_t": Backbone(
-        lambda config: ClipBackbone("swin3d_t", "head", 768),
+        lambda config: SwinBackbone("swin3d_t", "head", 768),
         {"resize": 256, "crop": 224, "antialias": True, **IMAGENET},
         frames=32,
         streams=False,
+        tubelet=2,
     ),
 }
 
@@ -95,8 +101,11 @@ def build_backbone(config: BackboneConfig) -> nn.Module:
     if config.name == MMN:
         if config.skeleton not in JOINTS:
             raise InputError("backbone.skeleton", f"{config.skeleton!r}", f"choose one of {', '.join(JOINTS)}")
-        return MMNBackbone(JOINTS[config.skeleton])
-    return backbone_named(config).build(config)
+        backbone = MMNBackbone(JOINTS[config.skeleton])
+    else:
+        backbone = backbone_named(config).build(config)
+    add_adapters(backbone, config)
+    return backbone
 
 
 def build_detector(config: DetectorConfig, channels: int, labels: LabelSet, blocks: Sequence[int] = ()) -> Detector:

@@ -49,6 +49,7 @@ class LiteBlock(nn.Module):
     def __init__(self, block: nn.Module, shift: bool):
         super().__init__()
         args = block._block_args
+        self.channels = args.output_filters
         self.identity = block.id_skip and args.stride == 1 and args.input_filters == args.output_filters
         block.id_skip = False  # the block then returns its residual branch only
         self.branch = block

@@ -14,7 +14,9 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+from mmad.models.adapters import Adapter, StreamAdapter
 from mmad.models.prototypes import CalibrationOutput, PrototypeCalibration
 
 SHIFT_DIVISOR = 8  # an eighth of the channels comes from the next frame, an eighth from the one before
@@ -52,10 +54,16 @@ class FrameBackbone(nn.Module):
     """A network of stem, blocks and pool whose blocks may begin with SE and the temporal shift.
 
     A block has `excite` (None: it does not shift) and maps (x, shifted) to its output: the residual branch reads the
-    shifted frames, the identity path x.
+    shifted frames, the identity path x. adapters: one after each block, or none. checkpointing: whether a training step
+    keeps only the inputs of the blocks and computes each block twice.
     """
 
     channels: int
+
+    def __init__(self):
+        super().__init__()
+        self.adapters = nn.ModuleList()
+        self.checkpointing = False
 
     def stem(self, x: Tensor) -> Tensor:
         """(T, 3, H, W) -> (T, C, h, w), the input of the first block."""
@@ -72,9 +80,37 @@ class FrameBackbone(nn.Module):
         """(N, T, 3, H, W) normalised frames -> (N, T, C) features, each mixed with its neighbours in the clip."""
         num_frames = clips.shape[1]
         x = self.stem(clips.flatten(0, 1))
-        for block in self.blocks():
-            x = block(x, x if block.excite is None else shift_clips(block.excite(x), num_frames))
+        for block, adapter in zip(self.blocks(), self.each_adapter()):
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(run_block, block, adapter, x, num_frames, use_reentrant=False)
+            else:
+                x = run_block(block, adapter, x, num_frames)
         return rearrange(self.pool(x), "(n t) c -> n t c", t=num_frames)
+
+    def rows(self, clips: Tensor) -> Tensor:
+        """One row of features per frame, as `forward`."""
+        return self(clips)
+
+    def block_channels(self) -> list[int]:
+        """Channels of the output of each block."""
+        return [block.channels for block in self.blocks()]
+
+    def follow_blocks(self, adapters: list[Adapter]) -> None:
+        """Run adapter i after block i from now on."""
+        self.adapters = nn.ModuleList(adapters)
+
+    def each_adapter(self) -> list[Adapter | None]:
+        """The adapter after each block; None where there is none."""
+        return list(self.adapters) or [None] * len(self.blocks())
+
+
+def run_block(block: nn.Module, adapter: Adapter | None, x: Tensor, num_frames: int) -> Tensor:
+    """A block and its adapter on clips: (N * num_frames, C, H, W) -> (N * num_frames, C', H', W')."""
+    x = block(x, x if block.excite is None else shift_clips(block.excite(x), num_frames))
+    if adapter is None:
+        return x
+    clips = rearrange(x, "(n t) c h w -> n t h w c", t=num_frames)
+    return rearrange(adapter(clips), "n t h w c -> (n t) c h w")
 
 
 class Bottleneck(nn.Module):
@@ -84,7 +120,7 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int):
         super().__init__()
-        out_channels = width * self.expansion
+        self.channels = out_channels = width * self.expansion
         self.excite = SqueezeExcite(in_channels)
         self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -108,6 +144,7 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int):
         super().__init__()
+        self.channels = width
         self.excite = SqueezeExcite(in_channels)
         self.conv1 = nn.Conv2d(in_channels, width, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
@@ -180,39 +217,45 @@ class ResNet(FrameBackbone):
 class FrameStream:
     """A `FrameBackbone` over a stream of frames, chunk by chunk, each frame once.
 
-    The shift needs the next frame, so each block holds back its last frame until the next one arrives: the features of
-    a frame are returned as many frames later as there are shifting blocks, and `finish` returns the rest. Videos follow
-    one another in the stream; `starts` marks their first frames, across which nothing is shifted. The features equal
-    those of whole videos. For eval mode only: batch statistics would depend on the chunks.
+    The shift and the adapters need the next frame, so each holds back its last frame until the next one arrives: the
+    features of a frame are returned as many frames later as there are shifting blocks and adapters, and `finish`
+    returns the rest. Videos follow one another in the stream; `starts` marks their first frames, across which nothing
+    is mixed. The features equal those of whole videos. For eval mode only: batch statistics would depend on the chunks.
     """
 
     def __init__(self, network: FrameBackbone):
         self.network = network
         self.shifts = [StreamShift() if block.excite is not None else None for block in network.blocks()]
-        self.radius = sum(shift is not None for shift in self.shifts)  # frames on either side that a feature depends on
+        self.adapters = [None if adapter is None else StreamAdapter(adapter) for adapter in network.each_adapter()]
+        # Frames on either side that a feature depends on.
+        self.radius = sum(stage is not None for stage in [*self.shifts, *self.adapters])
+        self.nothing: Tensor | None = None  # an input of the first block without frames; None: the stream is empty
 
     def push(self, frames: Tensor, starts: Tensor) -> Tensor:
         """frames: (T, 3, H, W). starts: (T,) bool, first frames of videos. Returns the (T', C) features now
         complete."""
-        return self._run(self.network.stem(frames), starts, last=False)
+        x = self.network.stem(frames)
+        self.nothing = x[:0]
+        return self._run(x, starts, last=False)
 
     def finish(self) -> Tensor:
         """The (T', C) features still held back. The stream is empty afterwards."""
-        shift = next((shift for shift in self.shifts if shift is not None), None)
-        if shift is None or shift.held is None:
+        if self.nothing is None or not self.radius:
             return next(self.network.parameters()).new_empty(0, self.network.channels)
-        nothing = shift.held[:0]
+        nothing, self.nothing = self.nothing, None
         return self._run(nothing, torch.empty(0, dtype=torch.bool, device=nothing.device), last=True)
 
     def _run(self, x: Tensor, starts: Tensor, last: bool) -> Tensor:
-        for block, shift in zip(self.network.blocks(), self.shifts):
-            if shift is None:
-                x = block(x, x)
-                continue
-            x, shifted, starts = shift(x, block.excite, starts, last)
+        for block, shift, adapter in zip(self.network.blocks(), self.shifts, self.adapters):
+            shifted = x
+            if shift is not None:
+                x, shifted, starts = shift(x, block.excite, starts, last)
+            if len(x) or last:
+                x = block(x, shifted)
+                if adapter is not None:
+                    x, starts = adapter(x, starts, last)
             if len(x) == 0 and not last:
                 return x.new_empty(0, self.network.channels)
-            x = block(x, shifted)
         return self.network.pool(x)
 
 

@@ -50,10 +50,10 @@ class ExtractConfig:
     """Videos to features: `mmad extract-features`."""
 
     backbone: BackboneConfig = field(default_factory=BackboneConfig)
-    mode: str = "dense"  # "dense": each frame once, shift over the whole video; "clip": a window of frames per step
+    mode: str = "dense"  # frames once each: "dense", "consecutive" clips; "clip": a window of frames per step
     stride: int = 4  # frames per feature step
     window: int = 32  # clip mode: frames of video per step
-    frames: int = 0  # clip mode: frames sampled from the window; 0: as many as the backbone was made for
+    frames: int = 0  # of a clip, in the modes clip and consecutive; 0: as many as the backbone was made for
     fps: float = 0.0  # resample every video to this rate first; 0: each video's own
     batch: int = 0  # frames per forward pass, in clip mode as whole clips; 0: 8 on a CPU, else 32
     resize_in_decoder: bool = False  # faster, but features then depend on the reader; recorded with them
@@ -61,7 +61,7 @@ class ExtractConfig:
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
 
     def __post_init__(self):
-        require("mode", self.mode, ("dense", "clip"))
+        require("mode", self.mode, ("dense", "clip", "consecutive"))
         require("precision", self.precision, PRECISIONS)
         require_positive(self, "stride", "window")
         require_between(self, 0, 1024, "frames", "fps")

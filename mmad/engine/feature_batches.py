@@ -79,6 +79,52 @@ class ClipForward:
         return torch.empty(0)
 
 
+class ConsecutiveForward:
+    """Clips that follow one another, a row for each of their steps. clips: per forward pass. steps: per clip.
+
+    The last clip of a video is filled up by its last step, and the rows of that are dropped.
+    """
+
+    def __init__(self, compute: Compute, clips: int, steps: int):
+        self.compute, self.steps, self.batch = compute, steps, clips * steps
+        self.waiting: list[Tensor] = []  # steps of the clip that is not full yet, each (frames, 3, h, w)
+
+    def push(self, inputs: Tensor, starts: list[bool]) -> Tensor:
+        """inputs: (T, frames, 3, h, w) uint8. starts: whether each is the first of a video. Returns the (T', C) rows of
+        the clips that are full now."""
+        clips = []
+        for pixels, start in zip(inputs, starts):
+            if self.waiting and (start or len(self.waiting) == self.steps):
+                clips.append(self._take())
+            self.waiting.append(pixels)
+        if len(self.waiting) == self.steps:
+            clips.append(self._take())
+        return self._rows(clips)
+
+    def finish(self) -> Tensor:
+        """The (T', C) rows of the last clip."""
+        return self._rows([self._take()] if self.waiting else [])
+
+    def _take(self) -> Tensor:
+        clip, self.waiting = torch.stack(self.waiting), []
+        return clip
+
+    def _rows(self, clips: list[Tensor]) -> Tensor:
+        if not clips:
+            return torch.empty(0)
+        with self.compute.inference():
+            full = torch.cat([fill_up(clip, self.steps) for clip in clips])
+            rows = self.compute.network.rows(self.compute.normalised(full))
+        return torch.cat([of_clip[: len(clip)] for of_clip, clip in zip(rows, clips)])
+
+
+def fill_up(steps: Tensor, per_clip: int) -> Tensor:
+    """Consecutive clips of a video's steps: (S, frames, ...) -> (N, per_clip * frames, ...), the last step repeated."""
+    missing = -len(steps) % per_clip
+    full = torch.cat([steps, steps[-1:].expand(missing, *steps.shape[1:])])
+    return full.unflatten(0, (-1, per_clip)).flatten(1, 2)
+
+
 class VideoFeatures:
     """A video whose features are being computed.
 
@@ -127,7 +173,7 @@ class BatchRunner:
     are, summed over videos.
     """
 
-    def __init__(self, forward: DenseForward | ClipForward, on_progress: Callable[[int, float], None]):
+    def __init__(self, forward: DenseForward | ClipForward | ConsecutiveForward, on_progress: Callable[[int, float], None]):
         self.forward, self.on_progress = forward, on_progress
         self.videos: list[VideoFeatures] = []  # in order, those that are not finished
         self.inputs: list[Tensor] = []

@@ -2,6 +2,7 @@
 
 Mode `dense`: every sampled frame goes through the network once; MANet's temporal shift runs over the whole video.
 Mode `clip`: for each step, frames from a window around it go through the network as one clip.
+Mode `consecutive`: the video is cut into clips that follow one another, each with a row per few of its frames.
 """
 
 import hashlib
@@ -14,14 +15,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmad.config import ExtractConfig
 from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
 from mmad.engine.devices import choose_device
-from mmad.engine.feature_batches import BatchRunner, ClipForward, Compute, DenseForward, FeaturePlan, VideoFeatures
+from mmad.engine.feature_batches import (
+    BatchRunner,
+    ClipForward,
+    Compute,
+    ConsecutiveForward,
+    DenseForward,
+    FeaturePlan,
+    VideoFeatures,
+)
 from mmad.engine.video_jobs import Progress, sort_videos, still_valid_sidecar, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import output_folder
@@ -29,9 +38,9 @@ from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.records import FeatureTrack
 from mmad.sidecars import is_same_video, video_of
-from mmad.video import sampling
 from mmad.video.preprocess import Preprocess, prepare_frames
 from mmad.video.reader import probe, refuse_jumps, stream, video_identity
+from mmad.video.sampling import FrameSampling
 
 LONG_VIDEO = 500  # features of videos with at least so many steps are kept while they are processed
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory, however slow the network is
@@ -53,9 +62,12 @@ class FeatureExtractor:
     reader of the features was trained on; videos of a very different rate are resampled to it. 0: they are not.
     """
 
-    def __init__(self, config: ExtractConfig, checkpoint: str | None = None):
-        """checkpoint: a recognizer whose backbone is used; without it, the one of `config.backbone`."""
-        if checkpoint is not None:
+    def __init__(self, config: ExtractConfig, checkpoint: str | None = None, network: nn.Module | None = None):
+        """checkpoint: a recognizer whose backbone is used; without it, the one of `config.backbone`. network: use this
+        one, which `config.backbone` describes, as it is."""
+        if network is not None:
+            self.network = network.eval()
+        elif checkpoint is not None:
             recognizer = load_recognizer(checkpoint)
             config = replace(config, backbone=replace(recognizer.backbone_config, weights=str(checkpoint)))
             self.network = recognizer.backbone.eval()
@@ -66,10 +78,9 @@ class FeatureExtractor:
             if config.backbone.weights == "random" or has_untrained(config.backbone):
                 warn("this backbone is untrained in whole or in part; give a trained one with --checkpoint")
         kind = backbone_named(config.backbone)
-        if config.mode == "dense" and not kind.streams:
-            raise InputError("mode", f"{config.backbone.name} sees whole clips", "use mode=clip")
         self.config, self.preprocess = config, Preprocess(**preprocess_of(config.backbone))
         self.frames = config.frames or kind.frames
+        self.sampling = frame_sampling(config)
         self.device = choose_device(config.device)
         self.network.to(self.device)
         if kind.streams and self.device.type in ("cpu", "cuda"):
@@ -90,7 +101,9 @@ class FeatureExtractor:
             "mode": config.mode,
             "stride": config.stride,
             "fps": config.fps,
-            **({"window": config.window, "frames": self.frames} if config.mode == "clip" else {}),
+            **({"window": config.window} if config.mode == "clip" else {}),
+            **({"frames": self.frames} if config.mode != "dense" else {}),
+            **({"adapter": config.backbone.adapter} if config.backbone.adapter else {}),
             "resized_by": "decoder" if config.resize_in_decoder else "torch, in bytes",
             "precision": config.precision,
             "preprocess": json.loads(json.dumps(asdict(self.preprocess))),
@@ -115,12 +128,19 @@ class FeatureExtractor:
             runner.flush()
             yield from map(self._result, runner.finished())
 
-    def forward(self) -> DenseForward | ClipForward:
+    def forward(self) -> DenseForward | ClipForward | ConsecutiveForward:
         """A new forward pass of the configured mode, for one run over videos."""
         compute = Compute(self.network, self.preprocess, self.device, self.config.precision)
         if self.config.mode == "dense":
             return DenseForward(compute, self.batch)
+        if self.config.mode == "consecutive":
+            return ConsecutiveForward(compute, max(self.batch // self.frames, 1), self.steps_per_clip)
         return ClipForward(compute, max(self.batch // self.frames, 1))
+
+    @property
+    def steps_per_clip(self) -> int:
+        """Feature steps of one clip of mode `consecutive`."""
+        return self.frames // self.sampling.per_step
 
     def _result(self, video: VideoFeatures) -> Extracted:
         plan, values, problem = video.plan, video.computed_values(), video.problem
@@ -133,26 +153,10 @@ class FeatureExtractor:
     # --- which frames -------------------------------------------------------------------------------------------
 
     def plan(self, path: Path, video_id: str) -> FeaturePlan:
-        """Which frames to read. Steps are evenly spaced in time; frames are chosen by their timestamps."""
-        identity, info, config = video_identity(path), refuse_jumps(probe(path)), self.config
-        fps = self.sampled_fps(info.fps)
-        count = max(round(info.duration * fps), 1)  # frames, if the video had this constant rate
-        if config.mode == "dense":
-            wanted = sampling.centre_frames(count, config.stride)
-        else:
-            wanted = sampling.window_frames(count, config.stride, config.window, self.frames)
-        frames = wanted if info.constant_rate and fps == info.fps else info.nearest_frames(wanted / fps)
-        frames = np.minimum(frames, info.num_frames - 1)
-        grid = sampling.step_grid(config.stride, fps)
+        """Which frames to read."""
+        identity, info = video_identity(path), refuse_jumps(probe(path))
+        frames, grid = self.sampling.choose(info, self.usual_fps)
         return FeaturePlan(video_id=video_id, identity=identity, info=info, frames=frames, grid=grid)
-
-    def sampled_fps(self, fps: float) -> float:
-        """Frames per second at which a video of `fps` frames per second is sampled."""
-        if self.config.fps:
-            return self.config.fps
-        if self.usual_fps and not 0.9 < fps / self.usual_fps < 1.1:
-            return self.usual_fps  # otherwise actions would last more or fewer steps than in training
-        return fps
 
     def resume(self, plan: FeaturePlan, folder: str | Path) -> FeaturePlan:
         """The same plan; that of a long video begins after the features that an earlier run kept in the folder."""
@@ -161,7 +165,10 @@ class FeatureExtractor:
         partial = plan.partial_rows(folder, self.source)
         # At least one step is computed again: if the video breaks just there, it still has features.
         again = FrameStream(self.network).radius if self.config.mode == "dense" else 1
-        return replace(plan, partial=partial, first=max(partial.count - again, 0))
+        first = max(partial.count - again, 0)
+        if self.config.mode == "consecutive":
+            first -= first % self.steps_per_clip  # clips begin where they would have
+        return replace(plan, partial=partial, first=first)
 
     def changed(self, sidecar: dict, path: Path) -> str:
         """Why features with this sidecar are not those of the video as it is now; empty if they seem to be.
@@ -172,7 +179,7 @@ class FeatureExtractor:
         video, identity = video_of(sidecar), video_identity(path)
         if "digest" in video and not is_same_video(sidecar, identity):
             return "is another video than the one its features were made from"
-        step = self.config.stride / self.sampled_fps(video["fps"]) if "fps" in video else sidecar["step"]
+        step = self.config.stride / self.sampling.rate(video["fps"], self.usual_fps) if "fps" in video else sidecar["step"]
         if not math.isclose(step, sidecar["step"], rel_tol=1e-6):
             return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
         return ""
@@ -210,6 +217,21 @@ class FeatureExtractor:
             if step < len(steps):
                 for old in [i for i in held if i < steps[step].min()]:
                     del held[old]
+
+
+def frame_sampling(config: ExtractConfig) -> FrameSampling:
+    """Which frames are looked at; `InputError` where the backbone has not the mode."""
+    kind, name = backbone_named(config.backbone), config.backbone.name
+    frames = config.frames or kind.frames
+    if config.mode == "dense" and not kind.streams:
+        raise InputError("mode", f"{name} sees whole clips", "use mode=clip or mode=consecutive")
+    if config.mode == "consecutive" and kind.streams:
+        raise InputError("mode", f"{name} sees single frames", "use mode=dense")
+    if config.mode == "consecutive" and frames % kind.tubelet:
+        problem = f"{frames} is not a multiple of the {kind.tubelet} frames per row of {name}"
+        raise InputError("frames", problem, "choose one that is")
+    per_step = {"dense": 1, "clip": frames, "consecutive": kind.tubelet}[config.mode]
+    return FrameSampling(config.mode, config.stride, config.fps, config.window, per_step)
 
 
 # --- folders ----------------------------------------------------------------------------------------------------

@@ -41,7 +41,8 @@ class BackboneConfig:
 
     def __post_init__(self):
         require_between(self, 0, 4096, "resize", "crop")
-        require("adapter", self.adapter, ("", "dual", "temporal", "low_rank"))
+        if self.adapter:
+            require("adapter", self.adapter, ("dual", "temporal", "low_rank"))
         require_between(self, 1, 1024, "adapter_reduction", "adapter_rank")
 
 
@@ -295,6 +296,76 @@ class DetectionConfig:
 
     def __post_init__(self):
         require_run(self)
+
+
+@dataclass
+class VideosConfig:
+    """The videos that an end-to-end training reads, and how they are varied."""
+
+    folder: str = ""  # relative to data.root; videos lie in it, or in its subfolders train and val
+    longest: float = 15.1  # s; of longer videos a part of this length is seen, another in every epoch
+    flip: float = 0.5  # probability that a training video is mirrored
+    scales: list[float] = field(default_factory=lambda: [1.0])  # sides of its crop, relative to its short side
+    clips: str = ""  # list of trimmed clips to train on as well, as videos with one action; relative to data.root
+    clip_folder: str = ""  # where these lie, relative to data.root
+    clip_share: float = 1.0  # clips per epoch, relative to the number of videos
+
+    def __post_init__(self):
+        require_between(self, 0, 1, "flip")
+        require_between(self, 0.5, 600, "longest")
+        require_between(self, 0, 1000, "clip_share")
+        if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
+            raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
+
+
+@dataclass
+class EndToEndConfig:
+    """Videos to an adapted backbone and its detector: `mmad train-e2e`."""
+
+    output: str = "runs/end_to_end"  # folder of the run; a run in it is continued
+    seed: int = 0  # of everything drawn at random
+    device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
+    precision: str = "float32"  # of the backbone, here and in extraction: "float32" or "bfloat16"
+    data: DataConfig = field(default_factory=DataConfig)
+    videos: VideosConfig = field(default_factory=VideosConfig)
+    backbone: BackboneConfig = field(default_factory=lambda: BackboneConfig(name="manet_r50", adapter="dual"))
+    stride: int = 4  # frames per feature step
+    frames: int = 0  # networks of clips: frames of a clip; 0: as many as the backbone was made for
+    fps: float = 0.0  # resample every video to this rate first; 0: each video's own
+    tuned: str = "adapters"  # what of the backbone is trained: "adapters", "all" of it, or "none"
+    backbone_lr: float = 0.1  # learning rate of the backbone's own weights, relative to train.lr
+    probe: str = "refit"  # "refit": in closed form before every evaluation; "trained": once, then by gradient
+    checkpointing: str = "blocks"  # what is computed twice to save memory: "none", "blocks", "videos" or "both"
+    step_loss: str = "bce"  # of the linear head: binary cross-entropy "bce", or "focal"
+    step_weight: float = 0.25  # weight of that loss
+    detector_weight: float = 1.0  # weight of the detector's losses, whose gradient goes on into the backbone
+    final: str = "new"  # detector of best.pt: "new", trained on the final features; "same", trained through the frames
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=12, batch=2, lr=1e-3, evaluate_every=2))
+    detector_train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(epochs=20, batch=16, lr=3e-3, weight_decay=0.01, evaluate_every=20)
+    )
+    infer: InferConfig = field(default_factory=InferConfig)
+
+    def __post_init__(self):
+        require("precision", self.precision, ("float32", "bfloat16"))
+        require("tuned", self.tuned, ("adapters", "all", "none"))
+        require("probe", self.probe, ("refit", "trained"))
+        require("checkpointing", self.checkpointing, ("none", "blocks", "videos", "both"))
+        require("step_loss", self.step_loss, ("bce", "focal"))
+        require("final", self.final, ("new", "same"))
+        require_run(self)
+        require_positive(self, "stride", "backbone_lr")
+        require_between(self, 0, 1024, "frames", "fps")
+        require_between(self, 0, 1e6, "step_weight", "detector_weight")
+        if (self.tuned == "adapters") != bool(self.backbone.adapter) and self.tuned != "all":
+            remedy = "tuned=adapters goes with backbone.adapter=dual, temporal or low_rank, and tuned=none with neither"
+            raise InputError("tuned", f"{self.tuned!r} with backbone.adapter {self.backbone.adapter!r}", remedy)
+        if self.tuned == "none" and self.final == "same":
+            raise InputError("final", "'same' needs a training through the frames", "set it to new")
+        if not self.step_weight + self.detector_weight:
+            raise InputError("step_weight", "0, and so is detector_weight", "give one of them a weight")
 
 
 @dataclass

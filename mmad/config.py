@@ -26,11 +26,27 @@ OLD_KEYS = {"loss.pairs": "boundary_samples", "loss.others": "negative_classes"}
 
 
 @dataclass
+class VitConfig:
+    """Sizes of a video transformer where they are not those of its name; 0: those of the name."""
+
+    width: int = 0  # channels of a token
+    layers: int = 0  # number of them
+    heads: int = 0  # of attention
+    mlp: int = 0  # channels inside the feed-forward part
+    frames: int = 0  # of a clip
+    patch: int = 0  # side of a patch, pixels
+    tubelet: int = 0  # frames per token
+
+    def __post_init__(self):
+        require_between(self, 0, 65536, *(item.name for item in fields(self)))
+
+
+@dataclass
 class BackboneConfig:
     """The network that turns frames into features."""
 
     name: str = "efficientnet_lite0"  # a key of mmad.models.BACKBONES, or "mmn", which reads joints
-    weights: str = "pretrained"  # "pretrained", "random", or a checkpoint file
+    weights: str = "pretrained"  # "pretrained", "random", a checkpoint; videomae_*, vjepa2_*: a folder of transformers
     shift: bool = False  # efficientnet_lite0 only: insert MANet's SE + temporal shift (untrained until trained)
     resize: int = 0  # short side of the frames, pixels; 0: as the backbone was made for
     crop: int = 0  # side of the square cut from them; 0: likewise
@@ -38,6 +54,7 @@ class BackboneConfig:
     adapter: str = ""  # "dual", "temporal" (AdaTAD's) or "low_rank": trained layers in the blocks; empty: none
     adapter_reduction: int = 4  # dual, temporal: the adapter has the block's channels divided by this
     adapter_rank: int = 8  # low_rank: rank of what is added to each weight
+    vit: VitConfig = field(default_factory=VitConfig)  # videomae_*, vjepa2_*
 
     def __post_init__(self):
         require_between(self, 0, 4096, "resize", "crop")

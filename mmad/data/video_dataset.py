@@ -143,9 +143,7 @@ def epoch_order(videos: int, clips: int, share: float, seed: int) -> Callable[[i
     return order
 
 
-def clips_as_videos(
-    clips: list[tuple[str, int]], folder: str | Path
-) -> tuple[list[Annotation], dict[str, Path]]:
+def clips_as_videos(clips: list[tuple[str, int]], folder: str | Path) -> tuple[list[Annotation], dict[str, Path]]:
     """Trimmed clips (file name, label) as annotated videos of one action from end to end, and their files.
 
     Their ids begin with "clips/", so that they are not those of videos. Every file is opened, for its duration.

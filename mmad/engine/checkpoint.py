@@ -27,6 +27,7 @@ from mmad.models.detector import Detector
 from mmad.models.efficientnet_lite import from_package, pretrained_file
 from mmad.models.manet import Recognizer, from_released, is_released
 from mmad.models.mmn import as_recognizer, is_mmn, sizes_of, skeleton_with
+from mmad.models.vit_backbones import fill_from_folder, is_vit, with_sizes_of_folder
 from mmad.weight_files import FORMAT, labels_of, load_into, read_checkpoint, require_kind, weights_of
 
 LARGEST_BRANCH = 4096  # outputs of a recognizer's branch; the number in a damaged file could exceed memory
@@ -147,13 +148,20 @@ def extract_config_of(settings: dict, device: str) -> ExtractConfig:
 
 
 def load_backbone(config: BackboneConfig) -> nn.Module:
-    """The backbone in eval mode with the weights of `config.weights`: "pretrained", "random" or a checkpoint file."""
-    if config.weights not in ("pretrained", "random"):
+    """The backbone in eval mode with the weights of `config.weights`: "pretrained", "random", a checkpoint file, or
+    for a video transformer a folder of `transformers`."""
+    config, named = with_sizes_of_folder(config), config.weights in ("pretrained", "random")
+    folder = not named and is_vit(config) and Path(config.weights).is_dir()
+    if not named and not folder:
         return _backbone_of_checkpoint(config)
+    if config.weights == "pretrained" and (config.name == MMN or is_vit(config)):
+        which = "a folder" if is_vit(config) else "a file"
+        problem = f"{config.name} has no pretrained ones here"
+        raise InputError("backbone.weights", problem, f"set random, or {which} of weights")
     backbone = build_backbone(replace(config, adapter=""))
-    if config.weights == "pretrained":
-        if config.name == MMN:
-            raise InputError("backbone.weights", "mmn has no pretrained ones here", "set random, or a file of weights")
+    if folder:
+        fill_from_folder(backbone, config)
+    elif config.weights == "pretrained":
         _fill_pretrained(backbone, config)
     add_adapters(backbone, config)
     return backbone.eval()

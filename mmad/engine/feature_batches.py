@@ -173,7 +173,9 @@ class BatchRunner:
     are, summed over videos.
     """
 
-    def __init__(self, forward: DenseForward | ClipForward | ConsecutiveForward, on_progress: Callable[[int, float], None]):
+    def __init__(
+        self, forward: DenseForward | ClipForward | ConsecutiveForward, on_progress: Callable[[int, float], None]
+    ):
         self.forward, self.on_progress = forward, on_progress
         self.videos: list[VideoFeatures] = []  # in order, those that are not finished
         self.inputs: list[Tensor] = []

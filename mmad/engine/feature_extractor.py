@@ -36,6 +36,7 @@ from mmad.errors import InputError, warn
 from mmad.files import output_folder
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
+from mmad.models.vit_backbones import with_sizes_of_folder
 from mmad.records import FeatureTrack
 from mmad.sidecars import is_same_video, video_of
 from mmad.video.preprocess import Preprocess, prepare_frames
@@ -65,6 +66,7 @@ class FeatureExtractor:
     def __init__(self, config: ExtractConfig, checkpoint: str | None = None, network: nn.Module | None = None):
         """checkpoint: a recognizer whose backbone is used; without it, the one of `config.backbone`. network: use this
         one, which `config.backbone` describes, as it is."""
+        config = replace(config, backbone=with_sizes_of_folder(config.backbone))
         if network is not None:
             self.network = network.eval()
         elif checkpoint is not None:
@@ -179,7 +181,9 @@ class FeatureExtractor:
         video, identity = video_of(sidecar), video_identity(path)
         if "digest" in video and not is_same_video(sidecar, identity):
             return "is another video than the one its features were made from"
-        step = self.config.stride / self.sampling.rate(video["fps"], self.usual_fps) if "fps" in video else sidecar["step"]
+        step = (
+            self.config.stride / self.sampling.rate(video["fps"], self.usual_fps) if "fps" in video else sidecar["step"]
+        )
         if not math.isclose(step, sidecar["step"], rel_tol=1e-6):
             return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
         return ""

@@ -53,6 +53,7 @@ from mmad.models import backbone_named, build_backbone, build_detector, check_de
 from mmad.models.adapters import adapter_parameters
 from mmad.models.end_to_end import EndToEnd
 from mmad.models.manet import Recognizer
+from mmad.models.vit_backbones import with_sizes_of_folder
 from mmad.ops.losses import focal_loss
 from mmad.ops.probe_targets import SCORES, add_body_parts, probe_targets
 from mmad.records import Annotation, FeatureTrack
@@ -85,7 +86,7 @@ def train_end_to_end(config: EndToEndConfig) -> dict[str, float]:
     for name in LEFT:
         shutil.copyfile(Path(detection.output) / name, output / name)
     write_json(output / "report.json", {**read_json(output / "report.json"), "end_to_end": report}, indent=1)
-    save_config(config, output / "config.yaml")
+    save_config(run.config, output / "config.yaml")
     print(f"backbone.pt and best.pt, for `mmad detect --recognizer` and `--detector`, in {output}")
     return best
 
@@ -103,6 +104,7 @@ class Run:
     """One end-to-end training: its data, its network, and what is done with them in turn."""
 
     def __init__(self, config: EndToEndConfig):
+        config = replace(config, backbone=with_sizes_of_folder(config.backbone))
         self.config, self.output, self.device = config, Path(config.output), choose_device(config.device)
         check_detection(self.detection_config())
         self.labels = read_label_set(config.data.labels)
@@ -403,4 +405,3 @@ def peak_memory(device: torch.device) -> float:
         return math.nan
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-

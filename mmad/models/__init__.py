@@ -1,7 +1,7 @@
 """Networks: tensors in, tensors out. Backbones are chosen by name from `BACKBONES`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -15,6 +15,7 @@ from mmad.models.efficientnet_lite import EfficientNetLite0
 from mmad.models.linear_probe import VIEWS
 from mmad.models.manet import ResNet
 from mmad.models.mmn import JOINTS, MMNBackbone
+from mmad.models.vit_backbones import VITS, VideoTransformer, is_vit, sizes_of
 
 IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
 KINETICS = {
@@ -69,6 +70,17 @@ BACKBONES = {
         streams=False,
         tubelet=2,
     ),
+    **{
+        name: Backbone(
+            lambda config: VideoTransformer(config, preprocess_of(config)["crop"]),
+            {**({"resize": 292, "crop": 256} if "vjepa" in name else {"resize": 224, "crop": 224}), **IMAGENET}
+            | {"antialias": True},
+            frames=sizes.frames,
+            streams=False,
+            tubelet=sizes.tubelet,
+        )
+        for name, sizes in VITS.items()
+    },
 }
 
 
@@ -83,6 +95,9 @@ def backbone_named(config: BackboneConfig) -> Backbone:
         raise InputError("backbone.name", f"{config.name!r}", f"choose one of {', '.join([*BACKBONES, MMN])}")
     if config.shift and config.name != "efficientnet_lite0":
         raise InputError("backbone.shift", f"is not an option of {config.name}", "MANet always shifts; leave it out")
+    if is_vit(config):
+        sizes = sizes_of(config)
+        return replace(BACKBONES[config.name], frames=sizes.frames, tubelet=sizes.tubelet)
     return BACKBONES[config.name]
 
 

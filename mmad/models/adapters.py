@@ -198,5 +198,7 @@ class StreamAdapter:
         if last:
             after = torch.cat([after, torch.zeros_like(entered[:1])])
         adapted = self.adapter.leave(y[:count], before[:count] * continues[:count], entered[:count], after)
-        self.held, self.before = (None, None) if last else ((y[count:], entered[count:], starts[count:]), before[count:])
+        self.held, self.before = (
+            (None, None) if last else ((y[count:], entered[count:], starts[count:]), before[count:])
+        )
         return adapted.permute(0, 3, 1, 2), starts[:count]

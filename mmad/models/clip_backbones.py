@@ -131,7 +131,9 @@ class SwinBackbone(ClipBackbone):
 
     def each_row(self, clips: Tensor) -> Tensor:
         net = self.network
-        x = net.norm(net.features(net.pos_drop(net.patch_embed(clips.transpose(1, 2)))))  # (N, T / 2, H / 32, W / 32, C)
+        x = net.norm(
+            net.features(net.pos_drop(net.patch_embed(clips.transpose(1, 2))))
+        )  # (N, T / 2, H / 32, W / 32, C)
         return x.mean(dim=(2, 3))
 
     def places(self) -> list[tuple[nn.Module, int]]:

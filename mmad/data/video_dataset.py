@@ -17,7 +17,7 @@ from mmad.errors import InputError, warn
 from mmad.files import check_id
 from mmad.records import Annotation, annotations_digest
 from mmad.video.finding import VideoFolder
-from mmad.video.preprocess import Preprocess, resize_frames
+from mmad.video.preprocess import Preprocess, prepare_frames, resize_frames
 from mmad.video.reader import VideoInfos, probe, read_frames, refuse_jumps
 from mmad.video.sampling import FrameSampling
 
@@ -61,7 +61,8 @@ class VideoDataset(Dataset):
     """Training samples of annotated videos; item (epoch, index) is determined by (seed, epoch, index).
 
     paths: the file of each video id. sampling: which frames make a step, as in extraction, so that features are the
-    same there. steps_per_clip: parts of long videos begin at a multiple of it. Items are `VideoSample`s, or an
+    same there. seed: None: nothing is random, the picture's middle and the first part of a long video. steps_per_clip:
+    parts of long videos begin at a multiple of it. Items are `VideoSample`s, or an
     `InputError` instead of one, which `ClipLoader` raises.
     """
 
@@ -72,7 +73,7 @@ class VideoDataset(Dataset):
         config: VideosConfig,
         preprocess: Preprocess,
         sampling: FrameSampling,
-        seed: int,
+        seed: int | None = None,
         steps_per_clip: int = 1,
     ):
         self.annotations, self.paths, self.config = list(annotations), paths, config
@@ -96,7 +97,7 @@ class VideoDataset(Dataset):
 
     def read(self, index: int, epoch: int = 0) -> VideoSample:
         item = self.annotations[index]
-        generator = np.random.default_rng([self.seed, epoch, index])
+        generator = None if self.seed is None else np.random.default_rng([self.seed, epoch, index])
         info, new = self.infos(self.paths[item.video_id])
         if new and not info.is_complete and epoch == 0:
             warn(f"{info.path}: cut off, {info.num_frames} of {info.expected_frames} frames are there and used")
@@ -105,7 +106,7 @@ class VideoDataset(Dataset):
         window = max(round(self.config.longest / grid.step), self.steps_per_clip)
         if len(frames) > window:
             places = (len(frames) - window) // self.steps_per_clip + 1
-            first = int(generator.integers(places)) * self.steps_per_clip
+            first = 0 if generator is None else int(generator.integers(places)) * self.steps_per_clip
             segments, labels = crop(segments, labels, first, window)
             frames = frames[first : first + window]
         pixels = self.pixels(read_frames(info, frames.ravel()), generator)
@@ -117,9 +118,11 @@ class VideoDataset(Dataset):
             index,
         )
 
-    def pixels(self, frames: np.ndarray, generator: np.random.Generator) -> Tensor:
+    def pixels(self, frames: np.ndarray, generator: np.random.Generator | None) -> Tensor:
         """(T, H, W, 3) -> (T, 3, h, w) uint8, all frames of a video cropped and mirrored alike."""
         how = self.preprocess
+        if generator is None:
+            return prepare_frames(frames, how)
         resized = resize_frames(frames, how.resized(*frames.shape[1:3]), how.antialias)
         return augment(resized, self.config, how, generator)
 

@@ -230,7 +230,7 @@ class Run:
 
     def _val_data(self) -> VideoDataset:
         val = self.val
-        return VideoDataset(val.annotations, val.paths, self.config.videos, self.preprocess, self.sampling, 0)
+        return VideoDataset(val.annotations, val.paths, self.config.videos, self.preprocess, self.sampling)
 
     def losses(self, model: EndToEnd, batch: VideoBatch) -> dict[str, Tensor]:
         """{name: scalar}: "steps" of the linear head, and the detector's own."""

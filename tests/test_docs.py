@@ -140,7 +140,7 @@ def test_settings_of_a_section_exist(page):
     sections = {key.split(".")[0] for key in known if "." in key}
     words = " ".join(INLINE.findall(FENCE.sub("", text_of(page)))).split()
     named = [match[0] for word in words if (match := re.match(r"([a-z_]+)(\.[a-z_]+)+(?==|$)", word))]
-    keys = [key for key in named if key.split(".")[0] in sections and not key.endswith((".csv", ".json"))]
+    keys = [key for key in named if key.split(".")[0] in sections and not key.endswith((".csv", ".json", ".pt"))]
     assert not [key for key in keys if key not in known]
 
 

@@ -172,6 +172,13 @@ def adapter_parameters(backbone: nn.Module) -> Iterator[nn.Parameter]:
             yield from module.parameters()
 
 
+def choose_trained(backbone: nn.Module, tuned: str) -> None:
+    """Let gradients reach the adapters, everything, or nothing of a backbone. tuned: "adapters", "all" or "none"."""
+    backbone.requires_grad_(tuned == "all")
+    for parameter in adapter_parameters(backbone):
+        parameter.requires_grad_(tuned != "none")
+
+
 class StreamAdapter:
     """An adapter along a stream of frames; between chunks it keeps the last frame, whose successor is not known yet.
 

@@ -6,7 +6,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
 from mmad.config import EndToEndConfig
-from mmad.models.adapters import adapter_parameters
+from mmad.models.adapters import adapter_parameters, choose_trained
 from mmad.models.detector import Detector
 from mmad.models.linear_probe import LinearProbe
 from mmad.ops.probe_targets import SCORES
@@ -44,9 +44,7 @@ class EndToEnd(nn.Module):
         self.backbone_lr = config.backbone_lr
         self.by_video = config.checkpointing in ("videos", "both")
         backbone.checkpointing = config.checkpointing in ("blocks", "both")
-        backbone.requires_grad_(config.tuned == "all")
-        for parameter in adapter_parameters(backbone):
-            parameter.requires_grad_(config.tuned != "none")
+        choose_trained(backbone, config.tuned)
 
     def train(self, mode: bool = True) -> "EndToEnd":
         super().train(mode)

@@ -36,7 +36,7 @@ NAMES = {
     "full": "full fine-tuning",
 }
 COMMON = ["device=cpu", "backbone.name=manet_r18", "backbone.resize=64", "backbone.crop=64", "train.batch=4"]
-COMMON += ["detector_train.epochs=30", "detector_train.evaluate_every=30"]
+COMMON += ["precision=float32", "train.workers=1", "detector_train.epochs=30", "detector_train.evaluate_every=30"]
 
 
 def main() -> None:

@@ -25,6 +25,10 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 OLD_KEYS = {"loss.pairs": "boundary_samples", "loss.others": "negative_classes"}
 
 
+# No video transformer is larger; the sizes in a damaged file could exceed memory.
+LARGEST_VIT = {"width": 8192, "layers": 128, "heads": 128, "mlp": 65536, "frames": 1024, "patch": 64, "tubelet": 16}
+
+
 @dataclass
 class VitConfig:
     """Sizes of a video transformer where they are not those of its name; 0: those of the name."""
@@ -38,7 +42,8 @@ class VitConfig:
     tubelet: int = 0  # frames per token
 
     def __post_init__(self):
-        require_between(self, 0, 65536, *(item.name for item in fields(self)))
+        for name, largest in LARGEST_VIT.items():
+            require_between(self, 0, largest, name)
 
 
 @dataclass

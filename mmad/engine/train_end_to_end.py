@@ -43,7 +43,7 @@ from mmad.engine.fit_probe import fit_maps
 from mmad.engine.folds import choose_folds
 from mmad.engine.postprocess import detect_track
 from mmad.engine.train_detector import annotations_of, detector_losses, features_read, report_best, train_on
-from mmad.engine.trainer import Task, data_digests, fit
+from mmad.engine.trainer import Task, data_digests, fit, how_chosen
 from mmad.errors import InputError
 from mmad.files import read_json, write_json, write_text
 from mmad.formats.mma52 import read_clip_list
@@ -298,7 +298,7 @@ class Run:
 
     def write_backbone(self) -> None:
         """backbone.pt: a recognizer of several actions at once, whose classifier is the linear head's actionness."""
-        config, path = self.config, self.output / "backbone.pt"
+        config, path, kind = self.config, self.output / "backbone.pt", backbone_named(self.config.backbone)
         backbone = build_backbone(config.backbone)
         load_into(backbone, self.model.backbone.state_dict(), path)
         recognizer = Recognizer(backbone, len(self.labels), embedding=0)
@@ -310,7 +310,7 @@ class Run:
             seed=config.seed,
             precision=config.precision,
             data=config.data,
-            clips=ClipConfig(window=2.0, videos=config.videos.folder),
+            clips=ClipConfig(window=2.0, videos=config.videos.folder, frames=config.frames or kind.frames),
             backbone=config.backbone,
             loss=RecognitionLossConfig(kind="sigmoid"),
         )
@@ -358,7 +358,7 @@ class Run:
         seconds = [row.get(name, 0.0) for row in rows for name in ("seconds", "seconds_evaluated")]
         return {
             **report,
-            "epoch": best["epoch"],
+            **how_chosen(self.config.train, best["epoch"], f"{len(self.val.annotations)} videos"),
             "score_through_frames": best["score"],
             "seconds": round(sum(seconds), 1),
             "peak_memory_gb": round(peak_memory(self.device), 3),

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mmad.config import BackboneConfig, VitConfig
+from mmad.config import LARGEST_VIT, BackboneConfig, VitConfig
 from mmad.errors import InputError
 from mmad.files import read_json
 from mmad.models.adapters import Adapter
@@ -51,7 +51,6 @@ KEYS = {
     },
 }
 FIXED = {"hidden_act": "gelu", "qkv_bias": True, "num_channels": 3, "in_chans": 3}
-LARGEST = {"width": 8192, "layers": 128, "heads": 128, "mlp": 65536, "frames": 1024, "patch": 64, "tubelet": 16}
 NORMS = ("fc_norm", "videomae.layernorm", "layernorm")  # of a VideoMAE's last layer, whichever a folder has
 
 
@@ -171,7 +170,7 @@ def with_sizes_of_folder(config: BackboneConfig) -> BackboneConfig:
     if kind == "vjepa2" and "width" in found and isinstance(content.get("mlp_ratio"), int | float):
         found["mlp"] = int(found["width"] * content["mlp_ratio"])
     for name, value in found.items():
-        if not (isinstance(value, int) and 0 < value <= LARGEST.get(name, 4096)):
+        if not (isinstance(value, int) and 0 < value <= LARGEST_VIT.get(name, 4096)):
             raise InputError(path, f"{name} is {value!r}", "is the file damaged?")
     side = found.pop("crop", 0)
     if config.crop and side and config.crop != side:

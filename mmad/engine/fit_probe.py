@@ -150,13 +150,13 @@ def fit_probe(
     """
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)  # fails before the work rather than after it
-    fold_of, maps_without_fold = fit_maps(detector, dataset, config, seed)
+    fold_of, maps_without_fold = fit_probe_maps(detector, dataset, config, seed)
     scores = out_of_fold_scores(detector.probe, dataset, fold_of, maps_without_fold)
     return list(scores) if path is None else write_scores(path, scores)
 
 
 @torch.no_grad()
-def fit_maps(
+def fit_probe_maps(
     detector: Detector, dataset: FeatureDataset, config: DetectorConfig, seed: int = 0
 ) -> tuple[np.ndarray, dict[str, list[tuple[Tensor, Tensor]]]]:
     """`fit_probe` without the scores. Returns the fold of each video, and {view: for each fold the linear map that was

@@ -39,7 +39,7 @@ from mmad.engine.checkpoint import load_backbone
 from mmad.engine.devices import choose_device, in_precision
 from mmad.engine.feature_batches import fill_up
 from mmad.engine.feature_extractor import FeatureExtractor, extract_features, frame_sampling
-from mmad.engine.fit_probe import fit_maps
+from mmad.engine.fit_probe import fit_probe_maps
 from mmad.engine.folds import choose_folds
 from mmad.engine.postprocess import detect_track
 from mmad.engine.train_detector import annotations_of, detector_losses, features_read, report_best, train_on
@@ -290,7 +290,7 @@ class Run:
         """Fit the probe to the features of the training videos by one model, for this one and another."""
         dataset = FeatureDataset(self.train.annotations, self.tracks(by, "train"))
         fresh = build_detector(self.config.detector, dataset.channels, self.labels)
-        _, maps = fit_maps(fresh, dataset, self.config.detector, self.config.seed)
+        _, maps = fit_probe_maps(fresh, dataset, self.config.detector, self.config.seed)
         for model in {id(model): model for model in (by, into)}.values():
             model.take_fit(fresh, maps)
 

@@ -82,10 +82,10 @@ class EndToEnd(nn.Module):
         probe = self.detector.probe
         if self.trains_probe:
             return probe(features, mask)
-        x, scores = probe.standardise(features), []
+        x, there, scores = probe.standardise(features), probe.there(features, mask), []
         for index, fold in enumerate(folds):
             maps = {name: self._map_without(name, fold) for name in probe.views}
-            scores.append(probe.scores(x[index : index + 1], mask[index : index + 1], maps))
+            scores.append(probe.scores(x[index : index + 1], there[index : index + 1], maps))
         return torch.cat(scores)
 
     def _map_without(self, view: str, fold: int) -> tuple[Tensor, Tensor]:

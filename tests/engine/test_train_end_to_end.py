@@ -313,12 +313,13 @@ def test_a_training_video_is_scored_by_a_probe_that_was_fitted_without_it(data, 
     folds = run.fold_of.tolist()
     assert set(folds) == {0, 1}
     dataset = training.FeatureDataset(run.train.annotations, run.tracks(run.model, "train"))
-    wanted = training.fit_maps(run.model.detector, dataset, run.config.detector, 0)[1]
+    wanted = training.fit_probe_maps(run.model.detector, dataset, run.config.detector, 0)[1]
     features, mask = torch.from_numpy(dataset.tracks[2].values[None].astype(np.float32)), torch.ones(1, 15).bool()
     probe = run.model.detector.probe
     maps = {view: wanted[view][folds[2]] for view in wanted}
     assert_close(
-        run.model.probe_scores(features, mask, [folds[2]]), probe.scores(probe.standardise(features), mask, maps)
+        run.model.probe_scores(features, mask, [folds[2]]),
+        probe.scores(probe.standardise(features), mask[..., None], maps),
     )
     other = run.model.probe_scores(features, mask, [1 - folds[2]])
     assert not torch.allclose(other, run.model.probe_scores(features, mask, [folds[2]]), atol=0.1)

@@ -386,6 +386,10 @@ class EndToEndConfig:
             raise InputError("tuned", f"{self.tuned!r} with backbone.adapter {self.backbone.adapter!r}", remedy)
         if self.tuned == "none" and self.final == "same":
             raise InputError("final", "'same' needs a training through the frames", "set it to new")
+        if self.train.accumulate > 1 or self.train.compile:
+            which = "accumulate" if self.train.accumulate > 1 else "compile"
+            remedy = "leave it out; checkpointing=videos computes one video of a batch at a time"
+            raise InputError(f"train.{which}", "is not an option of end-to-end training", remedy)
         if not self.step_weight + self.detector_weight:
             raise InputError("step_weight", "0, and so is detector_weight", "give one of them a weight")
 

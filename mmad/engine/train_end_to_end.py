@@ -8,6 +8,7 @@ extract-features` does (`features`), and a detector is trained on them as `mmad 
 
 import json
 import math
+import os
 import shutil
 import sys
 import time
@@ -73,6 +74,8 @@ LEFT = ("best.pt", "predictions.json", "report.json")  # of the detector, copied
 def train_end_to_end(config: EndToEndConfig) -> dict[str, float]:
     """Train into `config.output`. Leaves backbone.pt, a recognizer; best.pt, a detector that reads its features; and of
     that detector predictions.json and report.json. Returns `mmad train-det`'s best row."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise InputError("torchrun", "an end-to-end training runs in one process", "start it without torchrun")
     run = Run(config)
     output = run.output
     report = run.train_through_frames() if config.tuned != "none" else run.describe()
@@ -201,7 +204,7 @@ class Run:
         clips = len(self.train.annotations) - self.train.truth
         order = epoch_order(self.train.truth, clips, config.videos.clip_share, config.seed)
         loader = ClipLoader(data, Loading(config.train.batch, config.train.workers), order)
-        loader.batch_sampler.count = len(order(0))
+        loader.batch_sampler.batches.count = len(order(0))
         print(f"{self.train.truth} videos and {clips} clips to train on, {len(self.val.annotations)} to evaluate on")
         print(f"{trained_part(model)}, {config.backbone.name} on {self.device}")
 

@@ -427,6 +427,8 @@ WRONG = {
     "checkpointing=all": "checkpointing 'all'; choose one of none, blocks, videos, both",
     "videos.longest=0": "videos.longest 0.0; must lie in",
     "infer.window=8": "infer.window: 8; its middle half",
+    "train.accumulate=2": "train.accumulate is not an option of end-to-end training",
+    "train.compile=true": "train.compile is not an option of end-to-end training",
     "videos.scales=[]": "videos.scales []; give one",
 }
 
@@ -437,6 +439,13 @@ def test_settings_that_make_no_sense(data, tmp_path, setting):
         config = load_config(EndToEndConfig, "e2e_manet", [setting, f"data.root={data}", f"output={tmp_path / 'run'}"])
         training.train_end_to_end(config)
     assert WRONG[setting] in str(refused.value)
+
+
+def test_several_processes_are_refused(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="torchrun: an end-to-end training runs in one process; start it without"):
+        training.train_end_to_end(config_of(data, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_weights_and_settings_say_of_adapters_must_agree(data, tmp_path):

@@ -148,9 +148,11 @@ def fit_probe(
     with `config.folds` of 1 they are in-fold. The detector is on the CPU: fitting takes a few minutes there, needs
     float64, and the result then does not depend on the device.
     """
+    set_class_statistics(detector, dataset)
+    fold_of = choose_folds(dataset, detector.num_classes, config, seed)
     if path is not None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)  # fails before the work rather than after it
-    fold_of, maps_without_fold = fit_probe_maps(detector, dataset, config, seed)
+    maps_without_fold = _fit_maps(detector, dataset, config, fold_of)
     scores = out_of_fold_scores(detector.probe, dataset, fold_of, maps_without_fold)
     return list(scores) if path is None else write_scores(path, scores)
 
@@ -162,9 +164,14 @@ def fit_probe_maps(
     """`fit_probe` without the scores. Returns the fold of each video, and {view: for each fold the linear map that was
     fitted to the others}; with one fold, that fitted to all."""
     set_class_statistics(detector, dataset)
-    probe = detector.probe
     fold_of = choose_folds(dataset, detector.num_classes, config, seed)
-    folds = int(fold_of.max()) + 1
+    return fold_of, _fit_maps(detector, dataset, config, fold_of)
+
+
+def _fit_maps(
+    detector: Detector, dataset: FeatureDataset, config: DetectorConfig, fold_of: np.ndarray
+) -> dict[str, list[tuple[Tensor, Tensor]]]:
+    probe, folds = detector.probe, int(fold_of.max()) + 1
     fit_standardisation(probe, dataset)
     fit_whitening(probe, dataset)
     maps_without_fold = {}
@@ -175,7 +182,7 @@ def fit_probe_maps(
             weight, bias, maps_without_fold[name] = solve_sets(sums, probe.folder_of_feature(name), config.ridge)
         getattr(probe, f"weight_{name}").copy_(weight)
         getattr(probe, f"bias_{name}").copy_(bias)
-    return fold_of, maps_without_fold
+    return maps_without_fold
 
 
 def set_class_statistics(detector: Detector, dataset: FeatureDataset) -> None:

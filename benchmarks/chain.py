@@ -14,7 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmad.errors import InputError, run_command
+from measuring import named, spread
+
+from mmad.errors import run_command
 from mmad.files import read_json, write_json
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +35,7 @@ def main() -> None:
     command("tools/make_synthetic.py", data, *rendering)
     print("| recognizer | mode | Avg mAP 0.1:0.9, mean (each seed) | at 0.5 | by body part | extraction, minutes |")
     print("|---|---|---|---|---|---|")
-    for name, checkpoint in (word.split("=", 1) for word in args.recognizers if named(word)):
+    for name, checkpoint in named(args.recognizers, "--recognizers", "NAME=CHECKPOINT"):
         for mode in args.modes:
             features = out / f"features_{name}_{mode}"
             if not (features / "minutes.json").exists():
@@ -46,18 +48,10 @@ def main() -> None:
             print(f"| {name} | {mode} | {columns(reports)} | {minutes:.1f} |", flush=True)
 
 
-def named(word: str) -> bool:
-    if "=" not in word:
-        raise InputError("--recognizers", f"{word!r}", "give NAME=CHECKPOINT")
-    return True
-
-
 def columns(reports: Sequence[dict]) -> str:
     """Avg mAP, mean and of each seed, mAP at 0.5, and Avg mAP by body part, in percent."""
-    averages = [100 * found["average"] for found in reports]
-    each = ", ".join(f"{value:.1f}" for value in averages)
     half, body = (statistics.mean(100 * found[a][b] for found in reports) for a, b in KEYS)
-    return f"{statistics.mean(averages):.1f} ({each}) | {half:.1f} | {body:.1f}"
+    return f"{spread([found['average'] for found in reports])} | {half:.1f} | {body:.1f}"
 
 
 KEYS = (("map", "0.5"), ("body", "average"))

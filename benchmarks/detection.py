@@ -21,8 +21,9 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from measuring import named
 
-from mmad.errors import InputError, run_command
+from mmad.errors import run_command
 from mmad.files import read_json, write_json
 
 ROOT = Path(__file__).parents[1]
@@ -37,10 +38,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=["detector"], choices=list(rows()), metavar="ROW")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     args = parser.parse_args()
-    for word in args.data:
-        name, equals, folder = word.partition("=")
-        if not equals:
-            raise InputError("--data", f"{word!r}", "give NAME=DIR")
+    for name, folder in named(args.data, "--data", "NAME=DIR"):
         print(f"\n{name}\n{HEAD}", flush=True)
         for row in args.rows:
             runs = [Path(args.out) / name / f"{row.replace(' ', '_')}_{seed}" for seed in args.seeds]

@@ -11,24 +11,20 @@ nothing.
 """
 
 import argparse
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from chain import ROOT, columns, command, report
-from joints_and_pixels import RECOGNIZER, SETTINGS
+from joints_and_pixels import RECOGNIZER, SETTINGS, recognition_by_joints
+from measuring import spread
 
 from mmad.config import PoseTrainConfig, RenderConfig, load_config
 from mmad.engine.pose_features import PoseFeatures, extract_pose_features
 from mmad.engine.train_pose_network import load_network, train_pose_network
 from mmad.errors import run_command
 from mmad.files import read_json, write_json
-from mmad.formats.mma52 import read_clip_list
 from mmad.labels import MMA52
-from mmad.metrics.recognition import recognition_scores
-from mmad.pose.landmark_files import load_landmarks
 from mmad.render.performances import render_performances
 
 LISTS = ["data.train=train_list_videos.txt", "data.val=val_list_videos.txt", "clips.videos=clips"]
@@ -71,10 +67,6 @@ def main() -> None:
         print(f"| {name} | {columns(reports)} |", flush=True)
 
 
-def spread(values: Sequence[float]) -> str:
-    return f"{100 * statistics.mean(values):.1f} ({', '.join(f'{100 * value:.1f}' for value in values)})"
-
-
 def train(out: Path, kind: str, seed: int, epochs: int) -> None:
     """One recognizer, if it is not there."""
     run = out / f"{kind}_{seed}"
@@ -105,15 +97,7 @@ def train_pose(out: Path, run: Path, seed: int, epochs: int) -> None:
     settings += [f"train.epochs={epochs}", f"train.evaluate_every={epochs}", f"train.batch={BATCH}"]
     config = load_config(PoseTrainConfig, ROOT / "configs" / "pose.yaml", settings)
     features = PoseFeatures(train_pose_network(config, train_clips, val[:100], MMA52), torch.device("cpu"))
-    names, classes = zip(*read_clip_list(out / "joints" / "val_list_videos.txt", MMA52))
-    scores = []
-    for name in names:
-        track = load_landmarks(out / "joints" / "clips" / Path(name).with_suffix(".npz"))
-        logits = np.asarray(features.of_track(track).values)[:, : len(MMA52)]
-        scores.append((1 / (1 + np.exp(-logits))).mean(axis=0))
-    actions = np.argsort(-np.array(scores), axis=1)
-    parts = np.asarray(MMA52.part_of)[actions[:, :1]]
-    write_json(run / "report.json", recognition_scores(np.array(classes), actions, parts, MMA52))
+    write_json(run / "report.json", recognition_by_joints(features.of_track, out / "joints"))
 
 
 def recognition(out: Path, kinds: Sequence[str], seed: int) -> dict[str, float]:

@@ -19,8 +19,9 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from measuring import named
 
-from mmad.errors import InputError, run_command
+from mmad.errors import run_command
 from mmad.files import read_json, write_json
 
 ROOT = Path(__file__).parents[1]
@@ -44,10 +45,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS), metavar="ROW")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     args = parser.parse_args()
-    for word in args.data:
-        name, equals, place = word.partition("=")
-        if not equals:
-            raise InputError("--data", f"{word!r}", "give NAME=DIR")
+    for name, place in named(args.data, "--data", "NAME=DIR"):
         print(
             f"\n{name}\n| | Avg mAP 0.1:0.9, mean (each seed) | at 0.5 | training, CPU s |\n|---|---|---|---|",
             flush=True,

@@ -10,6 +10,7 @@ was.
 """
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from mmad.formats.mma52 import read_clip_list
 from mmad.labels import MMA52
 from mmad.metrics.recognition import recognition_scores
 from mmad.pose.landmark_files import load_landmarks
+from mmad.records import FeatureTrack, LandmarkTrack
 
 SETTINGS = ["--videos", "240", "--clips", "2496", "--seed", "2", "--size", "72x72", "--balanced"]
 RECOGNIZER = ["clips.videos=clips", "backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=64"]
@@ -61,18 +63,22 @@ def main() -> None:
 
 
 def recognition(model: str | Path, joints: Path) -> None:
-    """Recognition of the validation clips by the mean over time of the pose network's probabilities."""
     pipeline = PosePipeline(load_pose_model(model), "cpu")
+    print("| clips by | F1_mean | top-1 | top-5 | body top-1 |\n|---|---|---|---|---|")
+    print_recognition("joints", recognition_by_joints(pipeline.features_of, joints))
+
+
+def recognition_by_joints(features_of: Callable[[LandmarkTrack], FeatureTrack], joints: Path) -> dict[str, float]:
+    """Recognition of the validation clips by the mean over time of a pose network's probabilities."""
     names, classes = zip(*read_clip_list(joints / "val_list_videos.txt", MMA52))
     scores = []
     for name in names:
         track = load_landmarks(joints / "clips" / Path(name).with_suffix(".npz"))
-        logits = np.asarray(pipeline.features_of(track).values)[:, : len(MMA52)]
+        logits = np.asarray(features_of(track).values)[:, : len(MMA52)]
         scores.append((1 / (1 + np.exp(-logits))).mean(axis=0))
-    print("| clips by | F1_mean | top-1 | top-5 | body top-1 |\n|---|---|---|---|---|")
     actions = np.argsort(-np.array(scores), axis=1)
     parts = np.asarray(MMA52.part_of)[actions[:, :1]]
-    print_recognition("joints", recognition_scores(np.array(classes), actions, parts, MMA52))
+    return recognition_scores(np.array(classes), actions, parts, MMA52)
 
 
 def print_recognition(name: str, figures: dict[str, float]) -> None:

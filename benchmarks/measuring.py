@@ -5,8 +5,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from mmad.errors import InputError
 
 
 def run_process(command: list) -> tuple[float, float]:
@@ -35,6 +37,19 @@ def watch_process(command: list, quiet: bool = False) -> tuple[float, float]:
     if process.returncode:
         sys.exit(f"{' '.join(map(str, command))} ended with exit code {process.returncode}")
     return time.perf_counter() - began, peak * 1024 / 1e6
+
+
+def spread(values: Sequence[float]) -> str:
+    """Fractions as their mean and each of them, in percent."""
+    return f"{100 * statistics.mean(values):.1f} ({', '.join(f'{100 * value:.1f}' for value in values)})"
+
+
+def named(words: Sequence[str], option: str, what: str) -> list[tuple[str, str]]:
+    """(name, value) of words as `name=value`. what: the form that they should have, for the error."""
+    for word in words:
+        if "=" not in word:
+            raise InputError(option, f"{word!r}", f"give {what}")
+    return [tuple(word.split("=", 1)) for word in words]
 
 
 def turn_by_turn(ways: dict[str, Callable], runs: int) -> dict[str, float]:

@@ -17,14 +17,13 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
+from measuring import spread
 
 from mmad.config import PoseTrainConfig, RenderConfig, load_config
 from mmad.data.performance_files import Performance
-from mmad.data.pose_dataset import estimated_joints, targets_of
 from mmad.engine.devices import choose_device
 from mmad.engine.pose_features import PoseFeatures
-from mmad.engine.train_pose_network import train_pose_network
+from mmad.engine.train_pose_network import scores_of_steps, train_pose_network
 from mmad.errors import InputError, run_command
 from mmad.files import read_json, write_json
 from mmad.labels import MMA52
@@ -80,13 +79,8 @@ def main() -> None:
     print(f"| switches |{titles} minutes |\n|---|{'---|' * len(figures)}---|", flush=True)
     for name in args.only or rows:
         found = [_figures_of(args, name, rows[name], seed) for seed in args.seeds]
-        columns = "".join(f" {_spread([row[key] for row in found])} |" for key in figures)
+        columns = "".join(f" {spread([row[key] for row in found])} |" for key in figures)
         print(f"| {name} |{columns} {statistics.mean(row['minutes'] for row in found):.1f} |", flush=True)
-
-
-def _spread(values: list[float]) -> str:
-    """Mean and each value, in percent."""
-    return f"{100 * statistics.mean(values):.1f} ({', '.join(f'{100 * value:.1f}' for value in values)})"
 
 
 def _figures_of(args: argparse.Namespace, name: str, switches: list[str], seed: int) -> dict[str, float]:
@@ -133,12 +127,7 @@ def _precision_of_steps(
 ) -> dict[str, float]:
     """As the training evaluates, and the same of body parts by the scores of the part logits."""
     membership = part_membership(MMA52.part_of, len(MMA52.parts)).numpy()
-    scores, truth = [], []
-    for index, item in enumerate(performances):
-        points, _ = estimated_joints(item.joints.astype(np.float32), np.random.default_rng([index]), config.noise)
-        scores.append(features.of_points(points)[:, : len(MMA52) + len(MMA52.parts)])
-        truth.append(targets_of(item, 0, points, MMA52))
-    scores, truth = np.concatenate(scores), np.concatenate(truth)
+    scores, truth = scores_of_steps(features, performances, MMA52, config.noise)
     of_parts = (truth @ membership).clip(max=1)
     return {
         "actions": mean_average_precision(truth, scores[:, : len(MMA52)]),

@@ -83,10 +83,7 @@ def result(args: argparse.Namespace, name: str, seed: int) -> str:
     features = PoseFeatures(network, torch.device("cpu"))
     found = {path.stem: detections(path, features) for path in sorted(Path(args.landmarks).glob("*.npz"))}
     events = real_people.read_events(args.labels, MMA52)
-    ranks = {
-        label: [real_people.rank_of(found[video], label, span, MMA52) for video, span in some]
-        for label, some in events.items()
-    }
+    ranks = real_people.ranks_of(found, events, MMA52)
     judged = performances(args, "all", "val")
     lines = [of_rendered(judged, features), *real_people.table(ranks, MMA52).splitlines()[:4]]
     write_text(path, "\n".join([*lines, real_people.alarms(found, events, args.negatives)]) + "\n")

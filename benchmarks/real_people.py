@@ -52,10 +52,7 @@ def main() -> None:
     if args.out:
         write_predictions(Path(args.out) / "predictions.json", list(found.values()), pipeline.labels)
     events = read_events(args.labels, pipeline.labels)
-    ranks = {
-        label: [rank_of(found[video], label, span, pipeline.labels) for video, span in some]
-        for label, some in events.items()
-    }
+    ranks = ranks_of(found, events, pipeline.labels)
     print(table(ranks, pipeline.labels))
     if args.negatives:
         print(alarms(found, events, args.negatives))
@@ -93,6 +90,15 @@ def read_events(path: str, labels: LabelSet) -> dict[int, list[tuple[str, tuple[
                 raise InputError(f"{path}, line {number}", f"{row['label']!r} is not an action of {labels.name}")
             events[labels.index[row["label"]]].append((row["video"], (float(row["start_s"]), float(row["end_s"]))))
     return events
+
+
+def ranks_of(
+    found: dict[str, Detections], events: dict[int, list[tuple[str, tuple[float, float]]]], labels: LabelSet
+) -> dict[int, list[tuple[int, int]]]:
+    """{class: of each of its events `rank_of`}"""
+    return {
+        label: [rank_of(found[video], label, span, labels) for video, span in some] for label, some in events.items()
+    }
 
 
 def rank_of(found: Detections, label: int, span: tuple[float, float], labels: LabelSet) -> tuple[int, int]:

@@ -336,8 +336,7 @@ class VideosConfig:
         require_between(self, 0, 1, "flip")
         require_between(self, 0.5, 600, "longest")
         require_between(self, 0, 1000, "clip_share")
-        if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
-            raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
+        require_scales(self)
 
 
 @dataclass
@@ -428,8 +427,7 @@ class ClipConfig(ViewConfig):
         require_positive(self, "frames")
         require_between(self, 0, 1, "flip", "balance")
         require_between(self, 0, 60, "window")
-        if not self.scales or not all(0 < scale <= 1 for scale in self.scales):
-            raise InputError("scales", f"{self.scales}", "give one or more sides of the crop, each in 0..1")
+        require_scales(self)
 
 
 STREAMS = ("joint", "bone")
@@ -625,6 +623,11 @@ def require_between(config, low: float, high: float, *names: str) -> None:
         value = getattr(config, name)
         if not (low <= value <= high and math.isfinite(value)):
             raise InputError(name, f"{value}", f"must lie in {low:g}..{high:g}")
+
+
+def require_scales(config) -> None:
+    if not config.scales or not all(0 < scale <= 1 for scale in config.scales):
+        raise InputError("scales", f"{config.scales}", "give one or more sides of the crop, each in 0..1")
 
 
 def require_run(config) -> None:

@@ -1,6 +1,7 @@
 """The records that the parts of mmad exchange. Files, records and metrics are in seconds, networks in feature steps."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -277,6 +278,11 @@ def content_digest(parts: Iterable) -> str:
         digest.update(f"{array.dtype.str} {np.shape(part)} ".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()[:12]
+
+
+def settings_digest(settings: dict) -> str:
+    """Eight hexadecimal digits that change when any setting does. settings: what JSON can hold."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def annotations_digest(annotations: Iterable[Annotation]) -> str:

@@ -15,12 +15,11 @@ from mmad.errors import InputError
 from mmad.formats.mma52 import read_clip_list
 from mmad.labels import LabelSet
 from mmad.pose.landmark_files import load_landmarks
-from mmad.pose.pyskl import DATA_AND_LABELS, read_pyskl
+from mmad.pose.pyskl import DATA_AND_LABELS, read_pyskl, without_video_suffix
 from mmad.pose.recording import Recording
 from mmad.pose.skeleton_clips import Skeleton, clip_input, clip_points
 from mmad.pose.skeletons import joints_of
 from mmad.records import content_digest
-from mmad.video.finding import VIDEO_SUFFIXES
 
 PICKLED = ".pkl"
 
@@ -108,26 +107,20 @@ def read_skeleton_clips(
         return _pickled_clips(path, labels, skeleton, subset)
     listed = read_clip_list(path, labels)
     if joints.suffix.lower() == PICKLED:
-        clips = {_stem(clip.name): clip for clip in _pickled_clips(joints, None, skeleton, "")}
-        missing = [name for name, _ in listed if _stem(name) not in clips]
+        clips = {without_video_suffix(clip.name): clip for clip in _pickled_clips(joints, None, skeleton, "")}
+        missing = [name for name, _ in listed if without_video_suffix(name) not in clips]
         if missing:
             problem = f"lacks {len(missing)} of {len(listed)} listed clips, such as {missing[0]}"
             raise InputError(joints, problem, f"does it belong to {path}?")
-        return [SkeletonClip(name, label, clips[_stem(name)].points) for name, label in listed]
+        return [SkeletonClip(name, label, clips[without_video_suffix(name)].points) for name, label in listed]
     return [
         SkeletonClip(name, label, _points_of_file(_file_of(name, joints), skeleton))
         for name, label in tqdm(listed, desc="joints", unit=" clips", leave=False, disable=None)
     ]
 
 
-def _stem(name: str) -> str:
-    """The name of a clip without the suffix of a video."""
-    stem, _, suffix = name.rpartition(".")
-    return stem if stem and f".{suffix.lower()}" in VIDEO_SUFFIXES else name
-
-
 def _file_of(name: str, folder: Path) -> Path:
-    file = folder / f"{_stem(name)}.npz"
+    file = folder / f"{without_video_suffix(name)}.npz"
     if not file.is_file():
         remedy = "landmark tracks are made by `mmad extract-pose` or `mmad import-pose`; is this their folder?"
         raise InputError(file, "no such file", remedy)
@@ -157,8 +150,8 @@ def _pickled_clips(path: Path, labels: LabelSet | None, skeleton: Skeleton, subs
         if labels is not None and label is not None and not 0 <= label < len(labels):
             where = f"{path}, clip {recording.video_id}"
             raise InputError(where, f"class {label}, there are {len(labels)}", "are these the labels of data.labels?")
-        name = recording.video_id if _stem(recording.video_id) != recording.video_id else f"{recording.video_id}.mp4"
-        clips.append((part.split(", "), SkeletonClip(name, label or 0, _points_of(recording, skeleton))))
+        clip = SkeletonClip(f"{recording.video_id}.mp4", label or 0, _points_of(recording, skeleton))
+        clips.append((part.split(", "), clip))
     if unclassed and unclassed < len(clips) and labels is not None:
         raise InputError(path, f"{unclassed} of {len(clips)} clips have no class", "take them out, or give them one")
     if subset in parts:

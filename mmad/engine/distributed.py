@@ -45,6 +45,11 @@ class _Run:
 _run: list[_Run] = []  # that this process has joined; empty where it is alone
 
 
+def count_started() -> int:
+    """How many processes `torchrun` started; 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
+
+
 def share() -> tuple[int, int]:
     """(number of this process, number of processes); (0, 1) where it is alone."""
     return (dist.get_rank(), dist.get_world_size()) if _run else (0, 1)
@@ -65,7 +70,7 @@ def joined(device: str) -> Iterator[None]:
     device: of the configuration. "cuda" becomes the GPU of this process. The end is that of all: where one process has
     an error or is lost, the others end too, and one of them says why.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1")) if "RANK" in os.environ else 1
+    count = count_started()
     if count == 1 or _run:
         yield
         return

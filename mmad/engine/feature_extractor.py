@@ -5,7 +5,6 @@ Mode `clip`: for each step, frames from a window around it go through the networ
 Mode `consecutive`: the video is cut into clips that follow one another, each with a row per few of its frames.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -37,7 +36,7 @@ from mmad.files import output_folder
 from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.models.vit_backbones import with_sizes_of_folder
-from mmad.records import FeatureTrack
+from mmad.records import FeatureTrack, settings_digest
 from mmad.sidecars import is_same_video, video_of
 from mmad.video.preprocess import Preprocess, prepare_frames
 from mmad.video.reader import probe, refuse_jumps, stream, video_identity
@@ -90,7 +89,7 @@ class FeatureExtractor:
         self.usual_fps = 0.0
         self.batch = config.batch or (8 if self.device.type == "cpu" else 32)
         self.settings = self._settings()
-        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
+        digest = settings_digest(self.settings)
         self.source = f"{config.backbone.name}/{self.settings['weights']}/{config.mode}-{digest}"
 
     def _settings(self) -> dict:

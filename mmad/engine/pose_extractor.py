@@ -5,8 +5,6 @@ A video is first looked through frame by frame; who is who, and which person is 
 (`mmad/pose/estimated_people.py`). What was found in a long video so far is kept in ID.begun.
 """
 
-import hashlib
-import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -23,7 +21,7 @@ from mmad.pose.estimated_people import by_size, choose, empty_people, is_there, 
 from mmad.pose.estimators import open_estimator
 from mmad.pose.landmark_files import finished_landmarks, save_landmarks
 from mmad.pose.skeletons import LAYOUT
-from mmad.records import LandmarkTrack
+from mmad.records import LandmarkTrack, settings_digest
 from mmad.video.reader import VideoInfo, probe, refuse_jumps, stream, video_identity
 
 LONG_VIDEO = 300  # what was found in videos with at least so many frames is kept while they are processed
@@ -51,7 +49,7 @@ class PoseExtractor:
             **chosen,
             **({"max_people": self.people} if self.people > 1 else {}),
         }
-        digest = hashlib.sha256(json.dumps({**chosen, "people": self.people}, sort_keys=True).encode()).hexdigest()[:8]
+        digest = settings_digest({**chosen, "people": self.people})
         self.source = f"{self.estimator.source}/{config.fps:g}fps-{config.person}-{digest}"
 
     def __enter__(self) -> "PoseExtractor":

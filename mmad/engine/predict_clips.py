@@ -144,17 +144,12 @@ def recognize_skeletons(
         raise InputError(
             "streams", f"{len(streams)} for {len(models)} checkpoints", "give one for each, in their order"
         )
-    found = []
+    loading, ready = loading or Loading(), []
     for model, stream in itertools.zip_longest(models, streams):
         config = replace(model.skeleton_config, stream=stream) if stream else model.skeleton_config
         data = SkeletonDataset(clips, SKELETONS[model.backbone_config.skeleton], config)
-        how = ClipInference(None, model.labels, device)
-        found.append(predict(model.to(device), ClipLoader(data, loading or Loading()), how)[:2])
-        model.cpu()
-    names, labels = [clip.name for clip in clips], models[0].labels
-    return best_five(
-        names, _sum_of_logs([actions for actions, _ in found]), labels, _of_parts(found, labels, _sum_of_logs)
-    )
+        ready.append((model, ClipLoader(data, loading), ClipInference(None, model.labels, device)))
+    return _recognize(ready, [clip.name for clip in clips], _sum_of_logs)
 
 
 def _sum_of_logs(probabilities: Sequence[np.ndarray]) -> np.ndarray:
@@ -191,12 +186,28 @@ def recognize_clips(
 
     views: how each clip is sampled; `views.frames` of 0 means as many as in training.
     """
-    found, loading = [], loading or Loading()
+    loading, ready = loading or Loading(), []
     for model in models:
         preprocess = Preprocess(**preprocess_of(model.backbone_config))
         config = replace(model.clip_config, **{k: v for k, v in asdict(views).items() if k != "frames" or v})
         loader = ClipLoader(ClipDataset(clips, folder, config, preprocess), loading)
-        found.append(predict(model.to(device), loader, ClipInference(preprocess, model.labels, device))[:2])
+        ready.append((model, loader, ClipInference(preprocess, model.labels, device)))
+    return _recognize(ready, [name for name, _ in clips], sum)
+
+
+def _recognize(
+    models: Sequence[tuple[Recognizer, ClipLoader, ClipInference]],
+    names: list[str],
+    combine: Callable[[Sequence[np.ndarray]], np.ndarray],
+) -> ClipPredictions:
+    """The five best actions of the named clips by several recognizers, each with its own way of reading them.
+
+    combine: the probabilities of each recognizer -> scores.
+    """
+    found = []
+    for model, loader, how in models:
+        found.append(predict(model.to(how.device), loader, how)[:2])
         model.cpu()
-    names, labels = [name for name, _ in clips], models[0].labels
-    return best_five(names, sum(actions for actions, _ in found), labels, _of_parts(found, labels, sum))
+    labels = models[0][0].labels
+    scores = combine([of_actions for of_actions, _ in found])
+    return best_five(names, scores, labels, _of_parts(found, labels, combine))

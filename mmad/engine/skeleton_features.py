@@ -5,8 +5,6 @@ consecutive frames, half of which overlap; each gives a row for every eighth fra
 the work.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,7 +17,7 @@ from mmad.models.manet import Recognizer
 from mmad.pose.joint_inputs import on_grid
 from mmad.pose.skeleton_clips import FRAMES, SKELETONS, clip_input, clip_points
 from mmad.pose.skeletons import joints_of, rearrange
-from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid
+from mmad.records import FeatureTrack, LandmarkTrack, TimeGrid, settings_digest
 from mmad.video.sampling import num_steps, step_grid
 
 MMN_SOURCE = "mmn/"  # begins the source of its features
@@ -44,8 +42,7 @@ class SkeletonFeatures:
             "precision": config.precision,
             **({"window": config.window, "stride": config.stride} if config.mode == "clip" else {}),
         }
-        digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:8]
-        self.source = f"{MMN_SOURCE}{self.settings['weights']}/{config.mode}-{digest}"
+        self.source = f"{MMN_SOURCE}{self.settings['weights']}/{config.mode}-{settings_digest(self.settings)}"
 
     def of_track(self, track: LandmarkTrack) -> FeatureTrack:
         points, grid = on_grid(track, self.fps)

@@ -8,7 +8,6 @@ extract-features` does (`features`), and a detector is trained on them as `mmad 
 
 import json
 import math
-import os
 import shutil
 import sys
 import time
@@ -36,6 +35,7 @@ from mmad.config import (
 from mmad.data.clip_dataset import ClipLoader, Loading
 from mmad.data.feature_dataset import Batch, FeatureDataset
 from mmad.data.video_dataset import VideoBatch, VideoDataset, clips_as_videos, epoch_order
+from mmad.engine import distributed
 from mmad.engine.checkpoint import load_backbone
 from mmad.engine.devices import choose_device, in_precision
 from mmad.engine.feature_batches import fill_up
@@ -74,7 +74,7 @@ LEFT = ("best.pt", "predictions.json", "report.json")  # of the detector, copied
 def train_end_to_end(config: EndToEndConfig) -> dict[str, float]:
     """Train into `config.output`. Leaves backbone.pt, a recognizer; best.pt, a detector that reads its features; and of
     that detector predictions.json and report.json. Returns `mmad train-det`'s best row."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if distributed.count_started() > 1:
         raise InputError("torchrun", "an end-to-end training runs in one process", "start it without torchrun")
     run = Run(config)
     output = run.output

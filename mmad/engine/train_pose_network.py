@@ -106,15 +106,27 @@ def _calibration_of_steps(network: nn.Module, output: PoseOutput, targets: Tenso
 def step_precision(
     features: PoseFeatures, performances: Sequence[Performance], labels: LabelSet, noise: NoiseConfig
 ) -> float:
-    """Average precision over steps, mean over the classes; each performance from one camera, the same in every call."""
+    """Average precision over steps, mean over the classes, as `scores_of_steps`."""
+    scores, truth = scores_of_steps(features, performances, labels, noise)
+    return mean_average_precision(truth, scores[:, : len(labels)])
+
+
+def scores_of_steps(
+    features: PoseFeatures, performances: Sequence[Performance], labels: LabelSet, noise: NoiseConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (S, K + P) of classes and body parts at all steps, and what is in progress there, (S, K) of 0 and 1.
+
+    Each performance is seen from one camera, the same in every call.
+    """
 
     def scores_and_truth(index: int) -> tuple[np.ndarray, np.ndarray]:
         item = performances[index]
         points, _ = estimated_joints(item.joints.astype(np.float32), np.random.default_rng([index]), noise)
-        return features.of_points(points)[:, : len(labels)], targets_of(item, 0, points, labels)
+        count = len(labels) + len(labels.parts)
+        return features.of_points(points)[:, :count], targets_of(item, 0, points, labels)
 
     scores, truth = zip(*distributed.for_each(scores_and_truth, range(len(performances))))
-    return mean_average_precision(np.concatenate(truth), np.concatenate(scores))
+    return np.concatenate(scores), np.concatenate(truth)
 
 
 def load_network(path: str | Path) -> tuple[PoseNetwork, LabelSet]:

@@ -68,14 +68,15 @@ def _names(annotations: list[dict], path: Path) -> list[str]:
             raise InputError(where, "has no frame_dir or filename", "each clip needs a name")
         if "frame_dir" not in item:
             name = PureWindowsPath(PurePosixPath(name).name).name
-        name = _without_suffix(name)
+        name = without_video_suffix(name)
         if name in names:
             raise InputError(where, f"{name[:80]!r} is also the name of clip {names[name]}", "each clip needs its own")
         names[name] = number
     return list(names)
 
 
-def _without_suffix(name: str) -> str:
+def without_video_suffix(name: str) -> str:
+    """The name of a clip without the suffix of a video."""
     stem, dot, suffix = name.rpartition(".")
     return stem if dot and f".{suffix.lower()}" in VIDEO_SUFFIXES else name
 
@@ -90,7 +91,7 @@ def _split_of(split, path: Path) -> dict[str, str]:
             raise InputError(path, "its 'split' is not {name: [ids]}")
         for clip in clips:
             if isinstance(clip, str):
-                clip = _without_suffix(clip)
+                clip = without_video_suffix(clip)
                 parts[clip] = f"{parts[clip]}, {name}" if clip in parts else name
     return parts
 
@@ -106,7 +107,7 @@ def _labels_beside(path: Path) -> dict[str, int]:
         name, label = (item.get("file_name"), item.get("label")) if isinstance(item, dict) else (None, None)
         if not isinstance(name, str) or not _is_whole(label):
             raise InputError(other, "is not a list of {file_name, label}", "is it MMN's?")
-        labels[_without_suffix(name)] = int(label)
+        labels[without_video_suffix(name)] = int(label)
     return labels
 
 

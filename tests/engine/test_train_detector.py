@@ -1,4 +1,3 @@
-import itertools
 import json
 import os
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from interrupted import ctrl_c
 from torch import nn
 
 from mmad.config import DataConfig, DetectionConfig, DetectorConfig, InferConfig, TrainConfig, load_config
@@ -157,26 +157,11 @@ def test_evaluating_the_predictions_again_gives_the_figures_of_training(data, tm
 # --- stopping and going on --------------------------------------------------------------------------------------
 
 
-@contextmanager
-def ctrl_c(monkeypatch, number: int):
-    """Within it, the `number`-th computation of losses is a Ctrl-C."""
-    original, calls = detection.detector_losses, itertools.count(1)
-
-    def wrapped(model, batch, config):
-        if next(calls) == number:
-            raise KeyboardInterrupt
-        return original(model, batch, config)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(detection, "detector_losses", wrapped)
-        yield
-
-
 @pytest.mark.parametrize("optimizer, ema", [("adamw", 0.0), ("sgd", 0.9)])
 def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, optimizer, ema):
     settings = {"ema": ema, "optimizer": optimizer, "lr": 0.01}
     detection.train_detector(config_of(data, tmp_path / "whole", **settings))
-    with ctrl_c(monkeypatch, number=5):  # three batches an epoch: in the middle of the second
+    with ctrl_c(monkeypatch, detection, number=5):  # three batches an epoch: in the middle of the second
         detection.train_detector(config_of(data, tmp_path / "cut", **settings))
     assert [row["epoch"] for row in rows_of(tmp_path / "cut")] == [1]
     detection.train_detector(config_of(data, tmp_path / "cut", **settings))
@@ -194,7 +179,7 @@ def test_stopped_and_resumed_equals_in_one_go(data, tmp_path, monkeypatch, optim
 
 
 def test_a_stop_in_the_first_epoch_leaves_nothing_half_written(data, tmp_path, monkeypatch):
-    with ctrl_c(monkeypatch, number=2):
+    with ctrl_c(monkeypatch, detection, number=2):
         detection.train_detector(config_of(data, tmp_path / "cut"))
     left = {path.name for path in (tmp_path / "cut").iterdir()}
     assert left == {"config.yaml", "tensorboard", detection.PROBE_FILE, detection.SCORES_FILE}
@@ -222,7 +207,7 @@ def test_what_was_solved_in_closed_form_is_not_solved_again(data, tmp_path, monk
         detection.train_detector(config_of(data, tmp_path / "whole"))
         assert len(calls) == 1
         for number in (2, 5):
-            with ctrl_c(monkeypatch, number):
+            with ctrl_c(monkeypatch, detection, number):
                 detection.train_detector(config_of(data, output))
             assert len(calls) == 2 and all(path.exists() for path in kept)
         detection.train_detector(config_of(data, output))
@@ -248,7 +233,7 @@ SOLVED_AGAIN = {  # what is changed after a stop in the first epoch: how, and wh
 def test_with_other_settings_or_data_the_probe_is_solved_again(data, tmp_path, monkeypatch, what):
     change, again = SOLVED_AGAIN[what]
     config = config_of(shutil.copytree(data, tmp_path / "data"), tmp_path / "run", epochs=1)
-    with ctrl_c(monkeypatch, 2):
+    with ctrl_c(monkeypatch, detection, 2):
         detection.train_detector(config)
     changed = change(config)
     with solutions(monkeypatch) as calls:
@@ -261,7 +246,7 @@ def test_with_other_settings_or_data_the_probe_is_solved_again(data, tmp_path, m
 
 @pytest.mark.parametrize("damage", ["no probe, as a stop between the two leaves it", "scores cut off"])
 def test_an_incomplete_probe_is_fitted_again(data, tmp_path, monkeypatch, damage):
-    with ctrl_c(monkeypatch, 2):
+    with ctrl_c(monkeypatch, detection, 2):
         detection.train_detector(config_of(data, tmp_path / "run"))
     if damage == "scores cut off":
         os.truncate(tmp_path / "run" / detection.SCORES_FILE, 1000)
@@ -324,7 +309,7 @@ OTHER = {  # setting: how it is changed
 
 def test_other_settings_are_refused_on_resume(data, tmp_path, monkeypatch):
     config = config_of(data, tmp_path / "run", epochs=2)
-    with ctrl_c(monkeypatch, 5):  # in the second epoch
+    with ctrl_c(monkeypatch, detection, 5):  # in the second epoch
         detection.train_detector(config)
     before = (tmp_path / "run" / "config.yaml").read_text()
     for name, change in OTHER.items():

@@ -1,13 +1,12 @@
 import csv
-import itertools
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from interrupted import ctrl_c
 from made_networks import outspoken, stirred
 from made_videos import write_video
 from torch import nn
@@ -341,26 +340,11 @@ def test_a_probe_that_is_trained(data, tmp_path):
 # --- going on ---------------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def ctrl_c(monkeypatch, number: int):
-    """Within it, the `number`-th computation of detection losses is a Ctrl-C."""
-    original, calls = training.detector_losses, itertools.count(1)
-
-    def wrapped(model, batch, config):
-        if next(calls) == number:
-            raise KeyboardInterrupt
-        return original(model, batch, config)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, "detector_losses", wrapped)
-        yield
-
-
 def test_a_run_that_was_interrupted_ends_with_the_same_weights(data, tmp_path, monkeypatch):
     """Two batches an epoch: it stops in the second epoch, after the first was evaluated."""
     training.train_end_to_end(config_of(data, tmp_path / "whole", train=TrainConfig(epochs=2, batch=2, ema=0.5)))
     config = config_of(data, tmp_path / "broken", train=TrainConfig(epochs=2, batch=2, ema=0.5))
-    with ctrl_c(monkeypatch, 4):
+    with ctrl_c(monkeypatch, training, 4):
         training.train_end_to_end(config)
     assert not (tmp_path / "broken" / "backbone.pt").exists()
     training.train_end_to_end(config)
@@ -442,6 +426,7 @@ def test_settings_that_make_no_sense(data, tmp_path, setting):
 
 
 def test_several_processes_are_refused(data, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match="torchrun: an end-to-end training runs in one process; start it without"):
         training.train_end_to_end(config_of(data, tmp_path / "run"))

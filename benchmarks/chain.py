@@ -20,7 +20,7 @@ from mmad.errors import run_command
 from mmad.files import read_json, write_json
 
 ROOT = Path(__file__).parents[1]
-DETECTOR = ["train.epochs=30", "train.evaluate_every=30", "device=cpu"]
+DETECTOR = ["train.epochs=30", "train.evaluate_every=30"]
 
 
 def main() -> None:
@@ -57,11 +57,12 @@ def columns(reports: Sequence[dict]) -> str:
 KEYS = (("map", "0.5"), ("body", "average"))
 
 
-def report(run: Path, data: Path, features: Sequence[Path], seed: int) -> dict:
+def report(run: Path, data: Path, features: Sequence[Path], seed: int, device: str = "cpu") -> dict:
     """What the detector of one seed reaches on the features of one folder or more."""
     if not (run / "report.json").exists():
         folders = ",".join(str(folder.resolve()) for folder in features)
         options = [f"data.root={data}", f"features.folders=[{folders}]", f"output={run}", f"seed={seed}"]
+        options.append(f"device={device}")
         command("tools/train_det.py", ROOT / "configs" / "mma52.yaml", *DETECTOR, *options)
     return read_json(run / "report.json")
 

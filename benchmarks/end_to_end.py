@@ -6,17 +6,18 @@ python benchmarks/end_to_end.py OUT [--epochs 6] [--seeds 0 1 2] [--ways frozen 
 Renders the videos and clips of joints_and_pixels.py (72 x 72 pixels, a quarter of other people to evaluate on), and
 trains a ResNet-18 MANet on the clips. Then it is the backbone of every way: as it is, or trained through the frames of
 the whole videos for `--epochs` passes, each way with the same batches. Its features are extracted, and the same
-detector is trained on them. --data, --recognizer: what an earlier run of this or another script left, instead. Every
-run is a process of its own, whose largest memory counts. Goes on where it was.
+detector is trained on them. Memory: on a GPU the most that was allocated, else the largest of the process. --data,
+--recognizer: what an earlier run of this or another script left, instead. Goes on where it was.
 """
 
 import argparse
+import statistics
 import sys
 from pathlib import Path
 
 from chain import ROOT, columns, command
 from joints_and_pixels import RECOGNIZER
-from measuring import watch_process
+from measuring import run_process
 
 from mmad.errors import run_command
 from mmad.files import read_json, write_json
@@ -79,17 +80,18 @@ def trained(folder: Path, seed: int, epochs: int, settings: list[str]) -> dict:
     if not kept.exists():
         options = [f"output={folder}", f"seed={seed}", f"train.epochs={epochs}", f"train.evaluate_every={epochs}"]
         python = ROOT / "tools" / "train_e2e.py"
-        seconds, megabytes = watch_process(
-            [sys.executable, python, ROOT / "configs" / "e2e_manet.yaml", *options, *settings]
-        )
-        write_json(kept, {"minutes": seconds / 60, "gigabytes": megabytes / 1000})
+        seconds, _ = run_process([sys.executable, python, ROOT / "configs" / "e2e_manet.yaml", *options, *settings])
+        write_json(kept, {"minutes": seconds / 60})
     return {**read_json(folder / "report.json"), **read_json(kept)}
 
 
 def row(runs: list[dict]) -> str:
     parts = runs[0]["end_to_end"]["trainable_parameters"]
     size = (parts["adapters"] + parts["backbone"]) / 1e6
-    minutes, gigabytes = (sum(run[key] for run in runs) / len(runs) for key in ("minutes", "gigabytes"))
+    minutes, gigabytes = (
+        statistics.mean(values)
+        for values in ([run["minutes"] for run in runs], [run["end_to_end"]["peak_memory_gb"] for run in runs])
+    )
     return f"{columns(runs)} | {size:.2f} | {minutes:.1f} | {gigabytes:.2f}"
 
 

@@ -1,6 +1,6 @@
 """Pixels, MMN on joints and the pose network, each trained on the same performances for as many clips.
 
-python benchmarks/equal_budget.py OUT [--epochs 4] [--seeds 0 1 2] [--only pixels joint bone pose]
+python benchmarks/equal_budget.py OUT [--epochs 4] [--seeds 0 1 2] [--only pixels joint bone pose] [--device cpu]
 
 240 videos and 2,496 clips of rendered people as in joints_and_pixels.py, a quarter, of other people, to evaluate on;
 all recognizers begin with random weights and see the 1,872 clips `--epochs` times in batches of 16. MMN: the authors'
@@ -48,34 +48,35 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=4, help="passes over the clips")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=["pixels", "joint", "bone", "pose"])
+    parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    out = Path(args.out)
+    out, device = Path(args.out), args.device
     command("tools/make_synthetic.py", out / "joints", *SETTINGS, "--landmarks")
     command("tools/make_synthetic.py", out / "pixels", *SETTINGS)
     for seed in args.seeds:
         for kind in args.only or ("pixels", "joint", "bone", "pose"):
-            train(out, kind, seed, args.epochs)
+            train(out, kind, seed, args.epochs, device)
     if args.only:
         return
     print("| clips by | F1_mean, mean (each seed) | top-1 | top-5 | body top-1 |\n|---|---|---|---|---|")
     for name, kinds in list(KINDS.items())[:5]:
-        scores = [recognition(out, kinds, seed) for seed in args.seeds]
+        scores = [recognition(out, kinds, seed, device) for seed in args.seeds]
         print(f"| {name} | {' | '.join(spread([found[key] for found in scores]) for key in COLUMNS)} |", flush=True)
     print("\n| features | Avg mAP 0.1:0.9, mean (each seed) | at 0.5 | by body part |\n|---|---|---|---|")
     for name, kinds in KINDS.items():
-        reports = [detection(out, kinds, seed) for seed in args.seeds]
+        reports = [detection(out, kinds, seed, device) for seed in args.seeds]
         print(f"| {name} | {columns(reports)} |", flush=True)
 
 
-def train(out: Path, kind: str, seed: int, epochs: int) -> None:
+def train(out: Path, kind: str, seed: int, epochs: int, device: str) -> None:
     """One recognizer, if it is not there."""
     run = out / f"{kind}_{seed}"
     if kind == "pose":
-        train_pose(out, run, seed, epochs)
+        train_pose(out, run, seed, epochs, device)
         return
     if (run / "report.json").exists():
         return
-    options = [f"output={run}", f"seed={seed}", "device=cpu", f"train.epochs={epochs}"]
+    options = [f"output={run}", f"seed={seed}", f"device={device}", f"train.epochs={epochs}"]
     options += [f"train.evaluate_every={epochs}"]
     if kind == "pixels":
         config, options = "manet_ma52", [f"data.root={out / 'pixels'}", *options, *RECOGNIZER]
@@ -84,7 +85,7 @@ def train(out: Path, kind: str, seed: int, epochs: int) -> None:
     command("tools/train_rec.py", ROOT / "configs" / f"{config}.yaml", *options)
 
 
-def train_pose(out: Path, run: Path, seed: int, epochs: int) -> None:
+def train_pose(out: Path, run: Path, seed: int, epochs: int, device: str) -> None:
     """The pose network, and its recognition of the validation clips: the mean of its probabilities over time."""
     if (run / "report.json").exists():
         return
@@ -93,41 +94,42 @@ def train_pose(out: Path, run: Path, seed: int, epochs: int) -> None:
         [item for item in render_performances(out / "performances", people, split) if "_clip_" in item.truth.video_id]
         for split in ("train", "val")
     )
-    settings = [f"output={run}", f"seed={seed}", "device=cpu", f"batches={len(train_clips) // BATCH}"]
+    settings = [f"output={run}", f"seed={seed}", f"device={device}", f"batches={len(train_clips) // BATCH}"]
     settings += [f"train.epochs={epochs}", f"train.evaluate_every={epochs}", f"train.batch={BATCH}"]
     config = load_config(PoseTrainConfig, ROOT / "configs" / "pose.yaml", settings)
-    features = PoseFeatures(train_pose_network(config, train_clips, val[:100], MMA52), torch.device("cpu"))
+    features = PoseFeatures(train_pose_network(config, train_clips, val[:100], MMA52), torch.device(device))
     write_json(run / "report.json", recognition_by_joints(features.of_track, out / "joints"))
 
 
-def recognition(out: Path, kinds: Sequence[str], seed: int) -> dict[str, float]:
+def recognition(out: Path, kinds: Sequence[str], seed: int, device: str) -> dict[str, float]:
     if len(kinds) == 1:
         return read_json(out / f"{kinds[0]}_{seed}" / "report.json")
     table = out / f"{'_'.join(kinds)}_{seed}.csv"
     clips, tracks = out / "joints" / "val_list_videos.txt", out / "joints" / "clips"
     checkpoints = [out / f"{kind}_{seed}" / "best.pt" for kind in kinds]
-    command("tools/recognize.py", *checkpoints, "--list", clips, "--videos", tracks, "--out", table, "--device", "cpu")
+    options = ["--list", clips, "--videos", tracks, "--out", table, "--device", device]
+    command("tools/recognize.py", *checkpoints, *options)
     command("eval/recognition.py", table, "--ground-truth", clips, "--json", table.with_suffix(".json"))
     return read_json(table.with_suffix(".json"))
 
 
-def detection(out: Path, kinds: Sequence[str], seed: int) -> dict:
-    folders = [features(out, kind, seed) for kind in kinds]
-    return report(out / f"detector_{'_'.join(kinds)}_{seed}", out / "pixels", folders, seed)
+def detection(out: Path, kinds: Sequence[str], seed: int, device: str) -> dict:
+    folders = [features(out, kind, seed, device) for kind in kinds]
+    return report(out / f"detector_{'_'.join(kinds)}_{seed}", out / "pixels", folders, seed, device)
 
 
-def features(out: Path, kind: str, seed: int) -> Path:
+def features(out: Path, kind: str, seed: int, device: str) -> Path:
     """The folder of features of all videos, extracted if it is not there."""
     folder, run = out / f"features_{kind}_{seed}", out / f"{kind}_{seed}"
     data = out / ("pixels" if kind == "pixels" else "joints")
     if kind == "pose":
         network, _ = load_network(run / "network" / "best.pt")
         tracks = sorted(path for split in ("train", "val") for path in (data / split).glob("*.npz"))
-        extract_pose_features(PoseFeatures(network, torch.device("cpu")), tracks, folder)
+        extract_pose_features(PoseFeatures(network, torch.device(device)), tracks, folder)
         return folder
     options = ["stride=4", "mode=dense"] if kind == "pixels" else ["precision=bfloat16"]
     videos = ["--videos", data / "train", data / "val", "--out", folder, "--checkpoint", run / "best.pt"]
-    command("tools/extract_features.py", *options, *videos, "--device", "cpu")
+    command("tools/extract_features.py", *options, *videos, "--device", device)
     return folder
 
 

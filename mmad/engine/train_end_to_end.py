@@ -354,7 +354,10 @@ class Run:
             if parameter.requires_grad:
                 own = "backbone" if id(parameter) in inside else "head and detector"
                 parts["adapters" if id(parameter) in adapters else own] += parameter.numel()
-        report = {"tuned": self.config.tuned, "adapter": self.config.backbone.adapter, "trainable_parameters": parts}
+        report = {
+            **{"tuned": self.config.tuned, "adapter": self.config.backbone.adapter, "trainable_parameters": parts},
+            "peak_memory_gb": round(peak_memory(self.device), 3),
+        }
         if best is None:
             return report
         rows = [json.loads(row) for row in (self.output / "metrics.jsonl").read_text().splitlines()]
@@ -364,7 +367,6 @@ class Run:
             **how_chosen(self.config.train, best["epoch"], f"{len(self.val.annotations)} videos"),
             "score_through_frames": best["score"],
             "seconds": round(sum(seconds), 1),
-            "peak_memory_gb": round(peak_memory(self.device), 3),
         }
 
 

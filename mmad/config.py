@@ -81,6 +81,7 @@ class ExtractConfig:
     batch: int = 0  # frames per forward pass, in clip mode as whole clips; 0: 8 on a CPU, else 32
     resize_in_decoder: bool = False  # faster, but features then depend on the reader; recorded with them
     precision: str = "float32"  # of the forward pass: "float32", "bfloat16" or "float16"; stored as float32
+    workers: int = -1  # processes that decode videos; 0: a thread of this one; -1: on CUDA one per core up to 8, else 0
     device: str = "auto"  # "auto", "cpu", "cuda", "cuda:1", "mps"
 
     def __post_init__(self):
@@ -89,6 +90,7 @@ class ExtractConfig:
         require_positive(self, "stride", "window")
         require_between(self, 0, 1024, "frames", "fps")
         require_between(self, 0, 1e6, "batch")
+        require_between(self, -1, 1024, "workers")
 
 
 @dataclass

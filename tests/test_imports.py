@@ -21,6 +21,7 @@ BASE = {
     "config",
     "sidecars",
     "weight_files",
+    "worker_process",
 }  # "mmad": its own __init__
 LOW = BASE | {"metrics", "formats", "video", "ops"}  # none of which knows another, but for the reading of video
 BELOW = {

@@ -1,5 +1,6 @@
 """Inputs of several videos through the network in full batches, and the features sorted back into videos."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,7 +42,23 @@ class Compute:
 
     def normalised(self, pixels: Tensor) -> Tensor:
         """(..., 3, h, w) uint8 -> float32 on the device."""
-        return normalise(pixels.to(self.device, non_blocking=True), self.preprocess)
+        return normalise(self.on_device(pixels), self.preprocess)
+
+    def stacked(self, inputs: list[Tensor]) -> Tensor:
+        """`torch.stack`, for CUDA into pinned memory."""
+        if self.device.type != "cuda":
+            return torch.stack(inputs)
+        shape = len(inputs), *inputs[0].shape
+        return torch.stack(inputs, out=torch.empty(shape, dtype=inputs[0].dtype, pin_memory=True))
+
+    def on_device(self, values: Tensor) -> Tensor:
+        """A copy on the device. To CUDA it is made from pinned memory, and nobody waits for it.
+
+        Torch's pool of pinned memory gives the values' memory to others only when the copy has been made.
+        """
+        if self.device.type != "cuda":
+            return values.to(self.device)
+        return values.pin_memory().to(self.device, non_blocking=True)
 
 
 class DenseForward:
@@ -56,7 +73,7 @@ class DenseForward:
         are complete now."""
         with self.compute.inference():
             pixels = self.compute.normalised(frames)
-            return self.stream.push(pixels, torch.tensor(starts, device=pixels.device))
+            return self.stream.push(pixels, self.compute.on_device(torch.tensor(starts)))
 
     def finish(self) -> Tensor:
         """The (T', C) features still held back."""
@@ -125,6 +142,25 @@ def fill_up(steps: Tensor, per_clip: int) -> Tensor:
     return full.unflatten(0, (-1, per_clip)).flatten(1, 2)
 
 
+class Results:
+    """Features of a batch on their way to the host: on CUDA they are copied while the next batch is computed."""
+
+    def __init__(self, features: Tensor):
+        """features: (T, C)."""
+        features = features.float()
+        self.copied = None
+        self.values = features.to("cpu", non_blocking=features.is_cuda)  # from CUDA into pinned memory
+        if features.is_cuda:
+            self.copied = torch.cuda.Event()
+            self.copied.record(torch.cuda.current_stream(features.device))
+
+    def rows(self) -> np.ndarray:
+        """(T, C) float32; waits until they are there."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        return self.values.numpy()
+
+
 class VideoFeatures:
     """A video whose features are being computed.
 
@@ -181,6 +217,8 @@ class BatchRunner:
         self.inputs: list[Tensor] = []
         self.starts: list[bool] = []  # of each input: is it the first of its video?
         self.shares: list[float] = []  # of each input: what share of its video is it?
+        self.results: deque[Results] = deque()  # of batches that were started, in order
+        self.started_ahead = 1 if forward.compute.device.type == "cuda" else 0  # batches, while results are waited for
 
     def receive(self, video: VideoFeatures, pixels: Tensor | None) -> None:
         """The next input of a video; None: there are no more. Runs the network when the batch is full."""
@@ -202,7 +240,8 @@ class BatchRunner:
         """Run the last batch, and take the features that the network still holds."""
         if self.inputs:
             self._run()
-        self._distribute(self.forward.finish())
+        self.results.append(Results(self.forward.finish()))
+        self._distribute(0)
 
     def finished(self) -> Iterator[VideoFeatures]:
         """The videos, in order, whose features are complete; each once."""
@@ -210,16 +249,19 @@ class BatchRunner:
             yield self.videos.pop(0)
 
     def _run(self) -> None:
-        self._distribute(self.forward.push(torch.stack(self.inputs), self.starts))
+        batch = self.forward.compute.stacked(self.inputs)
+        self.results.append(Results(self.forward.push(batch, self.starts)))
+        self._distribute(self.started_ahead)
         self.on_progress(len(self.inputs), sum(self.shares))
         for collected in (self.inputs, self.starts, self.shares):
             collected.clear()
 
-    def _distribute(self, features: Tensor) -> None:
-        """Features come out in the order in which the inputs went in."""
-        rows = features.float().cpu().numpy()
-        for video in self.videos:
-            own = rows[: video.submitted - video.computed]
-            rows = rows[len(own) :]
-            if len(own):
-                video.add(own)
+    def _distribute(self, remaining: int) -> None:
+        """Give the videos all results but the last `remaining`; they come in the order in which the inputs went in."""
+        while len(self.results) > remaining:
+            rows = self.results.popleft().rows()
+            for video in self.videos:
+                own = rows[: video.submitted - video.computed]
+                rows = rows[len(own) :]
+                if len(own):
+                    video.add(own)

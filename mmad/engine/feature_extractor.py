@@ -5,10 +5,11 @@ Mode `clip`: for each step, frames from a window around it go through the networ
 Mode `consecutive`: the video is cut into clips that follow one another, each with a row per few of its frames.
 """
 
+import copy
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from mmad.config import ExtractConfig
 from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
+from mmad.engine.decoding_processes import Inputs, decoded_in_processes, processes_by_default
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_batches import (
     BatchRunner,
@@ -88,6 +90,8 @@ class FeatureExtractor:
             self.network.to(memory_format=torch.channels_last)  # the same features, up to a quarter faster
         self.usual_fps = 0.0
         self.batch = config.batch or (8 if self.device.type == "cpu" else 32)
+        self.radius = FrameStream(self.network).radius if config.mode == "dense" else 0
+        self.workers = processes_by_default(self.device) if config.workers < 0 else config.workers
         self.settings = self._settings()
         digest = settings_digest(self.settings)
         self.source = f"{config.backbone.name}/{self.settings['weights']}/{config.mode}-{digest}"
@@ -122,12 +126,25 @@ class FeatureExtractor:
         share of a video that they are, summed over videos. folder: where features of long videos are kept meanwhile.
         """
         runner = BatchRunner(self.forward(), on_progress or (lambda steps, share: None))
-        with closing(in_background(lambda: self._read(videos, folder), AHEAD)) as messages:
-            for video, pixels in messages:
+        with self._decoded(list(videos), folder) as inputs:
+            for video, pixels in inputs:
                 runner.receive(video, pixels)
                 yield from map(self._result, runner.finished())
             runner.flush()
             yield from map(self._result, runner.finished())
+
+    def _decoded(self, videos: list[tuple[str, Path]], folder: str | Path | None) -> AbstractContextManager[Inputs]:
+        """What `read` gives, read in the background: by processes, or by a thread, as always for a single video."""
+        if self.workers and len(videos) > 1:
+            count = min(self.workers, len(videos))
+            return decoded_in_processes(self._without_network(), videos, folder, count, AHEAD)
+        return closing(in_background(lambda: self.read(videos, folder), AHEAD))
+
+    def _without_network(self) -> "FeatureExtractor":
+        """The same for reading only, which can be sent to another process."""
+        reader = copy.copy(self)
+        reader.network = None
+        return reader
 
     def forward(self) -> DenseForward | ClipForward | ConsecutiveForward:
         """A new forward pass of the configured mode, for one run over videos."""
@@ -165,7 +182,7 @@ class FeatureExtractor:
             return plan
         partial = plan.partial_rows(folder, self.source)
         # At least one step is computed again: if the video breaks just there, it still has features.
-        again = FrameStream(self.network).radius if self.config.mode == "dense" else 1
+        again = self.radius if self.config.mode == "dense" else 1
         first = max(partial.count - again, 0)
         if self.config.mode == "consecutive":
             first -= first % self.steps_per_clip  # clips begin where they would have
@@ -187,11 +204,9 @@ class FeatureExtractor:
             return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
         return ""
 
-    # --- reading, in the background thread ----------------------------------------------------------------------
+    # --- reading, in the background thread or in other processes --------------------------------------------------
 
-    def _read(
-        self, videos: Iterable[tuple[str, Path]], folder: str | Path | None
-    ) -> Iterator[tuple[VideoFeatures, Tensor | None]]:
+    def read(self, videos: Iterable[tuple[str, Path]], folder: str | Path | None) -> Inputs:
         """The inputs of each video, then None when there are no more; a problem is noted in its `VideoFeatures`."""
         for video_id, path in videos:
             video = VideoFeatures(video_id)

@@ -135,6 +135,7 @@ class Run:
             frames=config.frames,
             fps=config.fps,
             precision=config.precision,
+            workers=config.train.workers,
             device=config.device,
         )
 

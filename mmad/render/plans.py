@@ -5,9 +5,6 @@ processes, and an interrupted run can be continued.
 """
 
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -18,6 +15,7 @@ from tqdm import tqdm
 
 from mmad.config import RenderConfig
 from mmad.render.timelines import Timeline, class_frequencies, make_clip, make_timeline
+from mmad.worker_process import become_worker
 
 SUBSETS = ("train", "val")
 VIDEOS_PER_PERSON = 3  # MMA-52 has about 30
@@ -80,7 +78,7 @@ def run_in_processes(work: Callable, jobs: list[tuple], workers: int) -> None:
     anatomy()  # fails early where the library is missing, and fills its cache before the processes start
     workers = min(workers or multiprocessing.cpu_count(), len(jobs))
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=become_worker)
     try:
         with tqdm(total=sum(frames for _, frames in jobs), unit="frame", desc="rendering", disable=None) as bar:
             waiting = {pool.submit(work, argument): frames for argument, frames in jobs}
@@ -89,17 +87,3 @@ def run_in_processes(work: Callable, jobs: list[tuple], workers: int) -> None:
                 bar.update(waiting[job])
     finally:
         pool.shutdown(cancel_futures=True)  # when interrupted, jobs in progress are finished and no others are started
-
-
-def _start_worker() -> None:
-    """One thread per process: they share the cores. Ctrl-C is handled by the parent; workers end with it."""
-    import torch  # imported here: plans, --help and the check of input do not need it
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)

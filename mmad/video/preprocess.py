@@ -59,6 +59,9 @@ def prepare_frames(frames: np.ndarray | Tensor, how: Preprocess) -> Tensor:
 
 def normalise(pixels: Tensor, how: Preprocess) -> Tensor:
     """(..., 3, h, w) uint8 -> float32 with zero mean and unit variance over ImageNet."""
-    mean = torch.tensor(how.mean, device=pixels.device).view(3, 1, 1)
-    std = torch.tensor(how.std, device=pixels.device).view(3, 1, 1)
+    # Made on a CUDA device they would wait for all that it has still to compute.
+    mean, std = (
+        torch.tensor(values).view(3, 1, 1).to(pixels.device, non_blocking=pixels.is_cuda)
+        for values in (how.mean, how.std)
+    )
     return (pixels.float() - mean) / std

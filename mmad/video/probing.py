@@ -146,11 +146,14 @@ class BrokenVideo(InputError):
     """The decoder stopped before the end. read: frames that were read; expected: frames the file's index promises."""
 
     def __init__(self, path: Path, read: int, expected: int, seconds: float):
-        self.read, self.expected, self.seconds = read, expected, seconds
+        self.path, self.read, self.expected, self.seconds = path, read, expected, seconds
         problem = f"broken or cut off: {read} of {expected} frames could be read, up to {seconds:.2f} s"
         super().__init__(
             path, problem, "copy the file again, or give files that were joined one by one; what was read is kept"
         )
+
+    def __reduce__(self):
+        return BrokenVideo, (self.path, self.read, self.expected, self.seconds)
 
 
 @dataclass

@@ -101,24 +101,29 @@ class _Worker:
 
     def inputs(self, video: VideoFeatures, path: Path) -> Inputs:
         """The inputs of its next video, then None; a problem is noted in `video`."""
-        try:
-            while True:
+        while True:
+            try:
                 kind, content = self.connection.recv()
-                if kind == "plan":
-                    video.start(content)
-                elif kind == "inputs":
-                    pixels = torch.empty(content, dtype=torch.uint8)
-                    self.connection.recv_bytes_into(pixels.view(-1).numpy())
-                    yield from ((video, each) for each in pixels)
-                elif kind == "end":
-                    video.problem = content
-                    yield video, None
-                    return
-                else:
-                    error, text = content
-                    raise error from RuntimeError(f"in {self.name}:\n{text}")
-        except GONE:
-            raise self._ended(f"while it read {path} or a video after it") from None
+                if kind == "inputs":
+                    content = self._pixels(content)
+            except GONE:
+                raise self._ended(f"while it read {path} or a video after it") from None
+            if kind == "plan":
+                video.start(content)
+            elif kind == "inputs":
+                yield from ((video, pixels) for pixels in content)
+            elif kind == "end":
+                video.problem = content
+                yield video, None
+                return
+            else:
+                error, text = content
+                raise error from RuntimeError(f"in {self.name}:\n{text}")
+
+    def _pixels(self, shape: tuple[int, ...]) -> Tensor:
+        pixels = torch.empty(shape, dtype=torch.uint8)
+        self.connection.recv_bytes_into(pixels.view(-1).numpy())
+        return pixels
 
     def _ended(self, when: str) -> InputError:
         self.process.join(10)  # its pipe is closed a moment before its exit code is known

@@ -56,7 +56,7 @@ class Compute:
 
         Torch's pool of pinned memory gives the values' memory to others only when the copy has been made.
         """
-        if self.device.type != "cuda":
+        if self.device.type != "cuda" or values.is_cuda:
             return values.to(self.device)
         return values.pin_memory().to(self.device, non_blocking=True)
 

@@ -4,11 +4,11 @@ python benchmarks/extraction.py VIDEO... [--backbone manet_r50] [--precisions fl
 python benchmarks/extraction.py VIDEO... --device cuda --workers 0 4 8 --repeat 20 --modes dense [--batch 64]
 
 Every run tries all in turn. "dense, 4 workers": with so many decoding processes, their start included; "once running"
-counts from the first finished video on. "network": the
-inputs of the same videos, decoded before, in memory of the host (pinned where the device is CUDA). "on the device": the
-same, copied there before. "decoder": the same frames by one decoder, and no network. "every frame": a decoder that
-leaves nothing out and converts only what is asked for. --repeat: each video so many times, under as many ids; decoders
-are measured on one of them, and inputs of the network are held once.
+counts from the first finished video on. "network": the inputs of the same videos, decoded before, in memory of the host
+(pinned where the device is CUDA). "on the device": the same, copied there before. "decoder": the same frames by one
+decoder, and no network. "every frame": a decoder that leaves nothing out and converts only what is asked for.
+--repeat: each video so many times, under as many ids; decoders are measured on one of them. Memory of the GPU is without
+the inputs that are held there.
 """
 
 import argparse
@@ -60,16 +60,19 @@ def measure(made: dict[str, FeatureExtractor], videos: list, workers: list[int],
     repeated = [(f"{name} {number}", path) for number in range(repeat) for name, path in videos]
     ways: dict[str, Callable[[], float | None]] = {}
     steps: dict[str, int] = {}
+    on_cuda, held = first.device.type == "cuda", 0  # held: bytes of inputs on the device
     for mode, extractor in made.items():
         inputs = [torch.stack(list(extractor.inputs(extractor.plan(path, name)))) for name, path in videos]
         count = sum(map(len, inputs))
         for number in workers:
             ways[_way(mode, number)] = lambda extractor=extractor, number=number: extract(extractor, number, repeated)
-        if extractor.device.type == "cuda":
-            inputs = [of_video.pin_memory() for of_video in inputs]
-            there = [of_video.to(extractor.device) for of_video in inputs]
-            ways[f"network, {mode}, on the device"] = lambda e=extractor, i=there: compute(e, i, repeat)
-        ways[f"network, {mode}"] = lambda e=extractor, i=inputs: compute(e, i, repeat)
+        full = list(batches(inputs * repeat, extractor.forward().batch))
+        if on_cuda:
+            full = [(batch.pin_memory(), starts) for batch, starts in full]
+            there = [(batch.to(extractor.device), starts) for batch, starts in full]
+            held += sum(batch.nbytes for batch, _ in there)
+            ways[f"network, {mode}, on the device"] = lambda e=extractor, i=there: compute(e, i)
+        ways[f"network, {mode}"] = lambda e=extractor, i=full: compute(e, i)
         steps.update(dict.fromkeys([way for way in ways if way not in steps], count * repeat))
         steps.update(dict.fromkeys(["decoder", "decoder, every frame"], count))
     ways["decoder"] = lambda: decode(first, videos)
@@ -78,7 +81,6 @@ def measure(made: dict[str, FeatureExtractor], videos: list, workers: list[int],
     rates: dict[str, list[float]] = {name: [] for name in ways}
     running: dict[str, list[float]] = {}  # steps a second from the first finished video on
     memory: dict[str, float] = {}
-    on_cuda = first.device.type == "cuda"
     for run in range(runs + 1):
         for name, way in ways.items():
             if on_cuda:
@@ -88,7 +90,7 @@ def measure(made: dict[str, FeatureExtractor], videos: list, workers: list[int],
             once_running = way()
             if on_cuda:
                 torch.cuda.synchronize(first.device)
-                memory[name] = torch.cuda.max_memory_allocated(first.device) / 1e9
+                memory[name] = (torch.cuda.max_memory_allocated(first.device) - held) / 1e9
             if run:  # the first warms up
                 rates[name].append(steps[name] / (time.perf_counter() - began))
                 if once_running is not None:
@@ -151,17 +153,17 @@ def decode_every_frame(extractor: FeatureExtractor, videos: list) -> None:
         video._skippable_times = original
 
 
-def compute(extractor: FeatureExtractor, inputs: list[torch.Tensor], repeat: int) -> None:
-    """The network alone, in batches that span videos as in extraction. Features come to the host at the end."""
+def compute(extractor: FeatureExtractor, inputs: list[tuple[torch.Tensor, list[bool]]]) -> None:
+    """The network alone, on batches as extraction has them. Features come to the host at the end."""
     forward = extractor.forward()
-    features = [forward.push(batch, starts) for batch, starts in batches(inputs * repeat, forward.batch)]
+    features = [forward.push(batch, starts) for batch, starts in inputs]
     features.append(forward.finish())
     for values in features:
         values.float().cpu()
 
 
 def batches(inputs: list[torch.Tensor], size: int) -> Iterator[tuple[torch.Tensor, list[bool]]]:
-    """Full batches without a copy where they lie in one video; where they span videos, the parts are joined."""
+    """(inputs, whether each is the first of its video) of full batches, which may span videos."""
     parts: list[torch.Tensor] = []
     starts: list[bool] = []
     for of_video in inputs:
@@ -172,17 +174,10 @@ def batches(inputs: list[torch.Tensor], size: int) -> Iterator[tuple[torch.Tenso
             starts += [done == 0, *[False] * (len(part) - 1)]
             done += len(part)
             if len(starts) == size:
-                yield _joined(parts), starts
+                yield torch.cat(parts), starts
                 parts, starts = [], []
     if parts:
-        yield _joined(parts), starts
-
-
-def _joined(parts: list[torch.Tensor]) -> torch.Tensor:
-    if len(parts) == 1:
-        return parts[0]
-    joined = torch.cat(parts)
-    return joined.pin_memory() if parts[0].is_pinned() else joined
+        yield torch.cat(parts), starts
 
 
 def differences(videos: list, base: ExtractConfig, precisions: list[str], workers: list[int]) -> None:

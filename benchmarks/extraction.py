@@ -7,7 +7,7 @@ Every run tries all in turn. "dense, 4 workers": with so many decoding processes
 counts from the first finished video on. "network": the inputs of the same videos, decoded before, in memory of the host
 (pinned where the device is CUDA). "on the device": the same, copied there before. "decoder": the same frames by one
 decoder, and no network. "every frame": a decoder that leaves nothing out and converts only what is asked for.
---repeat: each video so many times, under as many ids; decoders are measured on one of them. Memory of the GPU is without
+--repeat: each video so many times, under as many ids; decoders are measured on one of them. Memory of the GPU: without
 the inputs that are held there.
 """
 

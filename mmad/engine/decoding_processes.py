@@ -6,11 +6,11 @@ whatever the length of a video: in each process `QUEUED` packets of about `PACKE
 holds.
 """
 
-import contextlib
 import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -23,17 +23,16 @@ import torch
 from torch import Tensor
 
 from mmad.engine.background import in_background
-from mmad.engine.feature_batches import VideoFeatures
+from mmad.engine.video_inputs import Inputs, VideoFeatures
 from mmad.errors import InputError
 from mmad.worker_process import become_worker
 
 PACKET = 2 << 20  # bytes of inputs that travel together; a packet holds at least one input
 QUEUED = 16  # packets that may wait in a process: at 224 x 224, a little more than 200 frames
 MOST = 8  # processes that are started without being asked for
-GONE = (EOFError, BrokenPipeError, ConnectionResetError)  # what the other end of a pipe raises when its process ended
+GONE = (EOFError, OSError)  # what a pipe raises when the process at its other end has ended, be it in mid-message
 
 Videos = list[tuple[str, Path]]
-Inputs = Iterator[tuple[VideoFeatures, Tensor | None]]
 
 
 class Reader(Protocol):
@@ -160,20 +159,28 @@ def _without_interrupts() -> Iterator[None]:
 def _work(connection: Connection) -> None:
     """Read the videos that the parent sends, and send it what it is to know of them."""
     become_worker()
-    with contextlib.suppress(*GONE):  # the parent needs no more
+    try:
         reader, videos, folder = connection.recv()
-        try:
-            with closing(in_background(lambda: _packets(reader.read(videos, folder)), QUEUED)) as packets:
-                for kind, content in packets:
-                    if kind == "inputs":
-                        connection.send((kind, tuple(content.shape)))
-                        connection.send_bytes(content.view(-1).numpy())
-                    else:
-                        connection.send((kind, content))
-        except GONE:
-            raise
-        except Exception as error:
-            connection.send(("error", (_portable(error), traceback.format_exc())))
+    except GONE:
+        return
+    try:
+        with closing(in_background(lambda: _packets(reader.read(videos, folder)), QUEUED)) as packets:
+            for kind, content in packets:
+                _send(connection, kind, content)
+    except Exception as error:
+        _send(connection, "error", (_portable(error), traceback.format_exc()))
+
+
+def _send(connection: Connection, kind: str, content: object) -> None:
+    """Pixels follow their shape as they are. Ends the process where the parent is gone."""
+    try:
+        if isinstance(content, Tensor):
+            connection.send((kind, tuple(content.shape)))
+            connection.send_bytes(content.view(-1).numpy())
+        else:
+            connection.send((kind, content))
+    except OSError:
+        sys.exit()
 
 
 def _packets(inputs: Inputs) -> Iterator[tuple[str, object]]:

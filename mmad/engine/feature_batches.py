@@ -10,19 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from mmad.engine.devices import in_precision
-from mmad.engine.video_jobs import VideoPlan
-from mmad.errors import InputError
+from mmad.engine.video_inputs import VideoFeatures
 from mmad.models.manet import FrameStream
-from mmad.records import TimeGrid
 from mmad.video.preprocess import Preprocess, normalise
-
-
-@dataclass(kw_only=True)
-class FeaturePlan(VideoPlan):
-    """grid: times of the steps. first: the step to begin at, more than 0 where an earlier run kept features."""
-
-    grid: TimeGrid
-    first: int = 0
 
 
 @dataclass
@@ -159,47 +149,6 @@ class Results:
         if self.copied is not None:
             self.copied.synchronize()
         return self.values.numpy()
-
-
-class VideoFeatures:
-    """A video whose features are being computed.
-
-    plan: None until it is opened. submitted, computed: steps up to which inputs went into the network and features came
-    out. ended: whether there are no more inputs. problem: what is wrong with the video.
-    """
-
-    def __init__(self, video_id: str):
-        self.video_id = video_id
-        self.plan: FeaturePlan | None = None
-        self.submitted = self.computed = 0
-        self.values: np.ndarray | None = None  # (steps, C), filled from the front
-        self.ended = False
-        self.problem: InputError | None = None
-
-    def start(self, plan: FeaturePlan) -> None:
-        self.plan, self.submitted, self.computed = plan, plan.first, plan.first
-
-    def add(self, rows: np.ndarray) -> None:
-        """The next rows, (N, C).
-
-        Recomputed rows that an earlier run already kept are thrown away: here the network started in the middle and had
-        not seen the frames before.
-        """
-        partial = self.plan.partial
-        kept = partial.count if partial else 0
-        if self.values is None:
-            self.values = np.empty((len(self.plan.frames), rows.shape[1]), dtype=np.float32)
-            if partial:
-                self.values[:kept] = partial.begin(rows.shape[1])
-        new = rows[max(kept - self.computed, 0) :]
-        self.computed += len(rows)
-        self.values[self.computed - len(new) : self.computed] = new
-        if partial and len(new):
-            partial.write(self.computed - len(new), new)
-
-    def computed_values(self) -> np.ndarray | None:
-        """The (steps, C) features so far; None where there are none."""
-        return None if self.values is None else self.values[: self.computed]
 
 
 class BatchRunner:

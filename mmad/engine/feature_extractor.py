@@ -5,23 +5,20 @@ Mode `clip`: for each step, frames from a window around it go through the networ
 Mode `consecutive`: the video is cut into clips that follow one another, each with a row per few of its frames.
 """
 
-import copy
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from mmad.config import ExtractConfig
 from mmad.data.feature_files import finished_track, save_track
 from mmad.engine.background import in_background
 from mmad.engine.checkpoint import has_untrained, load_backbone, load_recognizer, weight_digest
-from mmad.engine.decoding_processes import Inputs, decoded_in_processes, processes_by_default
+from mmad.engine.decoding_processes import decoded_in_processes, processes_by_default
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_batches import (
     BatchRunner,
@@ -29,9 +26,8 @@ from mmad.engine.feature_batches import (
     Compute,
     ConsecutiveForward,
     DenseForward,
-    FeaturePlan,
-    VideoFeatures,
 )
+from mmad.engine.video_inputs import Inputs, VideoFeatures, VideoInputs
 from mmad.engine.video_jobs import Progress, sort_videos, still_valid_sidecar, warn_unused
 from mmad.errors import InputError, warn
 from mmad.files import output_folder
@@ -39,12 +35,10 @@ from mmad.models import backbone_named, preprocess_of
 from mmad.models.manet import FrameStream
 from mmad.models.vit_backbones import with_sizes_of_folder
 from mmad.records import FeatureTrack, settings_digest
-from mmad.sidecars import is_same_video, video_of
-from mmad.video.preprocess import Preprocess, prepare_frames
-from mmad.video.reader import probe, refuse_jumps, stream, video_identity
+from mmad.sidecars import video_of
+from mmad.video.preprocess import Preprocess
 from mmad.video.sampling import FrameSampling
 
-LONG_VIDEO = 500  # features of videos with at least so many steps are kept while they are processed
 AHEAD = 64  # prepared frames or clips that may wait for the network: bounds memory, however slow the network is
 
 
@@ -57,7 +51,7 @@ class Extracted:
     problem: InputError | None = None
 
 
-class FeatureExtractor:
+class FeatureExtractor(VideoInputs):
     """A backbone with its weights and settings, ready to turn videos into features.
 
     source: name of the backbone, digest of its weights and settings. usual_fps: frame rate of the videos that the
@@ -83,18 +77,22 @@ class FeatureExtractor:
         kind = backbone_named(config.backbone)
         self.config, self.preprocess = config, Preprocess(**preprocess_of(config.backbone))
         self.frames = config.frames or kind.frames
-        self.sampling = frame_sampling(config)
+        sampling = frame_sampling(config)
         self.device = choose_device(config.device)
         self.network.to(self.device)
         if kind.streams and self.device.type in ("cpu", "cuda"):
             self.network.to(memory_format=torch.channels_last)  # the same features, up to a quarter faster
-        self.usual_fps = 0.0
         self.batch = config.batch or (8 if self.device.type == "cpu" else 32)
-        self.radius = FrameStream(self.network).radius if config.mode == "dense" else 0
         self.workers = processes_by_default(self.device) if config.workers < 0 else config.workers
         self.settings = self._settings()
-        digest = settings_digest(self.settings)
-        self.source = f"{config.backbone.name}/{self.settings['weights']}/{config.mode}-{digest}"
+        super().__init__(
+            sampling,
+            self.preprocess,
+            config.resize_in_decoder,
+            source=f"{config.backbone.name}/{self.settings['weights']}/{config.mode}-{settings_digest(self.settings)}",
+            again=FrameStream(self.network).radius if config.mode == "dense" else 1,
+            steps_per_clip=self.frames // sampling.per_step if config.mode == "consecutive" else 1,
+        )
 
     def _settings(self) -> dict:
         """Everything that the features depend on, as stored in their sidecars."""
@@ -137,14 +135,9 @@ class FeatureExtractor:
         """What `read` gives, read in the background: by processes, or by a thread, as always for a single video."""
         if self.workers and len(videos) > 1:
             count = min(self.workers, len(videos))
-            return decoded_in_processes(self._without_network(), videos, folder, count, AHEAD)
+            reader = VideoInputs(*(getattr(self, field.name) for field in fields(VideoInputs)))
+            return decoded_in_processes(reader, videos, folder, count, AHEAD)
         return closing(in_background(lambda: self.read(videos, folder), AHEAD))
-
-    def _without_network(self) -> "FeatureExtractor":
-        """The same for reading only, which can be sent to another process."""
-        reader = copy.copy(self)
-        reader.network = None
-        return reader
 
     def forward(self) -> DenseForward | ClipForward | ConsecutiveForward:
         """A new forward pass of the configured mode, for one run over videos."""
@@ -155,11 +148,6 @@ class FeatureExtractor:
             return ConsecutiveForward(compute, max(self.batch // self.frames, 1), self.steps_per_clip)
         return ClipForward(compute, max(self.batch // self.frames, 1))
 
-    @property
-    def steps_per_clip(self) -> int:
-        """Feature steps of one clip of mode `consecutive`."""
-        return self.frames // self.sampling.per_step
-
     def _result(self, video: VideoFeatures) -> Extracted:
         plan, values, problem = video.plan, video.computed_values(), video.problem
         if values is None:
@@ -167,74 +155,6 @@ class FeatureExtractor:
         details = plan.details(self.settings, problem)
         track = FeatureTrack(video.video_id, values, plan.grid, plan.info.duration, self.source, details)
         return Extracted(video.video_id, track, problem)
-
-    # --- which frames -------------------------------------------------------------------------------------------
-
-    def plan(self, path: Path, video_id: str) -> FeaturePlan:
-        """Which frames to read."""
-        identity, info = video_identity(path), refuse_jumps(probe(path))
-        frames, grid = self.sampling.choose(info, self.usual_fps)
-        return FeaturePlan(video_id=video_id, identity=identity, info=info, frames=frames, grid=grid)
-
-    def resume(self, plan: FeaturePlan, folder: str | Path) -> FeaturePlan:
-        """The same plan; that of a long video begins after the features that an earlier run kept in the folder."""
-        if len(plan.frames) < LONG_VIDEO:
-            return plan
-        partial = plan.partial_rows(folder, self.source)
-        # At least one step is computed again: if the video breaks just there, it still has features.
-        again = self.radius if self.config.mode == "dense" else 1
-        first = max(partial.count - again, 0)
-        if self.config.mode == "consecutive":
-            first -= first % self.steps_per_clip  # clips begin where they would have
-        return replace(plan, partial=partial, first=first)
-
-    def changed(self, sidecar: dict, path: Path) -> str:
-        """Why features with this sidecar are not those of the video as it is now; empty if they seem to be.
-
-        Sidecars of older versions do not identify the file: for those only the step is compared. `InputError` where the
-        video cannot be read.
-        """
-        video, identity = video_of(sidecar), video_identity(path)
-        if "digest" in video and not is_same_video(sidecar, identity):
-            return "is another video than the one its features were made from"
-        step = (
-            self.config.stride / self.sampling.rate(video["fps"], self.usual_fps) if "fps" in video else sidecar["step"]
-        )
-        if not math.isclose(step, sidecar["step"], rel_tol=1e-6):
-            return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
-        return ""
-
-    # --- reading, in the background thread or in other processes --------------------------------------------------
-
-    def read(self, videos: Iterable[tuple[str, Path]], folder: str | Path | None) -> Inputs:
-        """The inputs of each video, then None when there are no more; a problem is noted in its `VideoFeatures`."""
-        for video_id, path in videos:
-            video = VideoFeatures(video_id)
-            try:
-                plan = self.plan(Path(path), video_id)
-                video.start(self.resume(plan, folder) if folder is not None else plan)
-                for pixels in self.inputs(video.plan):
-                    yield video, pixels
-                video.problem = plan.truncation_problem()
-            except InputError as error:
-                video.problem = error
-            yield video, None
-
-    def inputs(self, plan: FeaturePlan) -> Iterator[Tensor]:
-        """The network's input for each step, uint8: (3, h, w), in clip mode (frames, 3, h, w). Holds one window."""
-        steps = plan.frames.reshape(len(plan.frames), -1)
-        size = self.preprocess.resized(plan.info.height, plan.info.width) if self.config.resize_in_decoder else None
-        held: dict[int, Tensor] = {}
-        step = plan.first
-        for index, frame in stream(plan.info, np.unique(steps[step:]), size):
-            held[index] = prepare_frames(frame[None], self.preprocess)[0]
-            while step < len(steps) and steps[step].max() <= index:
-                chosen = torch.stack([held[int(i)] for i in steps[step]])
-                yield chosen if plan.frames.ndim == 2 else chosen[0]
-                step += 1
-            if step < len(steps):
-                for old in [i for i in held if i < steps[step].min()]:
-                    del held[old]
 
 
 def frame_sampling(config: ExtractConfig) -> FrameSampling:

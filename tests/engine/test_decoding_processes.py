@@ -22,8 +22,9 @@ from mmad.config import BackboneConfig, ExtractConfig
 from mmad.data.partial_rows import PartialRows
 from mmad.engine import feature_extractor
 from mmad.engine.decoding_processes import PACKET, QUEUED, decoded_in_processes, processes_by_default
-from mmad.engine.feature_batches import BatchRunner, VideoFeatures
+from mmad.engine.feature_batches import BatchRunner
 from mmad.engine.feature_extractor import FeatureExtractor, extract_features
+from mmad.engine.video_inputs import VideoFeatures
 from mmad.errors import InputError
 
 needs_signals = pytest.mark.skipif(os.name != "posix", reason="processes are killed by signals")

@@ -18,7 +18,7 @@ from mmad import models
 from mmad.config import BackboneConfig, ExtractConfig, RecognitionConfig, to_dict
 from mmad.data.feature_files import load_track
 from mmad.data.partial_rows import PartialRows
-from mmad.engine import feature_extractor
+from mmad.engine import video_inputs
 from mmad.engine.background import in_background
 from mmad.engine.feature_extractor import AHEAD, FeatureExtractor, extract_features
 from mmad.errors import InputError
@@ -405,7 +405,7 @@ def test_nonsense_shards_are_refused(shard):
 
 @pytest.fixture
 def all_are_long(monkeypatch):
-    monkeypatch.setattr(feature_extractor, "LONG_VIDEO", 1)
+    monkeypatch.setattr(video_inputs, "LONG_VIDEO", 1)
 
 
 def interrupted(videos, out, pieces: int = 4, **settings) -> None:

@@ -24,7 +24,7 @@ from test_train_recognizer import config_of as clips_config
 from test_train_recognizer import data as clips  # noqa: F401
 from torch.testing import assert_close
 
-from mmad.config import BackboneConfig, ExtractConfig, PoseNetworkConfig, PoseTrainConfig, TrainConfig
+from mmad.config import BackboneConfig, DetectionConfig, ExtractConfig, PoseNetworkConfig, PoseTrainConfig, TrainConfig
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.infer import load_pipeline
 from mmad.engine.train_detector import train_detector
@@ -35,7 +35,7 @@ from mmad.labels import MMA52
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU with CUDA")
 
-# Relative error of all features together. Half precision also keeps the stored bits of a network's every layer.
+# Relative error of all features together.
 ERRORS = {"float32": 3e-3, "bfloat16": 3e-2, "float16": 5e-3}
 
 
@@ -65,7 +65,12 @@ def relative_error(found: list[np.ndarray], expected: list[np.ndarray]) -> float
 
 
 def test_the_detector_of_the_cpu(videos, tmp_path):  # noqa: F811
-    same_on_both("detector", lambda name: detection_config(videos, tmp_path / name), tmp_path)
+    def config_of(name: str) -> DetectionConfig:
+        config = detection_config(videos, tmp_path / name)
+        config.loss.boundary_samples = 10**6  # all: otherwise each device draws for itself
+        return config
+
+    same_on_both("detector", config_of, tmp_path)
 
 
 def test_the_recognizer_of_the_cpu(clips, tmp_path):  # noqa: F811
@@ -109,12 +114,14 @@ SWITCHES = {
 
 @pytest.mark.parametrize("switches", SWITCHES.values(), ids=SWITCHES)
 def test_what_may_be_switched_on(videos, clips, performances, tmp_path, switches):  # noqa: F811
-    """Losses stay finite and become smaller; the float16 of the scaler included."""
+    """Losses stay finite and become smaller; with float16, whose loss is scaled, too."""
     precision = switches["precision"]
     options = [f"train.{name}={value}".lower() for name, value in switches.items() if name != "precision"]
     more = {name: value for name, value in switches.items() if name != "precision"}
 
-    config = clips_config(clips, tmp_path / "clips", f"precision={precision}", "train.epochs=4", *options)
+    # 64 pixels: maps of 1 x 1 have no memory format, and torch 2.11's compiler fails on them in channels last.
+    options += [f"precision={precision}", "train.epochs=4", "backbone.resize=64", "backbone.crop=64"]
+    config = clips_config(clips, tmp_path / "clips", *options)
     config.device = "cuda"
     train_recognizer(config)
     check_losses(tmp_path / "clips")

@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 from chain import ROOT, columns, command, report
 
+from mmad.config import PACKAGED
 from mmad.engine.infer import PosePipeline
-from mmad.engine.pose_model import PACKAGED, load_pose_model
+from mmad.engine.pose_model import load_pose_model
 from mmad.errors import run_command
 from mmad.files import read_json
 from mmad.formats.mma52 import read_clip_list

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from mmad.config import PACKAGED
 from mmad.engine.infer import PosePipeline
-from mmad.engine.pose_model import PACKAGED, load_pose_model, save_pose_model
+from mmad.engine.pose_model import load_pose_model, save_pose_model
 from mmad.errors import InputError, run_command
 from mmad.files import read_json
 from mmad.formats.predictions import write_predictions

@@ -20,6 +20,8 @@ from mmad.labels import MMA52
 
 UNREADABLE = (yaml.YAMLError, ValueError, RecursionError, OverflowError)  # what PyYAML raises for text that is not YAML
 MOST_FOLDERS = 5  # of features that are joined: each set of them has a linear map of its own
+PACKAGED = Path(__file__).parent / "weights" / "pose.safetensors"  # what detects without a detector being named
+POSE_MODEL = ".safetensors"  # suffix of files that detect by joints
 PRECISIONS = ("float32", "bfloat16", "float16")
 # Settings that were renamed, by section and key: files, checkpoints and scripts may hold the old names.
 OLD_KEYS = {"loss.pairs": "boundary_samples", "loss.others": "negative_classes"}

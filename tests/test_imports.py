@@ -20,6 +20,7 @@ BASE = {
     "labels",
     "config",
     "sidecars",
+    "storage",
     "weight_files",
     "worker_process",
 }  # "mmad": its own __init__
@@ -38,7 +39,8 @@ BELOW = {
     "cli": LOW | {"pose", "data", "models", "engine", "report", "render"},
 }
 TORCH_FREE = ["errors", "files", "arrays", "pickles", "records", "labels", "config", "video.reader", "video.finding"]
-TORCH_FREE += ["video.sampling", "engine.pose_extractor"]
+TORCH_FREE += ["video.sampling", "video.archive_sources", "storage", "engine.pose_extractor"]
+TORCH_FREE += ["engine.archive_workers", "engine.ray_archive"]  # of whose processes those for joints need none
 TORCH_FREE += [
     f"{package}.{path.stem}"
     for package in ("formats", "metrics", "pose")

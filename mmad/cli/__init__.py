@@ -17,7 +17,7 @@ COMMANDS = {
     "Videos in, detections out": ("detect", "extract-pose", "import-pose", "extract-features", "recognize"),
     "Training": ("train-det", "train-rec", "train-e2e", "train-pose"),
     "Evaluation and statistics": ("map", "recognition", "agreement", "thresholds", "ethogram", "figures"),
-    "Archives of many videos": ("index", "query"),
+    "Archives of many videos": ("detect-archive", "index", "query"),
     "Data sets and files": ("check-data", "make-synthetic", "export", "demo"),
 }
 

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 from mmad.errors import InputError
 from mmad.files import output_folder, path_for_id
-from mmad.formats.predictions import write_predictions
-from mmad.formats.submissions import write_detections
-from mmad.labels import LabelSet
+from mmad.formats.submissions import write_results
 from mmad.records import Detections, LandmarkTrack
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def detect_videos(
     ready, problems = extract_features(pipeline.extractor, videos, out / "features")
     tracks = [load_track(out / "features", video_id) for video_id in ready]
     found = [pipeline.detect_track(track) for track in tracks]
-    _write(out, found, found, pipeline.labels)
+    write_results(out, found, found, pipeline.labels)
     return found, {track.video_id: track.duration for track in tracks}, problems
 
 
@@ -53,7 +51,7 @@ def detect_people(
         ready, problems = extract_landmarks(pipeline.pose, videos, out / "landmarks")
         people += [load_landmarks(path_for_id(out / "landmarks", name, ".npz")) for name in ready]
     found = [pipeline.detect_landmarks(track) for track in tqdm(people, desc="detecting", leave=False, disable=None)]
-    _write(out, found, [pipeline.shown(item) for item in found], pipeline.labels)
+    write_results(out, found, [pipeline.shown(item) for item in found], pipeline.labels)
     return found, people, problems
 
 
@@ -62,9 +60,3 @@ def _checked(out: str | Path) -> Path:
     if (out / "last.pt").exists():
         raise InputError(out, "is the folder of a training run", "choose another --out")
     return out
-
-
-def _write(out: Path, found: list[Detections], shown: list[Detections], labels: LabelSet) -> None:
-    """predictions.json with all detections, predictions.csv with those that are shown."""
-    write_predictions(out / "predictions.json", found, labels)
-    write_detections(out / "predictions.csv", shown, "csv", labels)

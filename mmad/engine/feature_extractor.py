@@ -117,27 +117,36 @@ class FeatureExtractor(VideoInputs):
         videos: Iterable[tuple[str, Path]],
         on_progress: Callable[[int, float], None] | None = None,
         folder: str | Path | None = None,
+        read: Callable[[list[tuple[str, Path]], str | Path | None], Inputs] | None = None,
     ) -> Iterator[Extracted]:
         """Yield an `Extracted` for each (video id, path), in order.
 
         on_progress: called with the number of steps computed since the last call (0: all by an earlier run) and the
         share of a video that they are, summed over videos. folder: where features of long videos are kept meanwhile.
+        read: gives the inputs in place of `self.read`, such as from processes that decode elsewhere.
         """
         runner = BatchRunner(self.forward(), on_progress or (lambda steps, share: None))
-        with self._decoded(list(videos), folder) as inputs:
+        with self._decoded(list(videos), folder, read or self.read) as inputs:
             for video, pixels in inputs:
                 runner.receive(video, pixels)
                 yield from map(self._result, runner.finished())
             runner.flush()
             yield from map(self._result, runner.finished())
 
-    def _decoded(self, videos: list[tuple[str, Path]], folder: str | Path | None) -> AbstractContextManager[Inputs]:
+    def _decoded(
+        self,
+        videos: list[tuple[str, Path]],
+        folder: str | Path | None,
+        read: Callable[[list[tuple[str, Path]], str | Path | None], Inputs],
+    ) -> AbstractContextManager[Inputs]:
         """What `read` gives, read in the background: by processes, or by a thread, as always for a single video."""
-        if self.workers and len(videos) > 1:
-            count = min(self.workers, len(videos))
-            reader = VideoInputs(*(getattr(self, field.name) for field in fields(VideoInputs)))
-            return decoded_in_processes(reader, videos, folder, count, AHEAD)
-        return closing(in_background(lambda: self.read(videos, folder), AHEAD))
+        if self.workers and len(videos) > 1 and read == self.read:
+            return decoded_in_processes(self.without_network(), videos, folder, min(self.workers, len(videos)), AHEAD)
+        return closing(in_background(lambda: read(videos, folder), AHEAD))
+
+    def without_network(self) -> VideoInputs:
+        """What reads videos for it, to be sent to other processes."""
+        return VideoInputs(*(getattr(self, field.name) for field in fields(VideoInputs)))
 
     def forward(self) -> DenseForward | ClipForward | ConsecutiveForward:
         """A new forward pass of the configured mode, for one run over videos."""

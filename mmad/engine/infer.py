@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from mmad.config import DetectionConfig, PoseConfig
+from mmad.config import PACKAGED, POSE_MODEL, DetectionConfig, PoseConfig
 from mmad.engine.checkpoint import extract_config_of, load_detector
 from mmad.engine.devices import choose_device
 from mmad.engine.feature_extractor import FeatureExtractor
 from mmad.engine.pose_extractor import estimate_video
 from mmad.engine.pose_features import JOINTS, PoseFeatures
-from mmad.engine.pose_model import PACKAGED, PoseModel, load_pose_model
+from mmad.engine.pose_model import PoseModel, load_pose_model
 from mmad.engine.postprocess import detect_track
 from mmad.engine.skeleton_features import MMN_SOURCE
 from mmad.errors import InputError, warn
@@ -22,7 +22,6 @@ from mmad.pose.joint_inputs import on_grid
 from mmad.pose.visibility import needed_joints_seen
 from mmad.records import Detections, FeatureTrack, LandmarkTrack, TimeGrid
 
-POSE_MODEL = ".safetensors"  # suffix of files that detect by joints
 NEEDS_RECOGNIZER = "give the recognizer that the detector was trained with as --recognizer"
 
 

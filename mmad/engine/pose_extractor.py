@@ -5,7 +5,7 @@ A video is first looked through frame by frame; who is who, and which person is 
 (`mmad/pose/estimated_people.py`). What was found in a long video so far is kept in ID.begun.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -243,13 +243,8 @@ def _extract_video(
     try:
         plan = extractor.plan(path, video_id, out)
         tracks, problem = extractor.tracks(plan, on_progress)
-        names = [track.video_id for track in tracks]
-        taken = ids.intersection(names) - {video_id}
-        if taken:
-            problem = f"a person in it and another video would both be {min(taken)}"
-            raise InputError(path, problem, "extract to two folders")
-        for track in reversed(tracks):  # the sidecar of the first stands for all of them: it is written last
-            save_landmarks(out, replace(track, details={**track.details, "tracks": names}))
+        tracks = of_one_video(tracks, plan, ids)
+        save_people(out, tracks)
     except InputError as error:
         warn_unused(video_id, out, "landmarks")
         return [], [str(error)]
@@ -257,4 +252,23 @@ def _extract_video(
         plan.partial.remove()
     for note in tracks[0].details["notes"]:
         warn(f"{video_id}: {note}")
-    return names, [str(problem)] if problem is not None else []
+    return [track.video_id for track in tracks], [str(problem)] if problem is not None else []
+
+
+def of_one_video(tracks: list[LandmarkTrack], plan: VideoPlan, ids: Set[str]) -> list[LandmarkTrack]:
+    """The tracks of the people in one video, which say that they belong together.
+
+    ids: of all videos; `InputError` where another one has the id of a person.
+    """
+    names = [track.video_id for track in tracks]
+    taken = ids.intersection(names) - {plan.video_id}
+    if taken:
+        problem = f"a person in it and another video would both be {min(taken)}"
+        raise InputError(plan.info.path, problem, "extract to two folders")
+    return [replace(track, details={**track.details, "tracks": names}) for track in tracks]
+
+
+def save_people(out: Path, tracks: list[LandmarkTrack]) -> None:
+    """Write the tracks of one video. The sidecar of the first stands for all of them: it is written last."""
+    for track in reversed(tracks):
+        save_landmarks(out, track)

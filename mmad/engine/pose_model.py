@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from mmad.config import DetectionConfig, PoseTrainConfig, from_dict, to_dict
+from mmad.config import PACKAGED, DetectionConfig, PoseTrainConfig, from_dict, to_dict
 from mmad.engine.pose_features import build_pose_network
 from mmad.errors import InputError
 from mmad.files import atomic_path
@@ -22,7 +22,6 @@ from mmad.models.detector import Detector
 from mmad.models.pose_network import PoseNetwork
 from mmad.weight_files import load_into
 
-PACKAGED = Path(__file__).parents[1] / "weights" / "pose.safetensors"
 NETWORK, DETECTOR = "network.", "detector."  # prefixes of their tensors' names
 
 

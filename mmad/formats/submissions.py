@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ import numpy as np
 from mmad.errors import InputError
 from mmad.files import atomic_path, check_id, write_text
 from mmad.formats.fields import label_id, number_column, require_columns, score_in_range, timecode
+from mmad.formats.predictions import write_predictions
 from mmad.formats.source import Source
 from mmad.labels import MMA52, LabelSet
 from mmad.records import Detections
@@ -90,6 +91,15 @@ def write_detections(
     if form not in DETECTION_FORMATS:
         raise InputError("--format", f"{form!r}", f"for detections choose one of {', '.join(DETECTION_FORMATS)}")
     _write_rows(Path(path), DETECTION_FORMATS[form](detections, labels, clocks))
+
+
+def write_results(
+    folder: str | Path, found: Sequence[Detections], shown: Sequence[Detections], labels: LabelSet
+) -> None:
+    """What a pipeline leaves in its folder: predictions.json with all detections, predictions.csv with those that are
+    shown."""
+    write_predictions(Path(folder) / "predictions.json", found, labels)
+    write_detections(Path(folder) / "predictions.csv", shown, "csv", labels)
 
 
 # --- recognition ------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -108,10 +108,13 @@ def _cannot_look(error: OSError) -> None:
 # --- names -----------------------------------------------------------------------------------------------------------
 
 
-def name_apart(files: Iterable[Path]) -> list[tuple[str, Path]]:
-    """(id, file) of each; no two ids are one file name on any system, also where case does not count."""
+def name_apart(files: Iterable[Path], ids: Sequence[str] | None = None) -> list[tuple[str, Path]]:
+    """(id, file) of each; no two ids are one file name on any system, also where case does not count.
+
+    ids: of each file, as far as no other has it too. Default: the names without suffix.
+    """
     files = list(files)
-    ids = [id_of_file(file) for file in files]
+    ids = [id_of_file(file) for file in files] if ids is None else list(ids)
     for rename in (_with_folders, _with_suffixes, _with_numbers):
         alike = defaultdict(list)
         for place, video_id in enumerate(ids):

@@ -18,7 +18,7 @@ from mmad.cli.arguments import (
     options_as_settings,
     split_config_and_files,
 )
-from mmad.config import STREAMS, ExtractConfig, load_config
+from mmad.config import PACKAGED, POSE_MODEL, STREAMS, ExtractConfig, load_config
 from mmad.errors import InputError, complain
 from mmad.pose.landmark_files import landmark_files
 from mmad.video.finding import find_videos, take_shard
@@ -42,8 +42,6 @@ def main(argv: list[str] | None = None) -> int:
     path, settings, files = split_config_and_files(args.settings, args.videos)
     config = load_config(ExtractConfig, path, settings + options_as_settings(device=args.device))
     if tracks := landmark_files(files):
-        from mmad.engine.infer import POSE_MODEL
-
         tracks = take_shard(tracks, args.shard)
         if args.checkpoint and not args.checkpoint.endswith(POSE_MODEL):
             return complain(by_mmn(tracks, config, args))
@@ -76,7 +74,7 @@ def by_mmn(tracks: list[Path], config: ExtractConfig, args: argparse.Namespace) 
 def of_joints(tracks: list[Path], args: argparse.Namespace) -> list[str]:
     from mmad.engine.devices import choose_device
     from mmad.engine.pose_features import PoseFeatures, extract_pose_features
-    from mmad.engine.pose_model import PACKAGED, load_pose_model
+    from mmad.engine.pose_model import load_pose_model
 
     network = load_pose_model(args.checkpoint or PACKAGED).network
     return extract_pose_features(PoseFeatures(network, choose_device(args.device or "auto")), tracks, args.out)

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -91,6 +92,8 @@ def identity_in_store(address: str) -> dict[str, int | str]:
 
 def _identity(info: dict) -> dict[str, int | str]:
     version = next((info[key] for key in VERSION if info.get(key)), "")
+    if isinstance(version, datetime):  # lists and single files say it in different forms
+        version = version.timestamp()
     return {"size": int(info.get("size") or 0), "version": str(version).strip('"')}
 
 
@@ -103,8 +106,11 @@ def fetched(address: str, folder: Path) -> Iterator[Path]:
     store, path = open_store(address)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        name = PurePosixPath(shown(address)).name
-        copy = path_for_id(temporary, as_id(PurePosixPath(name).stem), PurePosixPath(name).suffix)
+        name = PurePosixPath(shown(address))
+        try:
+            copy = path_for_id(temporary, as_id(name.stem), name.suffix)
+        except InputError:  # no name for a file here
+            copy = Path(temporary, f"video{name.suffix}")
         with store_errors(address, "be fetched"):
             store.get_file(path, str(copy))
         yield copy
@@ -122,8 +128,11 @@ class ResultFolder:
     LAST = "finished.json"
 
     def __init__(self, address: str | Path):
-        self.address = str(output_folder(address)).rstrip("/") if str(address).strip("/") else str(address)
-        self.store, self.root = open_store(self.address) if is_address(self.address) else (None, Path(self.address))
+        self.address = str(address)
+        if is_address(self.address):
+            self.store, self.root = open_store(self.address.rstrip("/"))
+        else:
+            self.store, self.root = None, output_folder(address)
         self.has_folders = urlsplit(self.address).scheme not in WITHOUT_FOLDERS
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mmad.config import PACKAGED, POSE_MODEL, PoseConfig
 from mmad.engine.archive_workers import (
@@ -96,6 +97,8 @@ def archive_job(
 ) -> ArchiveJob:
     """The job, with what makes its results. `InputError` where the detector or the estimator cannot be used."""
     path = str(detector or PACKAGED)
+    if not Path(path).is_file():
+        raise InputError(path, "no such file")
     job = ArchiveJob(path, recognizer, device, pose, out, tracks, "", "", uuid.uuid4().hex[:8])
     if by_joints(job):
         from mmad.engine.pose_extractor import PoseExtractor

@@ -44,7 +44,7 @@ def find_archive(sources: Sequence[str]) -> list[ArchiveVideo]:
     """
     found: dict[str, ArchiveVideo] = {}
     for source, is_listed in _listed(sources):
-        if is_listed and source.lower().endswith(VIDEO_SUFFIXES):  # not looked up one by one: there may be many
+        if is_listed and shown(source).lower().endswith(VIDEO_SUFFIXES):  # not looked up one by one: there may be many
             here = [ArchiveVideo(_id_below(_parts(source)[-1:]), source)]
         else:
             here = list(_in_store(source) if is_address(source) else _on_this_machine(source))
@@ -74,7 +74,7 @@ def _listed(sources: Iterable[str]) -> list[tuple[str, bool]]:
 def _parts(address: str) -> tuple[str, ...]:
     """Folders and name of a file, those of a store without what comes before :// and behind ?."""
     if is_address(address):
-        return PurePosixPath(shown(address).partition("://")[2]).parts
+        return PurePosixPath(shown(address).partition("://")[2].strip("/")).parts
     return Path(address).parts
 
 

@@ -1,0 +1,72 @@
+"""A pose estimator that costs nothing, for other processes too: one person whose nose says the number of the frame.
+
+Processes that Ray starts are lost where a test wants it: `KILLS` names a folder, in which a file says what is lost.
+"""
+
+import os
+import signal
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from made_videos import index_of
+
+from mmad.config import PoseConfig
+from mmad.engine.archive_workers import FrameReader, PixelDetector
+from mmad.pose.estimated_people import person_of
+from mmad.pose.estimators import ESTIMATORS
+
+NAME = "made"
+KILLS = "MMAD_TEST_KILLS"
+DEADLY = 77  # number of the frame at which the estimator is lost
+
+
+class MadeEstimator:
+    source: ClassVar[str] = "made/1"
+    settings: ClassVar[dict] = {"estimator": NAME}
+    most_people = 1
+
+    def __init__(self, config: PoseConfig):
+        pass
+
+    def begin(self, people: int) -> None:
+        pass
+
+    def estimate(self, frame: np.ndarray, seconds: float) -> np.ndarray:
+        number = index_of(frame)
+        if number == DEADLY:
+            lose("estimator")
+        body = np.tile((0.5, 0.5, 0.9), (33, 1))
+        body[11:13, 0] = (0.55, 0.45)
+        person = person_of(body, np.ones(33))
+        person["points"][0, :2] = (number / 1000, 0.1)
+        return np.array([person])
+
+    def close(self) -> None:
+        pass
+
+
+def lose(what: str) -> None:
+    """End this process at once if there is a file of this name with what is left of its deaths."""
+    file = Path(os.environ.get(KILLS, "."), what)
+    if KILLS in os.environ and file.exists() and int(file.read_text()):
+        file.write_text(str(int(file.read_text()) - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def register() -> None:
+    """Called in each process that Ray starts."""
+    ESTIMATORS[NAME] = MadeEstimator
+    steps, finish = FrameReader._steps, PixelDetector._finish
+
+    def steps_and_death(self, plan):
+        for message in steps(self, plan):
+            yield message
+            lose("reader")
+
+    def finish_and_death(self, video, item):
+        outcome = finish(self, video, item)
+        lose("network")
+        return outcome
+
+    FrameReader._steps, PixelDetector._finish = steps_and_death, finish_and_death

@@ -28,6 +28,11 @@ from mmad.sidecars import is_same_video
 from mmad.storage import AT_ONCE, ResultFolder
 from mmad.video.archive_sources import ArchiveVideo
 
+SETTINGS = {  # of Ray, where nobody chose others
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to its makers
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_worker_niceness": "0",  # that of the command, not 15 more
+}
 OTHER_FILE = "is another file than the one its results were made from"
 JOINTS_PER_DETECTOR = 16  # processes that find joints, for each that detects in them
 DETECTOR_CPUS = 0.05  # of the latter: they have little to do
@@ -204,8 +209,8 @@ def ray_session() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     try:
         yield

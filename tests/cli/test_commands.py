@@ -37,9 +37,10 @@ from mmad.config import (
 )
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ["torch", "torchvision", "mediapipe", "cv2", "matplotlib", "av", "scipy", "tensorboard", "anny"]
+HEAVY = ["ray", "fsspec", "torch", "torchvision", "mediapipe", "cv2", "matplotlib", "av", "scipy", "tensorboard", "anny"]
 WITH_SETTINGS = {
     "detect": PoseConfig,
+    "detect-archive": PoseConfig,
     "extract-pose": PoseConfig,
     "extract-features": ExtractConfig,
     "recognize": ViewConfig,

@@ -52,7 +52,7 @@ setup(
             "hypothesis>=6.100",
             *("pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"),
             *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2", "pyarrow>=18.1"),
-            *("ray[data]>=2.51", "s3fs>=2024.6", "moto[s3]>=5.1", "flask>=3", "flask-cors>=4"),  # a server of S3 for tests
+            *("ray[data]>=2.51", "s3fs>=2024.6", "moto[s3]>=5.1", "flask>=3", "flask-cors>=4"),
             f"decord>=0.6; {DECORD_HAS_WHEELS}",
         ],
     },

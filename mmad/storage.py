@@ -164,6 +164,19 @@ class ResultFolder:
             except FileNotFoundError:
                 return None
 
+    def try_to_write(self) -> None:
+        """`InputError` where nothing can be written: better before the work than behind it."""
+        if self.store is None:
+            with atomic_path(self.root / ".mmad") as temporary:
+                temporary.touch()
+            (self.root / ".mmad").unlink()
+            return
+        with store_errors(self.address, "be written"):
+            if self.has_folders:
+                self.store.makedirs(self.root, exist_ok=True)
+            self.store.pipe_file(f"{self.root}/.mmad", b"")
+            self.store.rm_file(f"{self.root}/.mmad")
+
     def publish(self, name: str, made: Path) -> None:
         """Bring the files in and below the folder `made`, `LAST` among them, to the folder of this name.
 

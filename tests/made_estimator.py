@@ -5,6 +5,7 @@ Processes that Ray starts are lost where a test wants it: `KILLS` names a folder
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 from typing import ClassVar
 
@@ -47,26 +48,41 @@ class MadeEstimator:
 
 
 def lose(what: str) -> None:
-    """End this process at once if there is a file of this name with what is left of its deaths."""
-    file = Path(os.environ.get(KILLS, "."), what)
-    if KILLS in os.environ and file.exists() and int(file.read_text()):
-        file.write_text(str(int(file.read_text()) - 1))
+    """End this process at once, as often as the file of this name says."""
+    if left(what):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def left(what: str) -> bool:
+    """Whether the file of this name has a number above 0, which is one lower then."""
+    file = Path(os.environ.get(KILLS, "."), what)
+    if KILLS not in os.environ or not file.exists() or not int(file.read_text()):
+        return False
+    file.write_text(str(int(file.read_text()) - 1))
+    return True
 
 
 def register() -> None:
     """Called in each process that Ray starts."""
     ESTIMATORS[NAME] = MadeEstimator
-    steps, finish = FrameReader._steps, PixelDetector._finish
+    tempfile.tempdir = os.environ[KILLS]
+    steps, read, finish = FrameReader._steps, PixelDetector._read, PixelDetector._finish
 
     def steps_and_death(self, plan):
         for message in steps(self, plan):
             yield message
             lose("reader")
 
+    def read_and_defect(self, videos, folder):
+        for number, message in enumerate(read(self, videos, folder)):
+            if number == 5 and left("defect"):
+                raise RuntimeError("made by the test")
+            yield message
+
     def finish_and_death(self, video, item):
         outcome = finish(self, video, item)
         lose("network")
         return outcome
 
-    FrameReader._steps, PixelDetector._finish = steps_and_death, finish_and_death
+    FrameReader._steps = steps_and_death
+    PixelDetector._read, PixelDetector._finish = read_and_defect, finish_and_death

@@ -206,6 +206,11 @@ def scratch(run: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def scratch_folders(run: str) -> Iterator[Path]:
+    """Those of all processes of a run on this machine."""
+    return Path(tempfile.gettempdir()).glob(f"mmad-{run}-*")
+
+
 def _expect(found: str, wanted: str, what: str) -> None:
     if found != wanted:
         raise InputError(what, f"{found} on one machine, {wanted} on another", SAME_FILES)
@@ -243,7 +248,8 @@ class JointsWorker(_Worker):
             tracks, problem = self.extractor.tracks(plan)
             if problem is not None:
                 found.problem = _with_address(str(problem), video, file)
-                tracks[0].details["broken"] = found.problem
+                for track in tracks:
+                    track.details["broken"] = found.problem
             found.tracks = of_one_video(tracks, plan, self.job.people)
         if not found.tracks:
             found.outcome = outcome
@@ -360,12 +366,16 @@ class PixelDetector(_Worker):
 
     def detect(self, videos: list[ArchiveVideo]) -> Iterator[Outcome]:
         """The outcomes, in order; after an error of ours the remaining videos one by one."""
+        import ray
+
         left = list(videos)
         try:
             pairs = [(video.video_id, video) for video in videos]
             for item in self.pipeline.extractor.extract(pairs, read=self._read):
                 yield self._finish(left.pop(0), item)
         except Exception:
+            for reader in self.readers:  # each may wait for its frames to be taken
+                ray.kill(reader, no_restart=False)
             if len(videos) == 1:
                 yield Outcome(videos[0].video_id, defect=traceback.format_exc())
             else:

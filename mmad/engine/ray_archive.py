@@ -4,6 +4,7 @@ of them."""
 import contextlib
 import logging
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from mmad.engine.archive_workers import (
     PixelDetector,
     as_row,
     digest_of_file,
+    scratch_folders,
 )
 from mmad.engine.video_jobs import Progress, SortedVideos, sort_videos, still_valid_sidecar
 from mmad.errors import InputError, warn
@@ -129,11 +131,11 @@ def left_to_do(job: ArchiveJob, videos: Sequence[ArchiveVideo]) -> SortedVideos:
 
     `InputError` where results were made with other weights or settings.
     """
-    out, of_address = ResultFolder(job.out), {video.address: video for video in videos}
+    out = ResultFolder(job.out)
     written = out.finished()
 
-    def changed(sidecar: dict, address: str) -> str:
-        return "" if is_same_video(sidecar, of_address[address].identity()) else OTHER_FILE
+    def changed(sidecar: dict, video: ArchiveVideo) -> str:
+        return "" if is_same_video(sidecar, video.identity()) else OTHER_FILE
 
     def finished(video: ArchiveVideo) -> dict | None:
         try:
@@ -144,11 +146,11 @@ def left_to_do(job: ArchiveJob, videos: Sequence[ArchiveVideo]) -> SortedVideos:
         if sidecar is not None and sidecar.get("source") != job.source:
             problem = f"was made with other weights or settings ({sidecar.get('source')}, now {job.source})"
             raise InputError(f"{out}/{name}/{ResultFolder.LAST}", problem, "choose another --out")
-        return still_valid_sidecar(sidecar, video.address, changed)
+        return still_valid_sidecar(sidecar, video, changed)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        found = dict(zip(of_address, threads.map(finished, of_address.values())))
-    return sort_videos([(video.video_id, video.address) for video in videos], lambda _, address: found[address])
+        found = dict(zip((video.address for video in videos), threads.map(finished, videos)))
+    return sort_videos([(video.video_id, video) for video in videos], lambda _, video: found[video.address])
 
 
 # --- the run ----------------------------------------------------------------------------------------------------
@@ -162,13 +164,13 @@ def detect_archive(job: ArchiveJob, videos: Sequence[ArchiveVideo], workers: int
     found = left_to_do(job, videos)
     if found.finished:
         print(f"{len(found.finished)} of {len(videos)} videos are done already")
-    of_address = {video.address: video for video in videos}
-    todo = sorted((of_address[address] for _, address in found.todo), key=lambda video: -video.size())
+    todo = sorted((video for _, video in found.todo), key=lambda video: -video.size())
     result = ArchiveResult(len(found.finished), found.problems, [])
     if todo:
+        ResultFolder(job.out).try_to_write()
         named = {video.video_id for video in videos}
         job = replace(job, people=frozenset(name for name in named if "_person" in name))
-        with ray_session(), Progress(len(todo), "{:.2f} x real time") as progress:
+        with copies_removed(job), ray_session(), Progress(len(todo), "{:.2f} x real time") as progress:
             outcomes = {}
             for outcome in run_on_ray(job, todo, workers):
                 if outcome.video_id not in outcomes:
@@ -191,6 +193,16 @@ def add_outcomes(result: ArchiveResult, outcomes: Sequence[Outcome]) -> None:
         result.seconds += outcome.seconds
         result.problems += [outcome.problem] if outcome.problem else []
         result.defects += [f"{outcome.video_id}:\n{outcome.defect}"] if outcome.defect else []
+
+
+@contextlib.contextmanager
+def copies_removed(job: ArchiveJob) -> Iterator[None]:
+    """Behind it, what processes of this run that were ended left in the temporary folder of this machine is gone."""
+    try:
+        yield
+    finally:
+        for left in scratch_folders(job.run):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager

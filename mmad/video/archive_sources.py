@@ -23,6 +23,9 @@ class ArchiveVideo:
     address: str
     known: dict[str, int | str] | None = None
 
+    def __str__(self) -> str:
+        return shown(self.address)
+
     def identity(self) -> dict[str, int | str]:
         """What tells it from another file at the same place; `InputError` where it cannot be read."""
         if self.known is not None:

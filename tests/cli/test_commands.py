@@ -37,7 +37,7 @@ from mmad.config import (
 )
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ["ray", "fsspec", "torch", "torchvision", "mediapipe", "cv2", "matplotlib", "av", "scipy", "tensorboard", "anny"]
+HEAVY = ["torch", "torchvision", "mediapipe", "cv2", "matplotlib", "av", "scipy", "tensorboard", "anny", "ray"]
 WITH_SETTINGS = {
     "detect": PoseConfig,
     "detect-archive": PoseConfig,

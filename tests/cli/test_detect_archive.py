@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from made_estimator import DEADLY, KILLS, NAME, MadeEstimator
@@ -18,6 +19,7 @@ from mmad.config import (
     DetectionConfig,
     DetectorConfig,
     ExtractConfig,
+    InferConfig,
     PoseConfig,
     RecognitionConfig,
     to_dict,
@@ -236,8 +238,11 @@ def own(tmp_path) -> list:
     settings = DetectorConfig(width=8, dilations=[1])
     channels = recognizer.backbone.channels
     features = {"channels": channels, "step": 4 / 30, "source": extractor.source, "settings": extractor.settings}
-    config = to_dict(DetectionConfig(detector=settings))
+    config = to_dict(DetectionConfig(detector=settings, infer=InferConfig(candidates=50)))
     model = build_detector(settings, channels, MMA52)
+    model.count.fill_(9)  # each class counts as trained
+    for weight, _ in map(model.probe.weight_and_bias, model.probe.views):
+        weight.normal_()
     save_checkpoint(tmp_path / "det.pt", "detector", config, MMA52, model, features=features)
     return ["--detector", tmp_path / "det.pt", "--recognizer", tmp_path / "rec.pt"]
 
@@ -245,12 +250,12 @@ def own(tmp_path) -> list:
 @pytest.mark.slow
 def test_pixels_and_lost_readers_and_networks(ray, own, videos, tmp_path, capsys):
     """A reader is lost between its frames, a network behind its first video, and one fails: the same in the end."""
-    for number in range(8):
+    for number in range(4):
         write_video(videos / f"long{number}.mp4", 250, first=number)  # more steps than one chunk at stride 1
     pipeline = load_pipeline(own[1], own[3], "cpu")
     plain, problems = by_detect(videos, tmp_path / "plain", pipeline)
     plain["day=1/cam"] = plain.pop("cam")
-    assert len(plain) == 11 and all(plain.values())
+    assert len(plain) == 7 and all(plain.values())
     for lost in ("nothing", "reader", "network", "defect"):
         out, kills = tmp_path / lost, Path(os.environ[KILLS]) / lost
         kills.write_text("1")
@@ -260,12 +265,24 @@ def test_pixels_and_lost_readers_and_networks(ray, own, videos, tmp_path, capsys
         assert sorted(line for line in said.err.splitlines() if line.startswith("error")) == sorted(
             f"error: {problem}" for problem in problems
         )
-        assert "11 of 12 videos have results" in said.out
-        assert written(out) == plain
-        for name in ("b", "long7"):
-            for suffix in ("npy", "json"):
-                made = (out / name / "features" / f"{name}.{suffix}").read_bytes()
-                assert made == (tmp_path / "plain" / "features" / f"{name}.{suffix}").read_bytes()
+        assert "7 of 8 videos have results" in said.out
+        found = written(out)
+        assert set(found) == set(plain)
+        for name in plain:
+            alike(found[name], plain[name])
+        for name in ("b", "long3"):
+            made, expected = (
+                np.load(folder / "features" / f"{name}.npy") for folder in (out / name, tmp_path / "plain")
+            )
+            np.testing.assert_allclose(made, expected, atol=1e-5 * np.abs(expected).max())
+
+
+def alike(some: list[dict], others: list[dict]) -> None:
+    """The same detections but for rounding: which frames of other videos are in a batch is by chance."""
+    assert len(some) == len(others) > 0
+    assert sorted(row["label"] for row in some) == sorted(row["label"] for row in others)
+    for of_row in (lambda row: row["score"], lambda row: row["segment"][0], lambda row: row["segment"][1]):
+        np.testing.assert_allclose(sorted(map(of_row, some)), sorted(map(of_row, others)), atol=2e-4)
 
 
 # --- what is typed ----------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from mmad.labels import LabelSet
 
 ATTEMPTS = 3  # at a video whose process is lost each time
+PATIENCE = 120  # s until a lost reader should be there again
 CHUNK = 64  # steps that go from a reader to a network at once: 10 MB at 224 x 224
 CHUNKS_AHEAD = 4  # of these may wait for the network, for each reader
 SAME_FILES = "all machines need the same files of weights at the same place"
@@ -316,6 +318,9 @@ class FrameReader:
                 problem = InputError(*lines)
             yield "end", problem
 
+    def is_there(self) -> bool:
+        return True
+
     def _steps(self, plan) -> Iterator[tuple[str, np.ndarray]]:
         waiting = []
         try:
@@ -447,8 +452,21 @@ class _BeingRead:
             except ray.exceptions.RayTaskError:
                 raise  # an error of ours
             except ray.exceptions.RayError:
+                _wait_for(self.reader)
                 self.stream = self._open(count)
         else:
             problem = f"the process that decodes it was lost {ATTEMPTS} times"
             video.problem = InputError(shown(self.video.address), problem, "is there enough memory? is the file sound?")
         yield video, None
+
+
+def _wait_for(reader) -> None:
+    """Until Ray has started a lost reader again: before that, what it is asked for fails at once."""
+    import ray
+
+    for _ in range(PATIENCE):
+        try:
+            ray.get(reader.is_there.remote())
+            return
+        except ray.exceptions.RayError:
+            time.sleep(1)

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import uuid
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from mmad.engine.archive_workers import (
 from mmad.engine.video_jobs import Progress, SortedVideos, sort_videos, still_valid_sidecar
 from mmad.errors import InputError, warn
 from mmad.files import name_in_folder
+from mmad.pose.quiet import quiet_stderr
 from mmad.sidecars import is_same_video
 from mmad.storage import AT_ONCE, ResultFolder
 from mmad.video.archive_sources import ArchiveVideo
@@ -215,6 +217,7 @@ def ray_session() -> Iterator[None]:
     except ImportError:
         raise InputError("ray", "is not installed", 'type: pip install "mmad[ray]"') from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"ray\.")
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.target_max_block_size = 1  # each video is passed on at once
@@ -223,7 +226,8 @@ def ray_session() -> Iterator[None]:
         return
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
+    with quiet_stderr():  # it says how it is set
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     try:
         yield
     finally:

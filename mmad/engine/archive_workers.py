@@ -7,7 +7,6 @@ its place.
 """
 
 import contextlib
-import copy
 import hashlib
 import json
 import shutil
@@ -31,7 +30,8 @@ from mmad.storage import ResultFolder, fetched, is_address, shown
 from mmad.video.archive_sources import ArchiveVideo
 
 if TYPE_CHECKING:
-    from mmad.engine.feature_extractor import Extracted, FeatureExtractor
+    from mmad.engine.feature_extractor import Extracted
+    from mmad.engine.video_inputs import VideoInputs
     from mmad.labels import LabelSet
 
 ATTEMPTS = 3  # at a video whose process is lost each time
@@ -296,9 +296,8 @@ class JointDetector(_Worker):
 class FrameReader:
     """Decodes videos for a network in another process."""
 
-    def __init__(self, extractor: "FeatureExtractor", run: str):
-        """extractor: without its network."""
-        self.extractor, self.run = extractor, run
+    def __init__(self, inputs: "VideoInputs", run: str):
+        self.inputs, self.run = inputs, run
 
     def read(self, video: ArchiveVideo, first: int) -> Iterator[tuple]:
         """("plan", `FeaturePlan`), ("steps", (T, ...) uint8 inputs of the network from step `first` on) several times,
@@ -307,7 +306,7 @@ class FrameReader:
             file = None
             try:
                 with fetched(video.address, folder) as file:
-                    plan = self.extractor.plan(file, video.video_id)
+                    plan = self.inputs.plan(file, video.video_id)
                     yield "plan", plan
                     yield from self._steps(replace(plan, first=first))
                     problem = plan.truncation_problem()
@@ -324,7 +323,7 @@ class FrameReader:
     def _steps(self, plan) -> Iterator[tuple[str, np.ndarray]]:
         waiting = []
         try:
-            for pixels in self.extractor.inputs(plan):
+            for pixels in self.inputs.inputs(plan):
                 waiting.append(pixels.numpy())
                 if len(waiting) == CHUNK:
                     yield "steps", np.stack(waiting)
@@ -353,10 +352,8 @@ class PixelDetector(_Worker):
         _expect(digest_of_file(job.detector), job.weights, job.detector)
         self.pipeline = load_pipeline(job.detector, job.recognizer, job.device)
         _expect(self.pipeline.extractor.source, job.inputs, "the backbone")
-        extractor = copy.copy(self.pipeline.extractor)
-        extractor.network = None
         kind = ray.remote(FrameReader).options(num_cpus=reader_cpus, max_restarts=-1)
-        self.readers = [kind.remote(extractor, job.run) for _ in range(readers)]
+        self.readers = [kind.remote(self.pipeline.extractor.without_network(), job.run) for _ in range(readers)]
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, list]]:
         todo = []
@@ -432,7 +429,7 @@ class _BeingRead:
         import ray
         import torch
 
-        from mmad.engine.feature_batches import VideoFeatures
+        from mmad.engine.video_inputs import VideoFeatures
 
         video, count = VideoFeatures(self.video_id), 0
         for _ in range(ATTEMPTS):

@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--cores-per-gpu", type=int, default=16)
     parser.add_argument("--decode-rate", type=float, default=4.9, help="of decoding on one core, s of video per s")
     parser.add_argument("--store", type=float, default=25, help="what the store gives, Gbit/s")
-    parser.add_argument("--per-video", type=float, default=0.02, help="s that the head spends on each video")
+    parser.add_argument("--per-video", type=float, default=0.009, help="CPU s that the head spends on each video")
     args = parser.parse_args()
     archive = Archive(args.hours, args.minutes, args.bitrate)
     about = f"{archive.hours:,.0f} hours, {archive.videos:,.0f} videos of {archive.minutes:g} minutes"
@@ -103,7 +103,7 @@ def limits(archive: Archive, args: argparse.Namespace) -> None:
     print("| what | most hours of video per hour | that is so many cores, joints |\n|---|---|---|")
     for name, rate in {
         f"a store that gives {args.store:g} Gbit/s": store,
-        f"a head that spends {1000 * args.per_video:g} ms on each video": head,
+        f"a machine that hands out videos and spends {1000 * args.per_video:g} ms on each video": head,
     }.items():
         print(f"| {name} | {rate:,.0f} | {rate / fastest:,.0f} to {rate / slowest:,.0f} |")
     listed = archive.videos / OF_A_LIST * ANSWER

@@ -74,6 +74,7 @@ class Outcome:
 
     problem: what is wrong with it, "" for nothing. notes: what one should know of it. detections: how many were
     written; None: no results. seconds: of video processed now. defect: the traceback of an error of ours, or "".
+    refusal: why its process can do no video at all.
     """
 
     video_id: str
@@ -82,6 +83,7 @@ class Outcome:
     detections: int | None = None
     seconds: float = 0.0
     defect: str = ""
+    refusal: InputError | None = None
 
 
 @dataclass
@@ -108,7 +110,10 @@ class Ledger:
 
 def digest_of_file(path: str | Path) -> str:
     """Of a detector's file: of its weights, its settings and its calibration."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
+    except OSError as error:
+        raise system_error(path, error) from None
 
 
 def as_row(video: ArchiveVideo) -> dict[str, str]:
@@ -125,15 +130,26 @@ def videos_of(batch: dict[str, np.ndarray]) -> list[ArchiveVideo]:
 
 
 class _Worker:
-    def __init__(self, job: ArchiveJob, ledger):
-        """ledger: handle of the `Ledger`."""
+    def __init__(self, job: ArchiveJob, ledger, **options):
+        """ledger: handle of the `Ledger`. options: of `prepare`."""
         self.job, self.ledger, self.out = job, ledger, ResultFolder(job.out)
+        self.refusal = None
+        try:
+            self.prepare(**options)
+        except InputError as error:  # told as the outcome of a video: of a process that cannot begin Ray tells pages
+            self.refusal = error
+
+    def prepare(self) -> None:
+        """Load what it works with; `InputError` where that cannot be used."""
+        raise NotImplementedError
 
     def begin(self, video: ArchiveVideo, stage: str) -> Outcome | None:
         """The outcome of a video that is not to be done: it was written before its process was lost, or processes are
-        lost with it again and again."""
+        lost with it again and again, or this one can do none."""
         import ray
 
+        if self.refusal is not None:
+            return Outcome(video.video_id, refusal=self.refusal)
         attempt = ray.get(self.ledger.begin.remote(f"{stage} {video.video_id}"))
         if attempt == 1:
             return None
@@ -224,12 +240,11 @@ def _expect(found: str, wanted: str, what: str) -> None:
 class JointsWorker(_Worker):
     """Videos in, the joints of the people in them out, one video at a time."""
 
-    def __init__(self, job: ArchiveJob, ledger):
+    def prepare(self) -> None:
         from mmad.engine.pose_extractor import PoseExtractor
 
-        super().__init__(job, ledger)
-        self.extractor = PoseExtractor(job.pose)
-        _expect(self.extractor.source, job.inputs, "the pose estimator")
+        self.extractor = PoseExtractor(self.job.pose)
+        _expect(self.extractor.source, self.job.inputs, "the pose estimator")
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, list]]:
         for video in videos_of(batch):
@@ -261,10 +276,10 @@ class JointsWorker(_Worker):
 class JointDetector(_Worker):
     """The joints of people in, detections written."""
 
-    def __init__(self, job: ArchiveJob, ledger):
+    def prepare(self) -> None:
         from mmad.engine.infer import load_pipeline
 
-        super().__init__(job, ledger)
+        job = self.job
         _expect(digest_of_file(job.detector), job.weights, job.detector)
         self.pipeline = load_pipeline(job.detector, None, job.device, job.pose)
 
@@ -339,14 +354,14 @@ class FrameReader:
 class PixelDetector(_Worker):
     """Videos in, detections from features of their pixels written."""
 
-    def __init__(self, job: ArchiveJob, ledger, readers: int, reader_cpus: float, threads: int):
+    def prepare(self, readers: int, reader_cpus: float, threads: int) -> None:
         """readers: how many decode for it, with so many CPUs each. threads: of the network; 0: as torch likes."""
         import ray
         import torch
 
         from mmad.engine.infer import load_pipeline
 
-        super().__init__(job, ledger)
+        job = self.job
         if threads:
             torch.set_num_threads(threads)
         _expect(digest_of_file(job.detector), job.weights, job.detector)

@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from mmad.config import PACKAGED, POSE_MODEL, PoseConfig
 from mmad.engine.archive_workers import (
@@ -106,8 +105,7 @@ def archive_job(
 ) -> ArchiveJob:
     """The job, with what makes its results. `InputError` where the detector or the estimator cannot be used."""
     path = str(detector or PACKAGED)
-    if not Path(path).is_file():
-        raise InputError(path, "no such file")
+    weights = digest_of_file(path)
     job = ArchiveJob(path, recognizer, device, pose, out, tracks, "", "", uuid.uuid4().hex[:8])
     if by_joints(job):
         from mmad.engine.pose_extractor import PoseExtractor
@@ -121,7 +119,7 @@ def archive_job(
         from mmad.engine.infer import load_pipeline
 
         inputs = load_pipeline(path, recognizer, "cpu").extractor.source
-    return replace(job, inputs=inputs, weights=digest_of_file(path))
+    return replace(job, inputs=inputs, weights=weights)
 
 
 def by_joints(job: ArchiveJob) -> bool:
@@ -235,7 +233,7 @@ def ray_session() -> Iterator[None]:
 
 
 def run_on_ray(job: ArchiveJob, videos: Sequence[ArchiveVideo], workers: int = 0) -> Iterator[Outcome]:
-    """The outcomes of all videos as they come."""
+    """The outcomes of all videos as they come; `InputError` where a process can do none."""
     import ray
 
     total = ray.cluster_resources()
@@ -248,9 +246,10 @@ def run_on_ray(job: ArchiveJob, videos: Sequence[ArchiveVideo], workers: int = 0
     chain = _joints_chain if by_joints(job) else _pixels_chain
     try:
         for row in chain(job, videos, ledger, cpus, gpus, workers).iter_rows():
-            yield row["outcome"]
-    except ray.exceptions.RayError as error:
-        raise _input_error_in(error) or error from None
+            outcome = row["outcome"]
+            if outcome.refusal is not None:
+                raise outcome.refusal
+            yield outcome
     finally:
         ray.kill(ledger)
 
@@ -288,13 +287,3 @@ def _map(rows, worker: type, count: int, arguments: dict, **resources: float):
     pool = ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=2)
     arguments = {"fn_constructor_kwargs": arguments, "compute": pool, "batch_size": None}
     return rows.map_batches(worker, **arguments, **{name: value for name, value in resources.items() if value})
-
-
-def _input_error_in(error: BaseException | None) -> InputError | None:
-    """What a process that could not begin says is wrong with the input."""
-    while error is not None:
-        for found in (error, getattr(error, "cause", None)):
-            if isinstance(found, InputError):
-                return InputError(found.place, found.problem, found.remedy)
-        error = error.__cause__
-    return None

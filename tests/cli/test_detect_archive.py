@@ -65,7 +65,7 @@ def estimator(monkeypatch):
 @pytest.fixture(scope="module")
 def server():
     """Where an S3 server of moto answers; started before Ray, whose processes take the way to it from here."""
-    why = "needs moto's S3 server and s3fs, of the extra test: pip install 'moto[s3,server]' s3fs"
+    why = "needs moto's S3 server and s3fs: pip install 'mmad[test]'"
     pytest.importorskip("s3fs", reason=why)
     moto = pytest.importorskip("moto.server", reason=why)
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -188,6 +188,10 @@ def test_from_a_store_to_a_store_and_again(server, ray, bucket, videos, tmp_path
         InputError, match=r"s3://archive/out/.*/finished\.json: was made with other weights or settings"
     ):
         run(*typed, "fps=10")
+    broken = tmp_path / "broken.safetensors"  # it is loaded where it is needed, in another process
+    broken.write_bytes(b"no weights")
+    with pytest.raises(InputError, match=r"broken\.safetensors: is not a pose model"):
+        run(videos, "--out", tmp_path / "other", "--detector", broken, f"estimator={NAME}")
     assert not list(Path(os.environ[KILLS]).glob("mmad-*"))  # no copy is left
 
 
@@ -294,7 +298,7 @@ def alike(some: list[dict], others: list[dict]) -> None:
         (["--device", "cuda:1"], r"device: 'cuda:1'; choose auto, cpu or cuda"),
         (["--workers", "-1"], r"--workers: -1"),
         (["absent"], r"absent: no such file or folder"),
-        (["--detector", "absent.safetensors"], r"absent\.safetensors: no such file"),
+        (["--detector", "absent.safetensors"], r"absent\.safetensors: No such file"),
         (["--recognizer", "rec.pt"], r"rec\.pt: is not needed by joints"),
         (["s3://me:secret@bucket/videos"], r"s3://\.\.\.@bucket/videos: holds a name or a password"),
         (["--out", " "], r"--out: is empty"),

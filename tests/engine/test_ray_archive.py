@@ -1,0 +1,99 @@
+"""How many processes an archive gets, what is left to do in it, and what came of it; nothing here starts Ray."""
+
+import numpy as np
+import pytest
+
+from mmad.config import PoseConfig
+from mmad.engine.archive_workers import ArchiveJob, Outcome, as_row, videos_of
+from mmad.engine.ray_archive import (
+    DETECTOR_CPUS,
+    JOINTS_PER_DETECTOR,
+    ArchiveResult,
+    Shares,
+    add_outcomes,
+    left_to_do,
+    networks_for,
+    shares_for_joints,
+    shares_for_pixels,
+)
+from mmad.errors import InputError
+from mmad.files import write_json
+from mmad.video.archive_sources import ArchiveVideo
+
+JOB = ArchiveJob("pose.safetensors", None, "cpu", PoseConfig(), "out", False, "made/1", "abc", "run")
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3, 16, 64, 1000])
+@pytest.mark.parametrize("share", [0.5, 1, 3])
+def test_processes_for_joints_find_room(cpus, share):
+    """Else Ray would wait for ever: all of them and those that detect fit into the CPUs."""
+    workers = max(int(cpus * share), 1)
+    shares = shares_for_joints(cpus, workers)
+    detectors = -(-workers // JOINTS_PER_DETECTOR)
+    assert shares.workers == workers and 0 < shares.cpus <= 1
+    assert workers * shares.cpus + detectors * DETECTOR_CPUS <= cpus
+
+
+@pytest.mark.parametrize("gpus", [0, 1, 8, 64])
+@pytest.mark.parametrize("per_gpu", [1, 2, 3, 16, 24])
+def test_networks_and_their_readers_find_room(gpus, per_gpu):
+    cpus = per_gpu * max(gpus, 1)
+    shares = shares_for_pixels(cpus, gpus, networks_for(cpus, gpus))
+    assert shares.workers * (shares.readers + 1) * shares.cpus <= cpus
+    assert 1 <= shares.readers <= 8 and 0 < shares.cpus <= 1
+    assert shares.gpus == (1 if gpus else 0)
+
+
+def test_how_many_of_each():
+    assert shares_for_joints(2, 2) == Shares(2, 0.97)
+    assert shares_for_pixels(16, 1, networks_for(16, 1)) == Shares(1, 1.0, 1.0, 8)
+    assert shares_for_pixels(8, 4, networks_for(8, 4)) == Shares(4, 1.0, 1.0, 1)
+    assert shares_for_pixels(16, 1, 2) == Shares(2, 1.0, 0.5, 7)  # two networks share a GPU
+    assert shares_for_pixels(2, 0, networks_for(2, 0)) == Shares(1, 1.0, 0.0, 1, 2)
+    assert shares_for_pixels(32, 0, networks_for(32, 0)) == Shares(4, 1.0, 0.0, 1, 8)
+
+
+def test_a_video_travels_as_a_row():
+    videos = [ArchiveVideo("a", "s3://b/a.mp4", {"size": 3, "version": "x"}), ArchiveVideo("day/b", "b.mp4")]
+    rows = [as_row(video) for video in videos]
+    assert videos_of({name: np.array([row[name] for row in rows]) for name in rows[0]}) == videos
+
+
+def test_what_is_finished_is_not_done_again(tmp_path, capsys):
+    videos = [ArchiveVideo(name, str(tmp_path / f"{name}.mp4")) for name in ("new", "same", "replaced", "cut", "gone")]
+    job = ArchiveJob(**{**vars(JOB), "out": str(tmp_path / "out")})
+    for video in videos[1:]:
+        (tmp_path / f"{video.video_id}.mp4").write_bytes(video.video_id.encode())
+        about = {"source": "made/1/abc", "video": video.identity()}
+        broken = {"broken": "cut.mp4: is cut off"} if video.video_id == "cut" else {}
+        write_json(tmp_path / "out" / video.video_id / "finished.json", {**about, **broken})
+    (tmp_path / "replaced.mp4").write_bytes(b"another")
+    (tmp_path / "gone.mp4").unlink()
+    (tmp_path / "out" / "cut" / "predictions.json").write_text("{}")
+    found = left_to_do(job, [*videos, ArchiveVideo("../x", "s3://b/x.mp4?key=secret", {"size": 1, "version": ""})])
+    assert [video_id for video_id, _ in found.todo] == ["new", "replaced", "gone"]  # told when it is opened
+    assert sorted(found.finished) == ["cut", "same"]
+    outside, cut = sorted(found.problems)
+    assert outside.startswith("'s3://b/x.mp4': '../x' is not a name") and cut == "cut.mp4: is cut off"
+    assert "replaced.mp4: is another file than the one its results were made from" in capsys.readouterr().err
+
+
+def test_results_of_other_settings_are_refused(tmp_path):
+    job = ArchiveJob(**{**vars(JOB), "out": str(tmp_path)})
+    write_json(tmp_path / "a" / "finished.json", {"source": "made/2/abc"})
+    assert left_to_do(job, [ArchiveVideo("b", "b.mp4")]).todo
+    with pytest.raises(InputError, match=r"a/finished\.json: was made with other .* \(made/2/abc, now"):
+        left_to_do(job, [ArchiveVideo("a", "a.mp4")])
+
+
+def test_outcomes_are_summed(capsys):
+    result = ArchiveResult(2, ["earlier"], [])
+    outcomes = [
+        Outcome("a", detections=3, seconds=2.0, notes=["a: is small"]),
+        Outcome("b", "b.mp4: broken", detections=0, seconds=1.5),
+        Outcome("c", "c.mp4: none"),
+        Outcome("d", defect="Traceback"),
+    ]
+    add_outcomes(result, outcomes)
+    assert result == ArchiveResult(4, ["earlier", "b.mp4: broken", "c.mp4: none"], ["d:\nTraceback"], 3.5)
+    assert capsys.readouterr().err == "warning: a: is small\n"

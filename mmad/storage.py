@@ -6,6 +6,7 @@ is printed or written. Standard library only; fsspec is imported for addresses o
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -32,6 +33,12 @@ def is_address(name: str | Path) -> bool:
 def shown(address: str | Path) -> str:
     """The address as it may be printed and stored: without what follows ?, which may be a key to the store."""
     return str(address).partition("?")[0] if is_address(address) else str(address)
+
+
+def absolute(name: str | Path) -> str:
+    """The file or folder by its whole path, which processes in other working folders find too; addresses as they are.
+    An empty name stays empty."""
+    return str(name) if is_address(name) or not str(name).strip() else os.path.abspath(name)
 
 
 def open_store(address: str):

@@ -9,6 +9,7 @@ its place.
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -154,7 +155,7 @@ class _Worker:
         if attempt == 1:
             return None
         outcome = Outcome(video.video_id)
-        with told(outcome, video):
+        with noted_in(outcome, video):
             written = self.out.finished_of(name_in_folder(video.video_id))
             if written and written.get("source") == self.job.source and is_same_video(written, video.identity()):
                 outcome.detections, outcome.problem = written.get("detections", 0), written.get("broken", "")
@@ -164,6 +165,18 @@ class _Worker:
         outcome.problem = f"{shown(video.address)}: its process, or one beside it, was lost {ATTEMPTS} times; "
         outcome.problem += "try mmad detect on this video alone: is there enough memory?"
         return outcome
+
+    def check_gpu(self) -> None:
+        """After an error: end this process where its GPU can do nothing any more, as after some errors of CUDA. Ray
+        starts another one, which does the video again."""
+        import torch
+
+        if self.job.device != "cuda":
+            return
+        try:
+            torch.cuda.synchronize()
+        except Exception:
+            os._exit(1)
 
     def write(
         self,
@@ -175,10 +188,13 @@ class _Worker:
         save_tracks,
     ) -> int:
         """Write the results of a video. details: of its tracks. save_tracks: writes these into a folder. Returns how
-        many detections there are."""
+        many detections there are.
+
+        Which file they are of is what was read before the work on it: one that grew or was replaced meanwhile is done
+        again by the next run.
+        """
         from mmad.formats.submissions import write_results
 
-        identity = video.identity()
         with scratch(self.job.run) as folder:
             write_results(folder, found, shown_ones, labels)
             if self.job.tracks:
@@ -186,14 +202,14 @@ class _Worker:
             count = sum(map(len, found))
             about = {"video_id": video.video_id, "source": self.job.source, "detections": count}
             broken = {"broken": details["broken"]} if "broken" in details else {}
-            file = {**video_of(details), **identity}
+            file = {**video_of(details), **(video.known or {})}
             write_json(folder / ResultFolder.LAST, {**about, **broken, "video": file}, indent=1)
             self.out.publish(name_in_folder(video.video_id), folder)
         return count
 
 
 @contextlib.contextmanager
-def told(outcome: Outcome, video: ArchiveVideo, file: Path | None = None) -> Iterator[None]:
+def noted_in(outcome: Outcome, video: ArchiveVideo, file: Path | None = None) -> Iterator[None]:
     """Within it, errors end the work on this video alone and are told in its outcome."""
     try:
         yield
@@ -255,19 +271,16 @@ class JointsWorker(_Worker):
         from mmad.engine.pose_extractor import of_one_video
 
         found, outcome = FoundJoints(video), Outcome(video.video_id)
-        with (
-            scratch(self.job.run) as folder,
-            told(outcome, video),
-            fetched(video.address, folder) as file,
-            told(outcome, video, file),
-        ):
-            plan = self.extractor.plan(file, video.video_id)
-            tracks, problem = self.extractor.tracks(plan)
-            if problem is not None:
-                found.problem = _with_address(str(problem), video, file)
-                for track in tracks:
-                    track.details["broken"] = found.problem
-            found.tracks = of_one_video(tracks, plan, self.job.people)
+        with noted_in(outcome, video), scratch(self.job.run) as folder:
+            found.video = video.identified()
+            with fetched(video.address, folder) as file, noted_in(outcome, video, file):
+                plan = self.extractor.plan(file, video.video_id)
+                tracks, problem = self.extractor.tracks(plan)
+                if problem is not None:
+                    found.problem = _with_address(str(problem), video, file)
+                    for track in tracks:
+                        track.details["broken"] = found.problem
+                found.tracks = of_one_video(tracks, plan, self.job.people)
         if not found.tracks:
             found.outcome = outcome
         return found
@@ -293,7 +306,7 @@ class JointDetector(_Worker):
         video, tracks, pipeline = found.video, found.tracks, self.pipeline
         notes = [f"{video.video_id}: {note}" for note in tracks[0].details["notes"]]
         outcome = Outcome(video.video_id, found.problem, notes)
-        with told(outcome, video):
+        with noted_in(outcome, video):
             detections = [pipeline.detect_landmarks(track) for track in tracks]
             likely = [pipeline.shown(item) for item in detections]
             details = tracks[0].details
@@ -302,6 +315,8 @@ class JointDetector(_Worker):
                 lambda folder: save_people(folder / "landmarks", tracks),
             )
             outcome.seconds = tracks[0].duration
+        if outcome.defect:
+            self.check_gpu()
         return outcome
 
 
@@ -371,15 +386,23 @@ class PixelDetector(_Worker):
         self.readers = [kind.remote(self.pipeline.extractor.without_network(), job.run) for _ in range(readers)]
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, list]]:
-        todo = []
-        for video in videos_of(batch):
-            outcome = self.begin(video, "pixels")
-            if outcome is None:
-                todo.append(video)
-            else:
+        """All videos together; where a process was lost with them, one at a time, so that it is known at which."""
+        import ray
+
+        videos = videos_of(batch)
+        first = ray.get(self.ledger.begin.remote(f"videos from {videos[0].video_id}")) == 1
+        for together in [videos] if first else [[video] for video in videos]:
+            todo = []
+            for video in together:
+                outcome = self.begin(video, "pixels")
+                if outcome is None:
+                    outcome = Outcome(video.video_id)
+                    with noted_in(outcome, video):
+                        todo.append(video.identified())
+                        continue
                 yield {"outcome": [outcome]}
-        for outcome in self.detect(todo):
-            yield {"outcome": [outcome]}
+            for outcome in self.detect(todo):
+                yield {"outcome": [outcome]}
 
     def detect(self, videos: list[ArchiveVideo]) -> Iterator[Outcome]:
         """The outcomes, in order; after an error of ours the remaining videos one by one."""
@@ -391,6 +414,7 @@ class PixelDetector(_Worker):
             for item in self.pipeline.extractor.extract(pairs, read=self._read):
                 yield self._finish(left.pop(0), item)
         except Exception:
+            self.check_gpu()
             for reader in self.readers:  # each may wait for its frames to be taken
                 ray.kill(reader, no_restart=False)
             if len(videos) == 1:
@@ -403,7 +427,7 @@ class PixelDetector(_Worker):
         from mmad.data.feature_files import save_track
 
         outcome = Outcome(video.video_id)
-        with told(outcome, video):
+        with noted_in(outcome, video):
             track, pipeline = item.track, self.pipeline
             if track is None:
                 raise item.problem
@@ -414,6 +438,8 @@ class PixelDetector(_Worker):
             )
             outcome.seconds, outcome.problem = track.duration, str(item.problem or "")
             outcome.notes = [f"{video.video_id}: {remark}" for remark in video_of(track.details).get("remarks", ())]
+        if outcome.defect:
+            self.check_gpu()
         return outcome
 
     def _read(self, videos: Sequence[tuple[str, ArchiveVideo]], folder: None) -> Iterator[tuple]:

@@ -28,7 +28,7 @@ from mmad.errors import InputError, warn
 from mmad.files import name_in_folder
 from mmad.pose.quiet import quiet_stderr
 from mmad.sidecars import is_same_video
-from mmad.storage import AT_ONCE, ResultFolder
+from mmad.storage import AT_ONCE, ResultFolder, absolute
 from mmad.video.archive_sources import ArchiveVideo
 
 SETTINGS = {  # of Ray, where nobody chose others
@@ -38,7 +38,7 @@ SETTINGS = {  # of Ray, where nobody chose others
 }
 OTHER_FILE = "is another file than the one its results were made from"
 JOINTS_PER_DETECTOR = 16  # processes that find joints, for each that detects in them
-DETECTOR_CPUS = 0.05  # of the latter: they have little to do
+LEAST_SHARE = 0.01  # of a CPU, for a process
 MOST_READERS = 8  # processes that decode, for each network
 MOST_AT_ONCE = 16  # videos that a network is given at once
 THREADS_PER_NETWORK = 8  # on CPUs
@@ -70,9 +70,8 @@ class ArchiveResult:
 
 
 def shares_for_joints(cpus: float, workers: int) -> Shares:
-    """Of so many processes that find joints; a part of a CPU is left for detection."""
-    left = cpus - DETECTOR_CPUS * -(-workers // JOINTS_PER_DETECTOR)
-    return Shares(workers, min(1.0, _rounded_down(left / workers)))
+    """Of so many processes that find joints. Those that detect have little to do and find room on any machine."""
+    return Shares(workers, _share_of_cpus(cpus, workers, workers))
 
 
 def networks_for(cpus: float, gpus: float) -> int:
@@ -88,8 +87,16 @@ def shares_for_pixels(cpus: float, gpus: float, workers: int) -> Shares:
     else:
         threads = max(int(cpus / workers), 1)
         readers = max(threads // THREADS_PER_NETWORK, 1)
-    each = min(1.0, _rounded_down(cpus / (workers * (readers + 1))))
+    each = _share_of_cpus(cpus, workers * (readers + 1), workers)
     return Shares(workers, each, min(1.0, _rounded_down(gpus / workers)), readers, threads)
+
+
+def _share_of_cpus(cpus: float, processes: int, workers: int) -> float:
+    """Of each process; `InputError` where there are too many to give each a share."""
+    share = min(1.0, _rounded_down(cpus / processes))
+    if share < LEAST_SHARE:
+        raise InputError("--workers", f"{workers} are too many for {cpus:g} CPUs", "leave it out, or choose fewer")
+    return share
 
 
 def _rounded_down(share: float) -> float:
@@ -104,7 +111,9 @@ def archive_job(
     detector: str | None, recognizer: str | None, device: str, pose: PoseConfig, out: str, tracks: bool
 ) -> ArchiveJob:
     """The job, with what makes its results. `InputError` where the detector or the estimator cannot be used."""
-    path = str(detector or PACKAGED)
+    path, out = absolute(detector or PACKAGED), absolute(out)  # processes of a cluster have another working folder
+    recognizer = recognizer and absolute(recognizer)
+    pose = replace(pose, models=absolute(pose.models))
     weights = digest_of_file(path)
     job = ArchiveJob(path, recognizer, device, pose, out, tracks, "", "", uuid.uuid4().hex[:8])
     if by_joints(job):
@@ -225,7 +234,8 @@ def ray_session() -> Iterator[None]:
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     with quiet_stderr():  # it says how it is set
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
+        where = os.environ.get("RAY_ADDRESS") or "local"  # else it joins any cluster that runs on this machine
+        ray.init(where, include_dashboard=False, log_to_driver=False, logging_level="error")
     try:
         yield
     finally:
@@ -262,7 +272,7 @@ def _joints_chain(job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus:
     common = {"job": job, "ledger": ledger}
     rows = _dataset(videos, 1)
     rows = _map(rows, JointsWorker, shares.workers, common, num_cpus=shares.cpus)
-    return _map(rows, JointDetector, detectors, common, num_cpus=DETECTOR_CPUS, num_gpus=1 if gpus else 0)
+    return _map(rows, JointDetector, detectors, common, num_cpus=0, num_gpus=1 if gpus else 0)
 
 
 def _pixels_chain(job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus: float, gpus: float, workers: int):
@@ -286,4 +296,4 @@ def _map(rows, worker: type, count: int, arguments: dict, **resources: float):
 
     pool = ray.data.ActorPoolStrategy(size=count, max_tasks_in_flight_per_actor=2)
     arguments = {"fn_constructor_kwargs": arguments, "compute": pool, "batch_size": None}
-    return rows.map_batches(worker, **arguments, **{name: value for name, value in resources.items() if value})
+    return rows.map_batches(worker, **arguments, **resources)

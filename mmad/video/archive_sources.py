@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from mmad.errors import InputError
 from mmad.files import as_id, id_of_file, read_lines
-from mmad.storage import files_below, identity_in_store, is_address, shown
+from mmad.storage import absolute, files_below, identity_in_store, is_address, shown
 from mmad.video.finding import VIDEO_SUFFIXES, name_apart, videos_below
 from mmad.video.opening import video_identity
 
@@ -32,6 +32,12 @@ class ArchiveVideo:
             return self.known
         return identity_in_store(self.address) if is_address(self.address) else video_identity(self.address)
 
+    def identified(self) -> "ArchiveVideo":
+        """The video with what its store says of it now, where no list said it; `InputError` where it does not."""
+        if self.known is not None or not is_address(self.address):
+            return self
+        return replace(self, known=identity_in_store(self.address))
+
     def size(self) -> int:
         """bytes; 0 where it is not known."""
         if self.known is not None:
@@ -43,7 +49,8 @@ def find_archive(sources: Sequence[str]) -> list[ArchiveVideo]:
     """The videos of files, folders, names with wildcards, and lists of these (.txt), each once.
 
     The id of a video is its place below the source, without suffix: it stays when videos are added. Of videos with one
-    id, more folders or the suffixes tell them apart. Hidden files and folders are left out.
+    id, more folders or the suffixes tell them apart. Hidden files and folders are left out. Files of this machine have
+    their whole paths: other processes open them.
     """
     found: dict[str, ArchiveVideo] = {}
     for source, is_listed in _listed(sources):
@@ -54,7 +61,8 @@ def find_archive(sources: Sequence[str]) -> list[ArchiveVideo]:
         if not here:
             raise InputError(shown(source), "there are no videos", f"looked for {', '.join(VIDEO_SUFFIXES)}")
         for video in here:
-            found.setdefault(video.address, video)
+            address = absolute(video.address)
+            found.setdefault(address, replace(video, address=address))
     places = [Path(*_parts(address)) for address in found]
     named = name_apart(places, [video.video_id for video in found.values()])
     return [replace(video, video_id=video_id) for video, (video_id, _) in zip(found.values(), named, strict=True)]

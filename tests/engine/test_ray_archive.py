@@ -1,23 +1,31 @@
 """How many processes an archive gets, what is left to do in it, and what came of it; nothing here starts Ray."""
 
+import os
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
+from made_estimator import NAME, MadeEstimator
 
-from mmad.config import PoseConfig
-from mmad.engine.archive_workers import ArchiveJob, Outcome, as_row, videos_of
+from mmad.config import PACKAGED, PoseConfig
+from mmad.engine.archive_workers import ArchiveJob, Outcome, _Worker, as_row, videos_of
 from mmad.engine.ray_archive import (
-    DETECTOR_CPUS,
-    JOINTS_PER_DETECTOR,
+    SETTINGS,
     ArchiveResult,
     Shares,
     add_outcomes,
+    archive_job,
     left_to_do,
     networks_for,
+    ray_session,
     shares_for_joints,
     shares_for_pixels,
 )
 from mmad.errors import InputError
 from mmad.files import write_json
+from mmad.pose.estimators import ESTIMATORS
 from mmad.video.archive_sources import ArchiveVideo
 
 JOB = ArchiveJob("pose.safetensors", None, "cpu", PoseConfig(), "out", False, "made/1", "abc", "run")
@@ -26,12 +34,20 @@ JOB = ArchiveJob("pose.safetensors", None, "cpu", PoseConfig(), "out", False, "m
 @pytest.mark.parametrize("cpus", [1, 2, 3, 16, 64, 1000])
 @pytest.mark.parametrize("share", [0.5, 1, 3])
 def test_processes_for_joints_find_room(cpus, share):
-    """Else Ray would wait for ever: all of them and those that detect fit into the CPUs."""
+    """Else Ray would wait for ever: all of them fit into the CPUs; those that detect need no share."""
     workers = max(int(cpus * share), 1)
     shares = shares_for_joints(cpus, workers)
-    detectors = -(-workers // JOINTS_PER_DETECTOR)
     assert shares.workers == workers and 0 < shares.cpus <= 1
-    assert workers * shares.cpus + detectors * DETECTOR_CPUS <= cpus
+    assert workers * shares.cpus <= cpus
+
+
+def test_more_processes_than_shares_are_refused():
+    """A share of 0 would be none that Ray counts, and its default is a whole CPU."""
+    assert shares_for_joints(2, 200).cpus == 0.01
+    with pytest.raises(InputError, match="--workers: 201 are too many for 2 CPUs"):
+        shares_for_joints(2, 201)
+    with pytest.raises(InputError, match="--workers: 150 are too many for 2 CPUs"):
+        shares_for_pixels(2, 0, 150)  # each with a reader
 
 
 @pytest.mark.parametrize("gpus", [0, 1, 8, 64])
@@ -45,12 +61,51 @@ def test_networks_and_their_readers_find_room(gpus, per_gpu):
 
 
 def test_how_many_of_each():
-    assert shares_for_joints(2, 2) == Shares(2, 0.97)
+    assert shares_for_joints(2, 2) == Shares(2, 1.0)
+    assert shares_for_joints(2, 3) == Shares(3, 0.66)
     assert shares_for_pixels(16, 1, networks_for(16, 1)) == Shares(1, 1.0, 1.0, 8)
     assert shares_for_pixels(8, 4, networks_for(8, 4)) == Shares(4, 1.0, 1.0, 1)
     assert shares_for_pixels(16, 1, 2) == Shares(2, 1.0, 0.5, 7)  # two networks share a GPU
     assert shares_for_pixels(2, 0, networks_for(2, 0)) == Shares(1, 1.0, 0.0, 1, 2)
     assert shares_for_pixels(32, 0, networks_for(32, 0)) == Shares(4, 1.0, 0.0, 1, 8)
+
+
+def test_the_job_names_whole_paths(tmp_path, monkeypatch):
+    """Processes of a cluster have another working folder."""
+    monkeypatch.setitem(ESTIMATORS, NAME, MadeEstimator)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(PACKAGED, "own.safetensors")
+    job = archive_job("own.safetensors", None, "cpu", PoseConfig(NAME, models="models"), "out", False)
+    assert (job.detector, job.out) == (str(tmp_path / "own.safetensors"), str(tmp_path / "out"))
+    assert job.pose.models == str(tmp_path / "models") and job.recognizer is None
+    job = archive_job(None, None, "cpu", PoseConfig(NAME), "s3://bucket/out", False)
+    assert (job.detector, job.out, job.pose.models) == (str(PACKAGED), "s3://bucket/out", "")
+
+
+@pytest.mark.parametrize("named", [None, "auto"])
+def test_only_a_named_cluster_is_joined(named, monkeypatch):
+    """Without an address, Ray would join whatever cluster runs on this machine."""
+    ray = pytest.importorskip("ray", reason='needs Ray: pip install "mmad[ray]"')
+    pytest.importorskip("ray.data", reason='needs Ray Data: pip install "mmad[ray]"')
+    for name, value in {**SETTINGS, "RAY_ADDRESS": named or ""}.items():
+        monkeypatch.setenv(name, value)
+    asked = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda address=None, **options: asked.append(address))
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    with ray_session():
+        assert asked == [named or "local"]
+
+
+def test_a_gpu_that_can_do_nothing_any_more_ends_its_process(monkeypatch):
+    """Else each later video would be a defect; after other errors the process goes on."""
+    worker, ended = _Worker.__new__(_Worker), []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    for device, broken, expected in (("cuda", False, []), ("cpu", True, []), ("cuda", True, [1])):
+        worker.job = replace(JOB, device=device)
+        monkeypatch.setattr(torch.cuda, "synchronize", lambda broken=broken: 1 / 0 if broken else None)
+        worker.check_gpu()
+        assert ended == expected
 
 
 def test_a_video_travels_as_a_row():

@@ -23,6 +23,16 @@ def test_an_id_is_the_place_below_the_source(tmp_path):
     assert ids(tmp_path / "day1/cam.mp4") == {"cam": str(tmp_path / "day1/cam.mp4")}
 
 
+def test_addresses_are_whole_paths(tmp_path, monkeypatch):
+    """Other processes, with other working folders, open them."""
+    put(tmp_path, "videos/a.mp4", "videos/b.mp4")
+    (tmp_path / "list.txt").write_text("videos/a.mp4\ns3://bucket/c.mp4\n")
+    monkeypatch.chdir(tmp_path)
+    whole = {name: str(tmp_path / f"videos/{name}.mp4") for name in "ab"}
+    assert ids("videos") == ids("./videos/a.mp4", "videos") == ids("videos/?.mp4") == whole
+    assert ids("list.txt") == {"a": whole["a"], "c": "s3://bucket/c.mp4"}
+
+
 def test_wildcards_count_from_their_first_folder_on(tmp_path):
     put(tmp_path, "day1/a/cam.mp4", "day2/a/cam.mp4", "day2/a/cam.txt", "day2/b/cam.mp4")
     assert sorted(ids(tmp_path / "*/a/*")) == ["day1/a/cam", "day2/a/cam"]

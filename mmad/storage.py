@@ -21,6 +21,7 @@ from mmad.files import as_id, atomic_path, output_folder, path_for_id, read_json
 
 VERSION = ("ETag", "etag", "md5Hash", "content_md5", "mtime", "LastModified", "last_modified", "modified", "created")
 WITHOUT_FOLDERS = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oss", "oci")  # and files come whole
+TRACKS = ("landmarks", "features")  # folders of them in that of a video
 AT_ONCE = 32  # small files that are read at the same time
 CHECK = "check the address, the network and the rights to it, then type the same command again"
 
@@ -31,8 +32,13 @@ def is_address(name: str | Path) -> bool:
 
 
 def shown(address: str | Path) -> str:
-    """The address as it may be printed and stored: without what follows ?, which may be a key to the store."""
-    return str(address).partition("?")[0] if is_address(address) else str(address)
+    """The address as it may be printed and stored: without its query (?NAME=..., on the web all behind ?), which may
+    be a key to the store. Elsewhere a ? is part of a name, or stands for a letter."""
+    if not is_address(address):
+        return str(address)
+    kind = str(address).partition("://")[0].rpartition(":")[2]
+    query = r"\?.*" if kind in ("http", "https") else r"\?[A-Za-z][\w.-]*=.*"
+    return re.sub(query, "", str(address), flags=re.DOTALL)
 
 
 def absolute(name: str | Path) -> str:
@@ -43,9 +49,9 @@ def absolute(name: str | Path) -> str:
 
 def open_store(address: str):
     """(fsspec's file system, path in it) of an address; `InputError` where it cannot be used."""
-    if any("@" in urlsplit(part).netloc for part in address.split("::")):
+    if any(":" in urlsplit(part).netloc.rpartition("@")[0] for part in address.split("::")):
         hidden = re.sub(r"//[^/@]*@", "//...@", shown(address))
-        raise InputError(hidden, "holds a name or a password", "take it out: the store's own settings hold it")
+        raise InputError(hidden, "holds a password", "take it out: the store's own settings hold it")
     try:
         import fsspec
     except ImportError:
@@ -119,7 +125,11 @@ def fetched(address: str, folder: Path) -> Iterator[Path]:
         except InputError:  # no name for a file here
             copy = Path(temporary, f"video{name.suffix}")
         with store_errors(address, "be fetched"):
+            size = store.info(path).get("size")
             store.get_file(path, str(copy))
+        if size is not None and copy.stat().st_size != size:
+            problem = f"{copy.stat().st_size} of {size} bytes were fetched"
+            raise InputError(shown(address), problem, "was it replaced just now? type the same command again")
         yield copy
 
 
@@ -148,7 +158,8 @@ class ResultFolder:
     def finished(self) -> dict[str, dict]:
         """{name of a folder of results: what its `LAST` says}, of all that are finished."""
         if self.store is None:
-            found = {path.parent.relative_to(self.root).as_posix(): path for path in self.root.rglob(self.LAST)}
+            paths = [path for path in self.root.rglob(self.LAST) if path.is_file()]  # a video may be called so
+            found = {path.parent.relative_to(self.root).as_posix(): path for path in paths}
             return {name: _as_dict(read_json(path), path) for name, path in found.items()}
         with store_errors(self.address, "be listed"):
             try:
@@ -163,7 +174,7 @@ class ResultFolder:
         """What `LAST` says in the folder of this name; None where it is not there."""
         if self.store is None:
             path = self.root / name / self.LAST
-            return _as_dict(read_json(path), path) if path.exists() else None
+            return _as_dict(read_json(path), path) if path.is_file() else None
         path = f"{self.root}/{name}/{self.LAST}"
         with store_errors(self.address, "be read"):
             try:
@@ -171,29 +182,35 @@ class ResultFolder:
             except FileNotFoundError:
                 return None
 
-    def try_to_write(self) -> None:
-        """`InputError` where nothing can be written: better before the work than behind it."""
+    def try_to_write(self, run: str) -> None:
+        """`InputError` where nothing can be written: better before the work than behind it. run: its name."""
+        name = f".mmad-{run}"
         if self.store is None:
-            with atomic_path(self.root / ".mmad") as temporary:
+            with atomic_path(self.root / name) as temporary:
                 temporary.touch()
-            (self.root / ".mmad").unlink()
+            (self.root / name).unlink(missing_ok=True)
             return
         with store_errors(self.address, "be written"):
             if self.has_folders:
                 self.store.makedirs(self.root, exist_ok=True)
-            self.store.pipe_file(f"{self.root}/.mmad", b"")
-            self.store.rm_file(f"{self.root}/.mmad")
+            self.store.pipe_file(f"{self.root}/{name}", b"")
+            self.store.rm_file(f"{self.root}/{name}")
 
     def publish(self, name: str, made: Path) -> None:
         """Bring the files in and below the folder `made`, `LAST` among them, to the folder of this name.
 
         Files of the same names are replaced, each whole or not at all on this machine and in stores without folders;
-        earlier results do not count from the first one on.
+        earlier results do not count from the first one on, and their tracks are removed.
         """
+        own = re.compile(rf"{re.escape(PurePosixPath(name).name)}(_person\d+)?\.(npz|npy|json)")
+        tracks = [PurePosixPath(kind, name).parent for kind in TRACKS]
         files = sorted(path.relative_to(made) for path in made.rglob("*") if path.is_file())
         files.sort(key=lambda path: path == Path(self.LAST))
         if self.store is None:
             (self.root / name / self.LAST).unlink(missing_ok=True)
+            for path in [path for folder in tracks for path in (self.root / name / folder).glob("*")]:
+                if own.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
             for file in files:
                 with atomic_path(self.root / name / file) as temporary:
                     shutil.copyfile(made / file, temporary)
@@ -201,6 +218,11 @@ class ResultFolder:
         with store_errors(self.address, "be written"):
             with contextlib.suppress(FileNotFoundError):
                 self.store.rm_file(f"{self.root}/{name}/{self.LAST}")
+            for folder in tracks:
+                with contextlib.suppress(FileNotFoundError):
+                    for path in self.store.find(f"{self.root}/{name}/{folder}", maxdepth=1):
+                        if own.fullmatch(PurePosixPath(path).name):
+                            self.store.rm_file(path)
             for file in files:
                 target = f"{self.root}/{name}/{file.as_posix()}"
                 if self.has_folders:  # elsewhere this would make a bucket of a mistyped name

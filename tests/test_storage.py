@@ -1,6 +1,7 @@
-"""Folders in stores: fsspec's own one in memory stands for all of them here, a real server in test_ray_archive."""
+"""Folders in stores: fsspec's own one in memory stands for all of them here, an S3 server in test_detect_archive."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -44,17 +45,26 @@ def test_what_follows_a_question_mark_is_not_shown():
     """It may be a key that lets everybody read the file."""
     address = "https://host/a.mp4?X-Amz-Signature=secret"
     assert shown(address) == "https://host/a.mp4" and shown("why?.mp4") == "why?.mp4"
+    assert shown("https://host/a.mp4?secret") == shown("simplecache::https://host/a.mp4?secret")[13:] == shown(address)
+    assert shown("s3://b/a.mp4?versionId=secret") == shown("s3://b/a.mp4?sig=a/b=") == "s3://b/a.mp4"
+    for name in ("s3://b/vid?.mp4", "memory://day?/cam=1.mp4", "s3://b/why? a=b.mp4"):
+        assert shown(name) == name
     assert "secret" not in reason(OSError(f"403, message='Forbidden', url='{address}'"))
     with pytest.raises(InputError) as error, store_errors(address, "be read"):
         raise OSError(address)
     assert "secret" not in str(error.value) and "https://host/a.mp4: cannot be read (OSError" in str(error.value)
 
 
-@pytest.mark.parametrize("address", ["ftp://me:secret@host/v", "s3://me:secret@bucket/v", "https://me@host/a?b@c"])
-def test_names_and_passwords_in_addresses_are_refused_and_not_said(address):
-    with pytest.raises(InputError, match="holds a name or a password") as error:
+@pytest.mark.parametrize("address", ["ftp://me:secret@host/v", "s3://me:secret@bucket/v", "https://me:@host/a?b@c"])
+def test_passwords_in_addresses_are_refused_and_not_said(address):
+    with pytest.raises(InputError, match="holds a password") as error:
         open_store(address)
     assert "secret" not in str(error.value) and "me" not in error.value.place.replace("memory", "")
+
+
+def test_a_name_alone_in_an_address_is_no_secret():
+    """abfs://container@account/folder is how Azure spells it."""
+    assert open_store("memory://container@account/videos")[1] == "/container@account/videos"
 
 
 def test_an_unknown_kind_of_store_is_one_line():
@@ -76,6 +86,13 @@ def test_files_are_listed_with_what_tells_them_from_later_ones(memory):
     memory.pipe("/v/b.mp4", b"another")
     after = identity_in_store("memory:///v/b.mp4")
     assert after["size"] == before["size"] == 7 and after["version"] != before["version"]
+
+
+def test_a_copy_that_is_not_whole_is_not_used(memory, tmp_path, monkeypatch):
+    memory.pipe("/v/a.mp4", b"video")
+    monkeypatch.setattr(type(memory), "get_file", lambda store, path, copy: Path(copy).write_bytes(b"vid"))
+    with pytest.raises(InputError, match=r"memory://v/a\.mp4: 3 of 5 bytes were fetched"):
+        fetched("memory://v/a.mp4", tmp_path).__enter__()
 
 
 def test_a_fetched_copy_goes_away(memory, tmp_path):
@@ -107,6 +124,39 @@ def test_results_count_from_the_last_file_on(where, memory, tmp_path):
         assert memory.cat_file("/out/day/a[1]/landmarks/a.npz") == b"joints"
         memory.rm_file("/out/b/finished.json")
     assert list(out.finished()) == ["day/a[1]"]
+
+
+@pytest.mark.parametrize("where", ["here", "store"])
+def test_tracks_of_earlier_results_are_removed(where, memory, tmp_path):
+    """Else a page would show people who are not in the video any more; other files in these folders stay."""
+    out = ResultFolder(tmp_path / "out" if where == "here" else "memory://out")
+    tracks = ["landmarks/day/a[1].npz", "landmarks/day/a[1].json", "landmarks/day/a[1]_person2.npz"]
+    others = ["landmarks/day/a.npz", "landmarks/day/a[1]_person.txt", "landmarks/x/landmarks/x.npz"]
+    files = {name: "old" for name in [*tracks, "features/day/a[1].npy", *others]}
+    out.publish("day/a[1]", made(tmp_path / "made", **files))
+    out.publish("day/a[1]", made(tmp_path / "new", **{tracks[0]: "new"}))
+    if where == "here":
+        folder = tmp_path / "out/day/a[1]"
+        found = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    else:
+        start = "/out/day/a[1]/"
+        found = {path.removeprefix(start): memory.cat_file(path).decode() for path in memory.find(start)}
+    kept = {name: text for name, text in found.items() if name.startswith(("landmarks", "features"))}
+    assert kept == {tracks[0]: "new", **dict.fromkeys(others, "old")}
+
+
+@pytest.mark.parametrize("where", ["here", "store"])
+def test_what_tries_to_write_leaves_nothing(where, memory, tmp_path):
+    out = ResultFolder(tmp_path / "out" if where == "here" else "memory://out")
+    out.try_to_write("run")
+    assert list((tmp_path / "out").iterdir() if where == "here" else memory.find("/out")) == []
+
+
+def test_a_video_may_be_called_as_the_last_file(tmp_path):
+    out = ResultFolder(tmp_path / "out")
+    out.publish("finished.json", made(tmp_path / "made"))
+    assert out.finished() == {"finished.json": {"source": "a"}}
+    assert out.finished_of("finished.json") == {"source": "a"} and out.finished_of(".") is None
 
 
 def test_earlier_results_do_not_count_while_they_are_replaced(memory, tmp_path, monkeypatch):

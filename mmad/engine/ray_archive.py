@@ -176,7 +176,7 @@ def detect_archive(job: ArchiveJob, videos: Sequence[ArchiveVideo], workers: int
     todo = sorted((video for _, video in found.todo), key=lambda video: -video.size())
     result = ArchiveResult(len(found.finished), found.problems, [])
     if todo:
-        ResultFolder(job.out).try_to_write()
+        ResultFolder(job.out).try_to_write(job.run)
         named = {video.video_id for video in videos}
         job = replace(job, people=frozenset(name for name in named if "_person" in name))
         with copies_removed(job), ray_session(), Progress(len(todo), "{:.2f} x real time") as progress:

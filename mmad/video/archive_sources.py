@@ -83,7 +83,7 @@ def _listed(sources: Iterable[str]) -> list[tuple[str, bool]]:
 
 
 def _parts(address: str) -> tuple[str, ...]:
-    """Folders and name of a file, those of a store without what comes before :// and behind ?."""
+    """Folders and name of a file, those of a store without what comes before :// and without a query."""
     if is_address(address):
         return PurePosixPath(shown(address).partition("://")[2].strip("/")).parts
     return Path(address).parts
@@ -113,8 +113,9 @@ def _on_this_machine(source: str) -> Iterator[ArchiveVideo]:
 
 def _in_store(source: str) -> Iterator[ArchiveVideo]:
     files = files_below(source)
-    if list(files) == [source]:
-        yield ArchiveVideo(_id_below(_parts(source)[-1:]), source, files[source])
+    if [_parts(address) for address in files] == [_parts(source)]:  # stores spell the beginning in several ways
+        ((address, identity),) = files.items()
+        yield ArchiveVideo(_id_below(_parts(source)[-1:]), address if shown(source) == source else source, identity)
         return
     start = _before_wildcards(_parts(source))
     for address, identity in files.items():

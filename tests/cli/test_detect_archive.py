@@ -300,7 +300,7 @@ def alike(some: list[dict], others: list[dict]) -> None:
         (["absent"], r"absent: no such file or folder"),
         (["--detector", "absent.safetensors"], r"absent\.safetensors: No such file"),
         (["--recognizer", "rec.pt"], r"rec\.pt: is not needed by joints"),
-        (["s3://me:secret@bucket/videos"], r"s3://\.\.\.@bucket/videos: holds a name or a password"),
+        (["s3://me:secret@bucket/videos"], r"s3://\.\.\.@bucket/videos: holds a password"),
         (["--out", " "], r"--out: is empty"),
     ],
 )

@@ -85,7 +85,23 @@ def test_videos_in_a_store(tmp_path):
         assert [video.size() for video in found] == [5, 5] and found[0].identity()["size"] == 5
         (one,) = find_archive(["memory:///archive/x.mov"])
         assert (one.video_id, one.identity()) == ("x", found[1].identity())
+        (one,) = find_archive(["memory://archive/x.mov"])  # the store spells it memory:///archive/x.mov
+        assert (one.video_id, one.address, one.size()) == ("x", "memory:///archive/x.mov", 5)
         with pytest.raises(InputError, match=r"memory://nothing: there are no videos"):
             find_archive(["memory://nothing"])
+    finally:
+        store.rm("/archive", recursive=True)
+
+
+def test_question_marks_in_a_store():
+    """They stand for a letter, or are part of a name."""
+    store = pytest.importorskip("fsspec").filesystem("memory")
+    for name in ("/archive/vid1.mp4", "/archive/why?.mp4", "/archive/day1/cam.mp4", "/archive/day?/cam.mp4"):
+        store.pipe(name, b"12345")
+    try:
+        assert ids("memory://archive/vid?.mp4") == {"vid1": "memory:///archive/vid1.mp4"}
+        assert sorted(ids("memory://archive")) == ["day1/cam", "day?/cam", "vid1", "why?"]
+        assert sorted(ids("memory://archive/day?/*.mp4")) == ["day1/cam", "day?/cam"]
+        assert ids("memory://archive/why?.mp4") == {"why?": "memory:///archive/why?.mp4"}
     finally:
         store.rm("/archive", recursive=True)

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mmad.errors import InputError, readable
+from mmad.errors import InputError, readable, system_error
 
 
 @contextlib.contextmanager
@@ -39,6 +39,14 @@ def output_folder(name: str | Path) -> Path:
     if not str(name).strip():
         raise InputError("--out", "is empty", "name a folder")
     return Path(name)
+
+
+def file_digest(path: str | Path) -> str:
+    """The sha256 of a file in hexadecimal; `InputError` where it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise system_error(path, error) from None
 
 
 def refuse_same_file(out: str | Path, *inputs: str | Path | None) -> None:

@@ -18,11 +18,16 @@ def read_finished(folder: str | Path, video_id: str, source: str) -> dict | None
     if not path.exists():
         return None
     content = read_json(path)
+    refuse_other_source(path, content, source)
+    return content
+
+
+def refuse_other_source(path: str | Path, content, source: str) -> None:
+    """`InputError` where the sidecar with this content does not say that `source` made its results."""
     made_by = content.get("source") if isinstance(content, dict) else None
     if made_by != source:
         problem = f"was made with other weights or settings ({made_by}, now {source})"
         raise InputError(path, problem, "choose another --out")
-    return content
 
 
 def video_of(sidecar: dict) -> dict:

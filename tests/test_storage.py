@@ -132,7 +132,7 @@ def test_tracks_of_earlier_results_are_removed(where, memory, tmp_path):
     out = ResultFolder(tmp_path / "out" if where == "here" else "memory://out")
     tracks = ["landmarks/day/a[1].npz", "landmarks/day/a[1].json", "landmarks/day/a[1]_person2.npz"]
     others = ["landmarks/day/a.npz", "landmarks/day/a[1]_person.txt", "landmarks/x/landmarks/x.npz"]
-    files = {name: "old" for name in [*tracks, "features/day/a[1].npy", *others]}
+    files = dict.fromkeys([*tracks, "features/day/a[1].npy", *others], "old")
     out.publish("day/a[1]", made(tmp_path / "made", **files))
     out.publish("day/a[1]", made(tmp_path / "new", **{tracks[0]: "new"}))
     if where == "here":

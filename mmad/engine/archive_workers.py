@@ -7,7 +7,6 @@ its place.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -24,7 +23,7 @@ import numpy as np
 
 from mmad.config import PoseConfig
 from mmad.errors import InputError, system_error
-from mmad.files import name_in_folder, write_json
+from mmad.files import file_digest, name_in_folder, write_json
 from mmad.records import Detections, LandmarkTrack
 from mmad.sidecars import is_same_video, video_of
 from mmad.storage import ResultFolder, fetched, is_address, shown
@@ -89,11 +88,15 @@ class Outcome:
 
 @dataclass
 class FoundJoints:
-    """A video and the people in it, or its outcome where it is known already. problem: what is wrong with the video."""
+    """A video and the people in it, or its outcome where it is known already.
+
+    problem: what is wrong with the video. details: of tracks, where the person that is meant is not in the video.
+    """
 
     video: ArchiveVideo
     tracks: list[LandmarkTrack] = field(default_factory=list)
     problem: str = ""
+    details: dict | None = None
     outcome: Outcome | None = None
 
 
@@ -109,12 +112,9 @@ class Ledger:
         return self.counts[what]
 
 
-def digest_of_file(path: str | Path) -> str:
+def digest_of_detector(path: str | Path) -> str:
     """Of a detector's file: of its weights, its settings and its calibration."""
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
-    except OSError as error:
-        raise system_error(path, error) from None
+    return file_digest(path)[:12]
 
 
 def as_row(video: ArchiveVideo) -> dict[str, str]:
@@ -200,7 +200,8 @@ class _Worker:
             if self.job.tracks:
                 save_tracks(folder)
             count = sum(map(len, found))
-            about = {"video_id": video.video_id, "source": self.job.source, "detections": count}
+            about = {"video_id": video.video_id, "address": str(video), "source": self.job.source}
+            about |= {"detections": count, "tracks": self.job.tracks}
             broken = {"broken": details["broken"]} if "broken" in details else {}
             file = {**video_of(details), **(video.known or {})}
             write_json(folder / ResultFolder.LAST, {**about, **broken, "video": file}, indent=1)
@@ -268,20 +269,25 @@ class JointsWorker(_Worker):
             yield {"found": [self.find(video) if outcome is None else FoundJoints(video, outcome=outcome)]}
 
     def find(self, video: ArchiveVideo) -> FoundJoints:
-        from mmad.engine.pose_extractor import of_one_video
+        from mmad.engine.pose_extractor import NotFound, of_one_video
 
         found, outcome = FoundJoints(video), Outcome(video.video_id)
         with noted_in(outcome, video), scratch(self.job.run) as folder:
             found.video = video.identified()
             with fetched(video.address, folder) as file, noted_in(outcome, video, file):
                 plan = self.extractor.plan(file, video.video_id)
-                tracks, problem = self.extractor.tracks(plan)
+                try:
+                    tracks, problem = self.extractor.tracks(plan)
+                except NotFound as error:
+                    tracks, problem = [], error
+                    found.details = plan.details(self.extractor.settings, error)
+                    found.details["broken"] = _with_address(str(error), video, file)
                 if problem is not None:
                     found.problem = _with_address(str(problem), video, file)
                     for track in tracks:
                         track.details["broken"] = found.problem
                 found.tracks = of_one_video(tracks, plan, self.job.people)
-        if not found.tracks:
+        if not found.tracks and found.details is None:
             found.outcome = outcome
         return found
 
@@ -293,7 +299,7 @@ class JointDetector(_Worker):
         from mmad.engine.infer import load_pipeline
 
         job = self.job
-        _expect(digest_of_file(job.detector), job.weights, job.detector)
+        _expect(digest_of_detector(job.detector), job.weights, job.detector)
         self.pipeline = load_pipeline(job.detector, None, job.device, job.pose)
 
     def __call__(self, batch: dict[str, np.ndarray]) -> Iterator[dict[str, list]]:
@@ -304,17 +310,18 @@ class JointDetector(_Worker):
         from mmad.engine.pose_extractor import save_people
 
         video, tracks, pipeline = found.video, found.tracks, self.pipeline
-        notes = [f"{video.video_id}: {note}" for note in tracks[0].details["notes"]]
+        details = tracks[0].details if tracks else found.details
+        notes = [f"{video.video_id}: {note}" for note in details.get("notes", ())]
         outcome = Outcome(video.video_id, found.problem, notes)
         with noted_in(outcome, video):
             detections = [pipeline.detect_landmarks(track) for track in tracks]
+            detections = detections or [Detections(video.video_id, np.empty((0, 2)), [], [])]
             likely = [pipeline.shown(item) for item in detections]
-            details = tracks[0].details
             outcome.detections = self.write(
                 *(video, detections, likely, pipeline.labels, details),
                 lambda folder: save_people(folder / "landmarks", tracks),
             )
-            outcome.seconds = tracks[0].duration
+            outcome.seconds = tracks[0].duration if tracks else 0.0
         if outcome.defect:
             self.check_gpu()
         return outcome
@@ -379,7 +386,7 @@ class PixelDetector(_Worker):
         job = self.job
         if threads:
             torch.set_num_threads(threads)
-        _expect(digest_of_file(job.detector), job.weights, job.detector)
+        _expect(digest_of_detector(job.detector), job.weights, job.detector)
         self.pipeline = load_pipeline(job.detector, job.recognizer, job.device)
         _expect(self.pipeline.extractor.source, job.inputs, "the backbone")
         kind = ray.remote(FrameReader).options(num_cpus=reader_cpus, max_restarts=-1)

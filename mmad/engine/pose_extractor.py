@@ -33,6 +33,10 @@ REPLACED = if_replaced("is another video than the one its landmarks were made fr
 NOBODY = "are the head and the shoulders of a person in the picture, and is it upright?"
 
 
+class NotFound(InputError):
+    """The video could be read, and the person that is meant is not in it."""
+
+
 class PoseExtractor:
     """A pose estimator with its settings, ready to turn videos into landmark tracks; a context that closes it.
 
@@ -82,11 +86,11 @@ class PoseExtractor:
         times = plan.info.times[plan.frames[: len(rows)]]
         people = by_size([remove_false_people(track, times) for track in track_people(rows, times)], times)
         if not people:
-            raise InputError(plan.info.path, "nobody was found in it", NOBODY)
+            raise NotFound(plan.info.path, "nobody was found in it", NOBODY)
         try:
             chosen = choose(people, self.config.person)
         except InputError as error:
-            raise InputError(f"{plan.info.path}, {error.place}", error.problem, error.remedy) from None
+            raise NotFound(f"{plan.info.path}, {error.place}", error.problem, error.remedy) from None
         details = plan.details(self.settings, problem)
         tracks = [self._track(plan, people[i]["points"], times, i, details) for i in chosen]
         tracks[0].details["notes"] = [*plan.info.remarks, *self._notes(rows, people, chosen)]

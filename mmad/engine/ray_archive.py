@@ -20,14 +20,14 @@ from mmad.engine.archive_workers import (
     Outcome,
     PixelDetector,
     as_row,
-    digest_of_file,
+    digest_of_detector,
     scratch_folders,
 )
-from mmad.engine.video_jobs import Progress, SortedVideos, sort_videos, still_valid_sidecar
+from mmad.engine.video_jobs import Progress, SortedVideos, sort_videos
 from mmad.errors import InputError, warn
 from mmad.files import name_in_folder
 from mmad.pose.quiet import quiet_stderr
-from mmad.sidecars import is_same_video
+from mmad.sidecars import is_same_video, refuse_other_source
 from mmad.storage import AT_ONCE, ResultFolder, absolute
 from mmad.video.archive_sources import ArchiveVideo
 
@@ -114,7 +114,7 @@ def archive_job(
     path, out = absolute(detector or PACKAGED), absolute(out)  # processes of a cluster have another working folder
     recognizer = recognizer and absolute(recognizer)
     pose = replace(pose, models=absolute(pose.models))
-    weights = digest_of_file(path)
+    weights = digest_of_detector(path)
     job = ArchiveJob(path, recognizer, device, pose, out, tracks, "", "", uuid.uuid4().hex[:8])
     if by_joints(job):
         from mmad.engine.pose_extractor import PoseExtractor
@@ -138,13 +138,10 @@ def by_joints(job: ArchiveJob) -> bool:
 def left_to_do(job: ArchiveJob, videos: Sequence[ArchiveVideo]) -> SortedVideos:
     """Which videos have results of this job already, as `sort_videos` tells it.
 
-    `InputError` where results were made with other weights or settings.
+    `InputError` where results were made with other weights or settings, or from another video of the same id.
     """
     out = ResultFolder(job.out)
     written = out.finished()
-
-    def changed(sidecar: dict, video: ArchiveVideo) -> str:
-        return "" if is_same_video(sidecar, video.identity()) else OTHER_FILE
 
     def finished(video: ArchiveVideo) -> dict | None:
         try:
@@ -152,13 +149,26 @@ def left_to_do(job: ArchiveJob, videos: Sequence[ArchiveVideo]) -> SortedVideos:
         except InputError:  # sort_videos tells it
             return None
         sidecar = written.get(name)
-        if sidecar is not None and sidecar.get("source") != job.source:
-            problem = f"was made with other weights or settings ({sidecar.get('source')}, now {job.source})"
-            raise InputError(f"{out}/{name}/{ResultFolder.LAST}", problem, "choose another --out")
-        return still_valid_sidecar(sidecar, video, changed)
+        if sidecar is None:
+            return None
+        place = f"{out}/{name}/{ResultFolder.LAST}"
+        refuse_other_source(place, sidecar, job.source)
+        try:
+            if is_same_video(sidecar, video.identity()):  # wherever it is now
+                return sidecar
+        except InputError:  # told when it is opened
+            return None
+        if sidecar.get("address", str(video)) != str(video):
+            problem = f"is of {sidecar['address']}, and {video} has the same id"
+            raise InputError(place, problem, "choose another --out")
+        warn(f"{video}: {OTHER_FILE}; they are made again")
+        return None
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         found = dict(zip((video.address for video in videos), threads.map(finished, videos)))
+    bare = sum(sidecar is not None and not sidecar.get("tracks", True) for sidecar in found.values())
+    if job.tracks and bare:
+        warn(f"{bare} videos were done without --tracks and have none; another --out has the tracks of all")
     return sort_videos([(video.video_id, video) for video in videos], lambda _, video: found[video.address])
 
 

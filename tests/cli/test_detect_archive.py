@@ -1,6 +1,7 @@
 """`mmad detect-archive` on a Ray of this machine: the results of `mmad detect`, from and to an S3 server, and again
 after processes were lost."""
 
+import importlib.util
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_estimator import DEADLY, KILLS, NAME, MadeEstimator
+from made_estimator import DEADLY, KILLS, NAME, MadeEstimator, plan, planned
 from made_videos import cut_off, write_video
 
 from mmad.cli.commands import detect_archive
@@ -40,8 +41,10 @@ SECRET = "a-secret-that-nobody-may-see"
 
 
 @pytest.fixture(scope="module")
-def ray(tmp_path_factory):
+def ray(request, tmp_path_factory):
     """A session of Ray whose processes know the estimator of tests, and the way to the server in `bucket`."""
+    if importlib.util.find_spec("moto") and importlib.util.find_spec("s3fs"):
+        request.getfixturevalue("server")  # first: processes have the environment that Ray was started in
     ray = pytest.importorskip("ray", reason='needs Ray: pip install "mmad[ray]"')
     pytest.importorskip("ray.data", reason='needs Ray Data: pip install "mmad[ray]"')
     with pytest.MonkeyPatch.context() as patch:
@@ -64,7 +67,7 @@ def estimator(monkeypatch):
 
 @pytest.fixture(scope="module")
 def server():
-    """Where an S3 server of moto answers; started before Ray, whose processes take the way to it from here."""
+    """Where an S3 server of moto answers."""
     why = "needs moto's S3 server and s3fs: pip install 'mmad[test]'"
     pytest.importorskip("s3fs", reason=why)
     moto = pytest.importorskip("moto.server", reason=why)
@@ -204,20 +207,19 @@ def test_a_lost_process_costs_no_video(ray, tmp_path, capsys):
         write_video(folder / f"v{number}.mp4", 40, first=60 if number == 2 else 100)  # the third comes to DEADLY
     assert 60 < DEADLY < 100
     plain, _ = by_detect(folder, tmp_path / "plain")
-    kills = Path(os.environ[KILLS]) / "estimator"
-    kills.write_text("1")
+    plan("estimator", 1)
     assert run(folder, "--out", tmp_path / "out", f"estimator={NAME}") == 0
-    assert kills.read_text() == "0"
+    assert not planned("estimator")
     assert "6 of 6 videos have results" in capsys.readouterr().out
     assert written(tmp_path / "out") == plain and len(plain) == 6
 
-    kills.write_text("99")  # with this video every process is lost
+    plan("estimator", 99)  # with this video every process is lost
     assert run(folder, "--out", tmp_path / "other", f"estimator={NAME}") == 2
     said = capsys.readouterr()
     assert "5 of 6 videos have results" in said.out
     assert "v2.mp4: its process, or one beside it, was lost 3 times" in said.err
     before = states(tmp_path / "other")
-    kills.write_text("0")
+    plan("estimator", 0)
     assert run(folder, "--out", tmp_path / "other", f"estimator={NAME}") == 0
     after = states(tmp_path / "other")
     assert {name for name in after if after[name] != before.get(name)} == {"v2"}
@@ -261,11 +263,11 @@ def test_pixels_and_lost_readers_and_networks(ray, own, videos, tmp_path, capsys
     plain["day=1/cam"] = plain.pop("cam")
     assert len(plain) == 7 and all(plain.values())
     for lost in ("nothing", "reader", "network", "defect"):
-        out, kills = tmp_path / lost, Path(os.environ[KILLS]) / lost
-        kills.write_text("1")
+        out = tmp_path / lost
+        plan(lost, 1)
         assert run(videos, "--out", out, *own, "--tracks") == 2
         said = capsys.readouterr()
-        assert kills.read_text() == ("1" if lost == "nothing" else "0")
+        assert len(planned(lost)) == (lost == "nothing")
         assert sorted(line for line in said.err.splitlines() if line.startswith("error")) == sorted(
             f"error: {problem}" for problem in problems
         )
@@ -279,6 +281,25 @@ def test_pixels_and_lost_readers_and_networks(ray, own, videos, tmp_path, capsys
                 np.load(folder / "features" / f"{name}.npy") for folder in (out / name, tmp_path / "plain")
             )
             np.testing.assert_allclose(made, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.slow
+def test_a_deadly_video_costs_no_other_by_pixels(ray, own, tmp_path, capsys):
+    """Two videos go to a network together; where it is lost with them, one at a time."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for number in range(8):
+        write_video(folder / f"v{number}.mp4", 60 if number == 3 else 30, first=number)
+    plan("network at v3", 99)  # the largest, so the first of those that go together
+    try:
+        assert run(folder, "--out", tmp_path / "out", *own) == 2
+    finally:
+        plan("network at v3", 0)
+    said = capsys.readouterr()
+    assert "7 of 8 videos have results" in said.out
+    (line,) = [line for line in said.err.splitlines() if line.startswith("error")]
+    assert "v3.mp4: its process, or one beside it, was lost 3 times" in line
+    assert set(written(tmp_path / "out")) == {f"v{number}" for number in range(8)} - {"v3"}
 
 
 def alike(some: list[dict], others: list[dict]) -> None:

@@ -6,8 +6,8 @@ mmad detect-archive SOURCE... --detector FILE [--recognizer FILE] --out FOLDER
 SOURCE: a folder, a video, names with * and ?, or a list of these (.txt), here or in a store: s3://bucket/videos.
 FOLDER: here or in a store too. Each video has a folder in it with predictions.json and predictions.csv.
 
-The same command again continues where it stopped and does what is new. A process that is lost costs the video that it
-was at, which is done again. RAY_ADDRESS=auto or an address: on that cluster, else on this machine.
+The same command again continues where it stopped and does what is new. What a lost process was at is done again.
+RAY_ADDRESS=auto or an address: on that cluster, else on this machine alone.
 Needs the extra ray: pip install ".[ray]" in a copy of the repository.
 """
 

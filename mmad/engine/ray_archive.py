@@ -38,7 +38,7 @@ SETTINGS = {  # of Ray, where nobody chose others
 }
 OTHER_FILE = "is another file than the one its results were made from"
 JOINTS_PER_DETECTOR = 16  # processes that find joints, for each that detects in them
-LEAST_SHARE = 0.01  # of a CPU, for a process
+PARTS = 100  # of a CPU; the least share of a process is one of them
 MOST_READERS = 8  # processes that decode, for each network
 MOST_AT_ONCE = 16  # videos that a network is given at once
 THREADS_PER_NETWORK = 8  # on CPUs
@@ -69,8 +69,11 @@ class ArchiveResult:
     seconds: float = 0.0
 
 
-def shares_for_joints(cpus: float, workers: int) -> Shares:
-    """Of so many processes that find joints. Those that detect have little to do and find room on any machine."""
+def shares_for_joints(cpus: Sequence[float], workers: int) -> Shares:
+    """Of so many processes that find joints. Those that detect have little to do and find room on any machine.
+
+    cpus: of each machine.
+    """
     return Shares(workers, _share_of_cpus(cpus, workers, workers))
 
 
@@ -79,29 +82,30 @@ def networks_for(cpus: float, gpus: float) -> int:
     return max(int(gpus) or int(cpus) // THREADS_PER_NETWORK, 1)
 
 
-def shares_for_pixels(cpus: float, gpus: float, workers: int) -> Shares:
-    """Of so many networks and their readers."""
+def shares_for_pixels(cpus: Sequence[float], gpus: float, workers: int) -> Shares:
+    """Of so many networks and their readers. cpus: of each machine. gpus: of all."""
     if gpus:
         threads = 0
-        readers = min(max(int(cpus / workers) - 1, 1), MOST_READERS)
+        readers = min(max(int(sum(cpus) / workers) - 1, 1), MOST_READERS)
     else:
-        threads = max(int(cpus / workers), 1)
+        threads = max(int(sum(cpus) / workers), 1)
         readers = max(threads // THREADS_PER_NETWORK, 1)
     each = _share_of_cpus(cpus, workers * (readers + 1), workers)
     return Shares(workers, each, min(1.0, _rounded_down(gpus / workers)), readers, threads)
 
 
-def _share_of_cpus(cpus: float, processes: int, workers: int) -> float:
-    """Of each process; `InputError` where there are too many to give each a share."""
-    share = min(1.0, _rounded_down(cpus / processes))
-    if share < LEAST_SHARE:
-        raise InputError("--workers", f"{workers} are too many for {cpus:g} CPUs", "leave it out, or choose fewer")
-    return share
+def _share_of_cpus(cpus: Sequence[float], processes: int, workers: int) -> float:
+    """The largest share of a CPU, 1 at most, with which all processes find room on machines with so many CPUs each: one
+    that finds none would be waited for for ever. `InputError` where there are too many for the least share."""
+    for share in range(PARTS, 0, -1):
+        if sum(int(count * PARTS) // share for count in cpus) >= processes:
+            return share / PARTS
+    raise InputError("--workers", f"{workers} are too many for {sum(cpus):g} CPUs", "leave it out, or choose fewer")
 
 
 def _rounded_down(share: float) -> float:
     """A share that fits as often as it should into what there is. Ray counts thousandths at best."""
-    return int(share * 100) / 100
+    return int(share * PARTS) / PARTS
 
 
 # --- what is to be done -----------------------------------------------------------------------------------------
@@ -256,8 +260,9 @@ def run_on_ray(job: ArchiveJob, videos: Sequence[ArchiveVideo], workers: int = 0
     """The outcomes of all videos as they come; `InputError` where a process can do none."""
     import ray
 
-    total = ray.cluster_resources()
-    cpus, gpus = total.get("CPU", 1.0), 0.0 if job.device == "cpu" else total.get("GPU", 0.0)
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus = [machine.get("CPU", 0.0) for machine in machines]
+    gpus = 0.0 if job.device == "cpu" else sum(machine.get("GPU", 0.0) for machine in machines)
     if job.device == "cuda" and not gpus:
         raise InputError("device", "'cuda', and Ray sees no GPU", "leave it out, or start Ray where the GPUs are")
     job = replace(job, device="cuda" if gpus else "cpu")
@@ -274,8 +279,10 @@ def run_on_ray(job: ArchiveJob, videos: Sequence[ArchiveVideo], workers: int = 0
         ray.kill(ledger)
 
 
-def _joints_chain(job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus: float, gpus: float, workers: int):
-    shares = shares_for_joints(cpus, min(workers or max(int(cpus), 1), len(videos)))
+def _joints_chain(
+    job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus: Sequence[float], gpus: float, workers: int
+):
+    shares = shares_for_joints(cpus, min(workers or max(int(sum(cpus)), 1), len(videos)))
     detectors = -(-shares.workers // JOINTS_PER_DETECTOR)
     if gpus:
         detectors = min(detectors, int(gpus))
@@ -285,8 +292,10 @@ def _joints_chain(job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus:
     return _map(rows, JointDetector, detectors, common, num_cpus=0, num_gpus=1 if gpus else 0)
 
 
-def _pixels_chain(job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus: float, gpus: float, workers: int):
-    shares = shares_for_pixels(cpus, gpus, min(workers or networks_for(cpus, gpus), len(videos)))
+def _pixels_chain(
+    job: ArchiveJob, videos: Sequence[ArchiveVideo], ledger, cpus: Sequence[float], gpus: float, workers: int
+):
+    shares = shares_for_pixels(cpus, gpus, min(workers or networks_for(sum(cpus), gpus), len(videos)))
     at_once = min(max(len(videos) // (4 * shares.workers), 1), MOST_AT_ONCE)
     own = {"readers": shares.readers, "reader_cpus": shares.cpus, "threads": shares.threads}
     common = {"job": job, "ledger": ledger, **own}

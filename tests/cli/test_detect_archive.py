@@ -68,7 +68,7 @@ def estimator(monkeypatch):
 @pytest.fixture(scope="module")
 def server():
     """Where an S3 server of moto answers."""
-    why = "needs moto's S3 server and s3fs: pip install 'mmad[test]'"
+    why = "needs moto's S3 server and s3fs: pip install 'mmad[ray,ray-test]'"
     pytest.importorskip("s3fs", reason=why)
     moto = pytest.importorskip("moto.server", reason=why)
     server = moto.ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
@@ -144,6 +144,7 @@ def upload(store, folder: Path) -> None:
 # --- by joints --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_from_a_store_to_a_store_and_again(server, ray, bucket, videos, tmp_path, capfd):
     """The results of `mmad detect`; bad videos cost one line each; what is finished is not done again."""
     plain, problems = by_detect(videos, tmp_path / "plain")

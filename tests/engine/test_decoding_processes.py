@@ -235,7 +235,7 @@ def test_a_killed_process_is_named_and_a_rerun_goes_on(tmp_path, monkeypatch, ca
 
 
 @needs_signals
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_no_process_is_left_when_the_command_ends(tmp_path, ended_by):
     """A process that is left would hold the pipe of what is said on stderr, which is read to its end."""
     for i in range(6):

@@ -8,6 +8,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mmad.errors import InputError
+
 if TYPE_CHECKING:
     from mmad.formats.source import Coders
 
@@ -41,6 +43,22 @@ def take_device(args: argparse.Namespace, settings: list[str]) -> tuple[str | No
     typed = [item.partition("=")[2] for item in settings if item.startswith("device=")]
     remaining = [item for item in settings if not item.startswith("device=")]
     return args.device or (typed[-1] if typed else None), remaining
+
+
+def add_pipeline(parser: argparse.ArgumentParser) -> None:
+    """What detects, and whose joints: --detector, --recognizer, --person."""
+    description = "best.pt of `mmad train-det`, or pose.safetensors of `mmad train-pose` (default: the package's own)"
+    parser.add_argument("--detector", metavar="FILE", help=description)
+    description = "the recognizer whose features the detector was trained on"
+    parser.add_argument("--recognizer", metavar="FILE", help=description)
+    parser.add_argument("--person", help="whose joints: largest (default), left, right, all, or a number")
+
+
+def refuse_pose_settings(settings: list[str]) -> None:
+    """`InputError` where a detector of pixels was given settings of joints."""
+    if settings:
+        problem = "says how joints are found, and this detector reads no joints"
+        raise InputError(f"argument {settings[0]!r}", problem, "leave it out")
 
 
 def add_labels(parser: argparse.ArgumentParser, default: str = "what the predictions carry, else mma52") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from mmad.errors import InputError
 from mmad.files import as_id, id_of_file, read_lines
 from mmad.storage import absolute, files_below, identity_in_store, is_address, shown
-from mmad.video.finding import VIDEO_SUFFIXES, name_apart, videos_below
+from mmad.video.finding import VIDEO_SUFFIXES, has_video_suffix, name_apart, videos_below
 from mmad.video.opening import video_identity
 
 LIST = ".txt"  # suffix of files that list sources, one per line
@@ -54,7 +54,7 @@ def find_archive(sources: Sequence[str]) -> list[ArchiveVideo]:
     """
     found: dict[str, ArchiveVideo] = {}
     for source, is_listed in _listed(sources):
-        if is_listed and shown(source).lower().endswith(VIDEO_SUFFIXES):  # not looked up one by one: there may be many
+        if is_listed and has_video_suffix(shown(source)):  # not looked up one by one: there may be many
             here = [ArchiveVideo(_id_below(_parts(source)[-1:]), source)]
         else:
             here = list(_in_store(source) if is_address(source) else _on_this_machine(source))
@@ -131,4 +131,4 @@ def _before_wildcards(parts: Sequence[str]) -> int:
 def _is_video(parts: Sequence[str]) -> bool:
     """Whether the last part is the name of a video, and none is hidden."""
     hidden = any(part.startswith(".") for part in parts)
-    return bool(parts) and parts[-1].lower().endswith(VIDEO_SUFFIXES) and not hidden
+    return bool(parts) and has_video_suffix(parts[-1]) and not hidden

@@ -82,7 +82,7 @@ def videos_below(folder: Path) -> tuple[list[Path], list[Path]]:
                 folders.clear()
                 continue
             seen.add(real)
-            files += [Path(place, name) for name in names if _has_suffix(name)]
+            files += [Path(place, name) for name in names if has_video_suffix(name)]
             visible = sorted(name for name in folders if not name.startswith("."))
             links += [Path(place, name) for name in visible if os.path.islink(os.path.join(place, name))]
             folders[:] = visible
@@ -94,10 +94,10 @@ def videos_below(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def is_video(path: Path) -> bool:
     """Whether this is a file with a video's suffix, and not a hidden one."""
-    return _has_suffix(path) and not path.name.startswith(".") and path.is_file()
+    return has_video_suffix(path) and not path.name.startswith(".") and path.is_file()
 
 
-def _has_suffix(path: str | Path) -> bool:
+def has_video_suffix(path: str | Path) -> bool:
     return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
@@ -204,7 +204,7 @@ class VideoFolder:
         for place in places:
             for suffix in ("", *VIDEO_SUFFIXES):
                 file = self.folder / place / f"{plain}{suffix}"
-                if _has_suffix(file) and _is_file(file):
+                if has_video_suffix(file) and _is_file(file):
                     return file
         return self._spelled_otherwise(plain, places)
 

@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING
 from mmad.cli.arguments import (
     add_device,
     add_keys,
+    add_pipeline,
     command_parser,
     options_as_settings,
+    refuse_pose_settings,
     split_settings,
     take_device,
 )
 from mmad.config import PoseConfig, load_config
-from mmad.errors import InputError, complain
+from mmad.errors import complain
 from mmad.records import Detections
 from mmad.report.content import PageOptions, VideoResult
 from mmad.video.finding import find_videos
@@ -47,9 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     pipeline = load_pipeline(args.detector, args.recognizer, device or "auto", pose)
     if isinstance(pipeline, PosePipeline):
         return by_joints(pipeline, args)
-    if settings:
-        problem = "says how joints are found, and this detector reads no joints"
-        raise InputError(f"argument {settings[0]!r}", problem, "leave it out")
+    refuse_pose_settings(settings)
     return by_features(pipeline, args)
 
 
@@ -57,12 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = command_parser("detect", __doc__)
     description = "files or folders, or landmark tracks (.npz); or a key=value setting"
     parser.add_argument("videos", nargs="+", metavar="VIDEO", help=description)
-    description = "best.pt of `mmad train-det`, or pose.safetensors of `mmad train-pose` (default: the package's own)"
-    parser.add_argument("--detector", metavar="FILE", help=description)
-    description = "the recognizer whose features the detector was trained on"
-    parser.add_argument("--recognizer", metavar="FILE", help=description)
+    add_pipeline(parser)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for the predictions and the page")
-    parser.add_argument("--person", help="whose joints: largest (default), left, right, all, or a number")
     parser.add_argument("--overlay", action="store_true", help="also write the videos with the detections in them")
     description = "bring videos into the page as they are, also those that browsers may not play"
     parser.add_argument("--as-is", action="store_true", help=description)

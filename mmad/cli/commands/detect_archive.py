@@ -16,8 +16,10 @@ import sys
 from mmad.cli.arguments import (
     add_device,
     add_keys,
+    add_pipeline,
     command_parser,
     options_as_settings,
+    refuse_pose_settings,
     split_settings,
     take_device,
 )
@@ -31,12 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     description = "folders, videos, names with * and ?, or lists (.txt); or a key=value setting"
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help=description)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="folder or address for the results")
-    description = "best.pt of `mmad train-det`, or pose.safetensors of `mmad train-pose` (default: the package's own)"
-    parser.add_argument("--detector", metavar="FILE", help=description)
-    parser.add_argument(
-        "--recognizer", metavar="FILE", help="the recognizer whose features the detector was trained on"
-    )
-    parser.add_argument("--person", help="whose joints: largest (default), left, right, all, or a number")
+    add_pipeline(parser)
     parser.add_argument("--tracks", action="store_true", help="also write the landmarks or features of each video")
     description = "processes that find joints, or networks (default: as many as suit the processors or GPUs)"
     parser.add_argument("--workers", type=int, default=0, metavar="N", help=description)
@@ -59,9 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     from mmad.video.archive_sources import find_archive
 
     job = archive_job(args.detector, args.recognizer, device or "auto", pose, args.out, args.tracks)
-    if settings and not by_joints(job):
-        problem = "says how joints are found, and this detector reads no joints"
-        raise InputError(f"argument {settings[0]!r}", problem, "leave it out")
+    if not by_joints(job):
+        refuse_pose_settings(settings)
     videos = find_archive(sources)
     result = detect_archive(job, videos, args.workers)
     print(f"{result.done} of {len(videos)} videos have results in {shown(args.out)}")

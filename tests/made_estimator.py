@@ -14,6 +14,7 @@ import numpy as np
 from made_videos import index_of
 
 from mmad.config import PoseConfig
+from mmad.engine import archive_workers
 from mmad.engine.archive_workers import FrameReader, PixelDetector
 from mmad.pose.estimated_people import person_of
 from mmad.pose.estimators import ESTIMATORS
@@ -80,12 +81,14 @@ def register() -> None:
     """Called in each process that Ray starts."""
     ESTIMATORS[NAME] = MadeEstimator
     tempfile.tempdir = os.environ[KILLS]
-    steps, read, finish = FrameReader._steps, PixelDetector._read, PixelDetector._finish
+    archive_workers.PACKET = 64 * 3 * 32 * 32  # 64 steps of what the tests show a network
+    frames, read, finish = FrameReader.read, PixelDetector._read, PixelDetector._finish
 
-    def steps_and_death(self, plan):
-        for message in steps(self, plan):
-            yield message
-            lose("reader")
+    def frames_and_death(self, video, first):
+        for kind, content in frames(self, video, first):
+            yield kind, content
+            if kind == "inputs":
+                lose("reader")
 
     def read_and_defect(self, videos, folder):
         for number, message in enumerate(read(self, videos, folder)):
@@ -99,5 +102,5 @@ def register() -> None:
         lose("network")
         return outcome
 
-    FrameReader._steps = steps_and_death
+    FrameReader.read = frames_and_death
     PixelDetector._read, PixelDetector._finish = read_and_defect, finish_and_death

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3  # at a video whose process is lost each time
 PATIENCE = 120  # s until a lost reader should be there again
-CHUNK = 64  # steps that go from a reader to a network at once: 10 MB at 224 x 224
-CHUNKS_AHEAD = 4  # of these may wait for the network, for each reader
+PACKET = 10 << 20  # bytes of frames that go from a reader to a network at once
+PACKETS_AHEAD = 4  # of these may wait for the network, for each reader
 SAME_FILES = "all machines need the same files of weights at the same place"
 
 
@@ -336,18 +336,20 @@ class FrameReader:
     def __init__(self, inputs: "VideoInputs", run: str):
         self.inputs, self.run = inputs, run
 
-    def read(self, video: ArchiveVideo, first: int) -> Iterator[tuple]:
-        """("plan", `FeaturePlan`), ("steps", (T, ...) uint8 inputs of the network from step `first` on) several times,
-        and ("end", what is wrong with the video, or None)."""
+    def read(self, video: ArchiveVideo, first: int) -> Iterator[tuple[str, object]]:
+        """What `in_packets` gives of a video from step `first` on, pixels as arrays: those Ray does not copy."""
+        from mmad.engine.video_inputs import in_packets
+
         with scratch(self.run) as folder:
-            file = None
+            file = problem = None
             try:
                 with fetched(video.address, folder) as file:
-                    plan = self.inputs.plan(file, video.video_id)
-                    yield "plan", plan
-                    yield from self._steps(replace(plan, first=first))
-                    problem = plan.truncation_problem()
-            except InputError as error:
+                    for kind, content in in_packets(self.inputs.read([(video.video_id, file)], None, first), PACKET):
+                        if kind == "end":
+                            problem = content
+                        else:
+                            yield kind, content.numpy() if kind == "inputs" else content
+            except InputError as error:  # it could not be fetched
                 problem = error
             if problem is not None:
                 lines = (_with_address(text, video, file) for text in (problem.place, problem.problem, problem.remedy))
@@ -356,21 +358,6 @@ class FrameReader:
 
     def is_there(self) -> bool:
         return True
-
-    def _steps(self, plan) -> Iterator[tuple[str, np.ndarray]]:
-        waiting = []
-        try:
-            for pixels in self.inputs.inputs(plan):
-                waiting.append(pixels.numpy())
-                if len(waiting) == CHUNK:
-                    yield "steps", np.stack(waiting)
-                    waiting = []
-        except InputError:  # the steps before it count
-            if waiting:
-                yield "steps", np.stack(waiting)
-            raise
-        if waiting:
-            yield "steps", np.stack(waiting)
 
 
 class PixelDetector(_Worker):
@@ -468,7 +455,7 @@ class _BeingRead:
         self.stream = self._open(0)
 
     def _open(self, first: int):
-        ahead = {"num_returns": "streaming", "_generator_backpressure_num_objects": CHUNKS_AHEAD}
+        ahead = {"num_returns": "streaming", "_generator_backpressure_num_objects": PACKETS_AHEAD}
         return self.reader.read.options(**ahead).remote(self.video, first)
 
     def messages(self) -> Iterator[tuple]:

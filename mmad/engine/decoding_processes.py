@@ -23,11 +23,11 @@ import torch
 from torch import Tensor
 
 from mmad.engine.background import in_background
-from mmad.engine.video_inputs import Inputs, VideoFeatures
+from mmad.engine.video_inputs import Inputs, VideoFeatures, in_packets
 from mmad.errors import InputError
 from mmad.worker_process import become_worker
 
-PACKET = 2 << 20  # bytes of inputs that travel together; a packet holds at least one input
+PACKET = 2 << 20  # bytes of inputs that travel together
 QUEUED = 16  # packets that may wait in a process: at 224 x 224, a little more than 200 frames
 MOST = 8  # processes that are started without being asked for
 GONE = (EOFError, OSError)  # what a pipe raises when the process at its other end has ended, be it in mid-message
@@ -164,7 +164,7 @@ def _work(connection: Connection) -> None:
     except GONE:
         return
     try:
-        with closing(in_background(lambda: _packets(reader.read(videos, folder)), QUEUED)) as packets:
+        with closing(in_background(lambda: in_packets(reader.read(videos, folder), PACKET), QUEUED)) as packets:
             for kind, content in packets:
                 _send(connection, kind, content)
     except Exception as error:
@@ -181,24 +181,6 @@ def _send(connection: Connection, kind: str, content: object) -> None:
             connection.send((kind, content))
     except OSError:
         sys.exit()
-
-
-def _packets(inputs: Inputs) -> Iterator[tuple[str, object]]:
-    """Of each video: ("plan", its plan) if it could be opened, ("inputs", several of them) repeatedly, ("end", what is
-    wrong with it or None)."""
-    begun: VideoFeatures | None = None
-    held: list[Tensor] = []
-    for video, pixels in inputs:
-        if video is not begun and video.plan is not None:
-            begun = video
-            yield "plan", video.plan
-        if pixels is not None:
-            held.append(pixels)
-        if held and (pixels is None or len(held) * held[0].numel() >= PACKET):
-            yield "inputs", torch.stack(held)
-            held = []
-        if pixels is None:
-            yield "end", video.problem
 
 
 def _portable(error: Exception) -> Exception:

@@ -123,13 +123,16 @@ class VideoInputs:
             return f"its features lie {sidecar['step']:.4g} s apart, {step:.4g} s are needed now"
         return ""
 
-    def read(self, videos: Iterable[tuple[str, Path]], folder: str | Path | None) -> Inputs:
-        """The inputs of each video, then None when there are no more; a problem is noted in its `VideoFeatures`."""
+    def read(self, videos: Iterable[tuple[str, Path]], folder: str | Path | None, first: int = 0) -> Inputs:
+        """The inputs of each video, then None when there are no more; a problem is noted in its `VideoFeatures`.
+
+        folder: where earlier runs may have kept features of a long video; None: the inputs begin at step `first`.
+        """
         for video_id, path in videos:
             video = VideoFeatures(video_id)
             try:
                 plan = self.plan(Path(path), video_id)
-                video.start(self.resume(plan, folder) if folder is not None else plan)
+                video.start(replace(plan, first=first) if folder is None else self.resume(plan, folder))
                 for pixels in self.inputs(video.plan):
                     yield video, pixels
                 video.problem = plan.truncation_problem()
@@ -152,3 +155,24 @@ class VideoInputs:
             if step < len(steps):
                 for old in [i for i in held if i < steps[step].min()]:
                     del held[old]
+
+
+def in_packets(inputs: Inputs, size: int) -> Iterator[tuple[str, object]]:
+    """Of each video: ("plan", its plan) if it could be opened, ("inputs", (N, ...) of them) repeatedly, ("end", what is
+    wrong with it or None).
+
+    size: bytes from which on a packet of inputs is full; it holds at least one.
+    """
+    begun: VideoFeatures | None = None
+    held: list[Tensor] = []
+    for video, pixels in inputs:
+        if video is not begun and video.plan is not None:
+            begun = video
+            yield "plan", video.plan
+        if pixels is not None:
+            held.append(pixels)
+        if held and (pixels is None or len(held) * held[0].numel() >= size):
+            yield "inputs", torch.stack(held)
+            held = []
+        if pixels is None:
+            yield "end", video.problem

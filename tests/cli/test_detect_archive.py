@@ -258,7 +258,7 @@ def own(tmp_path) -> list:
 def test_pixels_and_lost_readers_and_networks(ray, own, videos, tmp_path, capsys):
     """A reader is lost between its frames, a network behind its first video, and one fails: the same in the end."""
     for number in range(4):
-        write_video(videos / f"long{number}.mp4", 250, first=number)  # more steps than one chunk at stride 1
+        write_video(videos / f"long{number}.mp4", 250, first=number)  # more steps than one packet at stride 1
     pipeline = load_pipeline(own[1], own[3], "cpu")
     plain, problems = by_detect(videos, tmp_path / "plain", pipeline)
     plain["day=1/cam"] = plain.pop("cam")

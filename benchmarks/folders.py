@@ -123,7 +123,7 @@ def means_instead(sums: dict, folder, ridge: float):
     used so."""
     import torch
 
-    from mmad.engine.fit_probe import Sums, choose_per_folder, features_in, fit_maps
+    from mmad.engine.fit_probe import Sums, choose_strength, features_in, fit_maps
 
     count, width = 2 ** (int(folder.max()) + 1) - 1, len(folder)
     folds, outputs = next(iter(sums.values())).goal.shape
@@ -148,7 +148,7 @@ def means_instead(sums: dict, folder, ridge: float):
         whole.square += part.square
         whole.steps += part.steps
     whole.shift = shift + mean
-    maps = fit_maps(whole, lambda *sums: choose_per_folder(*sums, folder=folder, ridge=ridge, alone={}))
+    maps = fit_maps(whole, lambda *sums: choose_strength(*sums, folder=folder, ridge=ridge, alone={}))
     spread = []
     for weight, _ in maps:
         known = torch.zeros(count, width)

@@ -8,7 +8,6 @@ With features of several folders there is a linear map for each set of folders, 
 there, and each folder has an L2 penalty of its own.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -27,16 +26,15 @@ from mmad.files import atomic_path
 from mmad.models.detector import Detector
 from mmad.models.linear_probe import BOUND, LinearProbe, RandomView, set_index
 from mmad.ops.probe_targets import SCORES, add_body_parts, probe_targets
-from mmad.ops.ridge import held_out_correlations, ridge_correlations, solve_ridge
+from mmad.ops.ridge import held_out_correlations, solve_ridge
 
 CHUNK = 8192  # steps whose products are summed at once
 SAMPLE = 65536  # steps from which the principal directions are estimated
 MIN_DEVIATION = 0.01  # smallest unit of a channel, relative to the median deviation of all channels
 MIN_UNIT = 0.3  # the same for the features of a view
-STRENGTHS = [10.0 ** (power / 2) for power in range(-8, 2)]  # L2 penalties to choose from, relative to the steps
 MIN_SHARE = 0.05  # a map fitted to a smaller share of the examples of a class gives it no scores
-DEFAULT_STRENGTH = 0.03  # L2 penalty where there is only one fold to choose it by
-LARGEST_POWER = 10  # penalties of several folders are 10 ** (power / 2), power from minus this to this
+FIRST_POWER = -3  # L2 penalties are 10 ** (power / 2), relative to the steps: the first that is tried, and used
+LARGEST_POWER = 10  # where there is only one fold to choose by; power is between minus this and this
 
 
 @dataclass
@@ -354,7 +352,8 @@ def solve(sums: Sums, ridge: float) -> tuple[Tensor, Tensor, list[tuple[Tensor, 
 
     ridge: L2 penalty, relative to the number of steps; 0: chosen on held-out data.
     """
-    whole, *without_fold = fit_maps(sums, (lambda *_: ridge) if ridge else choose_strength)
+    folder = torch.zeros(sums.gram.shape[-1], dtype=torch.long)
+    whole, *without_fold = fit_maps(sums, partial(choose_strength, folder=folder, ridge=ridge, alone={}))
     return *whole, without_fold
 
 
@@ -372,7 +371,7 @@ def solve_sets(
     members = [[place for place in range(count.bit_length()) if some + 1 >> place & 1] for some in range(count)]
     folds, outputs = next(iter(sums.values())).goal.shape
     maps = [(torch.zeros(count, len(folder), outputs), torch.zeros(count, outputs)) for _ in range(1 + folds)]
-    penalties: dict[int, float] = {}  # of each folder by itself
+    alone: dict[int, int] = {}
     steps = {}
     for some in sorted(range(count), key=lambda some: len(members[some])):
         chosen = features_in(some, folder)
@@ -381,7 +380,7 @@ def solve_sets(
             places = [torch.searchsorted(features_in(other, folder), chosen) for other in larger]
             own = Sums.joined(list(zip(larger.values(), places)))
             steps[some] = float(own.steps.sum())
-            choose = partial(choose_per_folder, folder=folder[chosen], ridge=ridge, alone=penalties)
+            choose = partial(choose_strength, folder=folder[chosen], ridge=ridge, alone=alone)
             for (weights, biases), (weight, bias) in zip(maps, fit_maps(own, choose)):
                 weights[some, chosen], biases[some] = weight, bias
         else:
@@ -427,53 +426,42 @@ def fit_maps(sums: Sums, choose: Choice) -> list[tuple[Tensor, Tensor]]:
     return [as_map(weight) for weight in (whole, *without_fold)]
 
 
-def choose_strength(sums: Sums, gram: Tensor, moment: Tensor) -> float:
-    """The L2 penalty, relative to the number of steps, that is best for the first fold when fitted to the others.
-
-    Best: highest mean over outputs of the correlation with the targets. Rare classes count as much as frequent ones,
-    and the scale of the scores does not matter; squared error would choose a penalty ten times as large.
-    """
-    steps = float(sums.steps[1:].sum())
-    if len(sums.steps) == 1 or not steps or not sums.steps[0]:  # steps of one of several folders may be in few folds
-        return DEFAULT_STRENGTH
-    strengths = [steps * strength for strength in STRENGTHS]
-    fitted, held_out = (gram - sums.gram[0], moment - sums.moment[0]), (sums.gram[0], sums.moment[0])
-    deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
-    return STRENGTHS[int((ridge_correlations(*fitted, *held_out, strengths) / deviation).mean(dim=1).argmax())]
-
-
-def choose_per_folder(
-    sums: Sums, gram: Tensor, moment: Tensor, folder: Tensor, ridge: float, alone: dict[int, float]
+def choose_strength(
+    sums: Sums, gram: Tensor, moment: Tensor, folder: Tensor, ridge: float, alone: dict[int, int]
 ) -> float | Tensor:
-    """The L2 penalty of each folder, relative to the number of steps, as (D,) of each feature; for one folder a number.
+    """The L2 penalty, relative to the number of steps: one number, of several folders (D,) of each feature.
 
-    folder: (D,) of each feature. ridge: the same for all instead, unless 0. alone: of each folder by itself, as
-    `choose_strength`; filled where there is one folder. Of several, one penalty after the other goes up or down in
-    steps of STRENGTHS, from those of each folder by itself, as long as scores of the first fold get better.
+    Best: highest mean over outputs and folds of the correlation of each fold's scores, by a map fitted to the others,
+    with the targets. Rare classes count as much as frequent ones, and the scale of the scores does not matter; squared
+    error would choose a penalty ten times as large. One penalty after the other goes up or down by half a power of ten,
+    as long as scores get better: of one folder from `FIRST_POWER`, of several from that of each folder by itself.
+
+    folder: (D,) of each feature. ridge: the same for all instead, unless 0. alone: the power of each folder by itself;
+    filled where there is one folder.
     """
-    folders = folder.unique().tolist()
-    if ridge or len(folders) == 1:
-        strength = ridge or choose_strength(sums, gram, moment)
-        alone.update(dict.fromkeys(folders, strength))
-        return strength
-    steps = float(sums.steps[1:].sum())
-    powers = {place: round(2 * math.log10(alone.get(place, DEFAULT_STRENGTH))) for place in folders}
+    folders, steps = folder.unique().tolist(), sums.steps.tolist()
+    if ridge:
+        return ridge
+    powers = {place: alone.get(place, FIRST_POWER) for place in folders}
+    deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
 
-    def strengths(powers: dict[int, int]) -> Tensor:
+    def strengths(powers: dict[int, int]) -> float | Tensor:
+        if len(powers) == 1:
+            return 10.0 ** (powers[folders[0]] / 2)
         per_folder = torch.zeros(max(folders) + 1, dtype=gram.dtype)
         for place, power in powers.items():
             per_folder[place] = 10.0 ** (power / 2)
         return per_folder[folder]
 
-    if len(sums.steps) == 1 or not steps or not sums.steps[0]:
-        return strengths(powers)
-    fitted, held_out = (gram - sums.gram[0], moment - sums.moment[0]), (sums.gram[0], sums.moment[0])
-    deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
-
     @cache
     def quality(powers: tuple[tuple[int, int], ...]) -> float:
-        weight = solve_ridge(*fitted, steps * strengths(dict(powers)))
-        return float((held_out_correlations(weight, *held_out) / deviation).mean())
+        relative, total = strengths(dict(powers)), 0.0
+        for fold, count in enumerate(steps):
+            if 0 < count < sum(steps):  # those of one of several folders may be in few folds
+                held_out = sums.gram[fold], sums.moment[fold]
+                weight = solve_ridge(gram - held_out[0], moment - held_out[1], (sum(steps) - count) * relative)
+                total += float((held_out_correlations(weight, *held_out) / deviation).mean())
+        return total
 
     best, moved = quality(tuple(powers.items())), True
     while moved:
@@ -485,6 +473,8 @@ def choose_per_folder(
                     if quality(tuple(tried.items())) <= best:
                         break
                     powers, best, moved = tried, quality(tuple(tried.items())), True
+    if len(folders) == 1:
+        alone |= powers
     return strengths(powers)
 
 

@@ -20,24 +20,11 @@ def solve_ridge(gram: Tensor, moment: Tensor, strength: float | Tensor) -> Tenso
     return torch.cholesky_solve(moment, factor)
 
 
-def ridge_correlations(
-    gram: Tensor, moment: Tensor, held_gram: Tensor, held_moment: Tensor, strengths: list[float]
-) -> Tensor:
-    """Correlation of predictions with targets on held-out data, per strength and output: (strengths, O).
-
-    gram (D, D), moment (D, O): sums over the data fitted to. held_gram, held_moment: the same over the held-out data.
-    All centred. Not divided by the standard deviation of the targets, which no strength changes. One eigendecomposition
-    serves all strengths.
-    """
-    values, basis = torch.linalg.eigh(gram)
-    moment, held_moment = basis.T @ moment, basis.T @ held_moment
-    held_gram = basis.T @ held_gram @ basis
-    weights = torch.stack([moment / (values.clamp(min=0) + strength).unsqueeze(1) for strength in strengths])
-    deviation = ((held_gram @ weights) * weights).sum(dim=1).clamp(min=1e-12).sqrt()
-    return (weights * held_moment).sum(dim=1) / deviation
-
-
 def held_out_correlations(weight: Tensor, held_gram: Tensor, held_moment: Tensor) -> Tensor:
-    """As `ridge_correlations`, of one W (D, O): (O,)."""
+    """Correlation of the predictions of W (D, O) with targets on held-out data, per output: (O,).
+
+    held_gram (D, D), held_moment (D, O): sums over the held-out data, centred. Not divided by the standard deviation of
+    the targets, which no strength changes.
+    """
     deviation = ((held_gram @ weight) * weight).sum(dim=0).clamp(min=1e-12).sqrt()
     return (weight * held_moment).sum(dim=0) / deviation

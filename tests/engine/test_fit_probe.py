@@ -304,19 +304,47 @@ def test_centred_sums_are_the_sums_of_centred_data():
         np.testing.assert_allclose(sums.square[fold], (y**2).sum(axis=0), rtol=1e-4)
 
 
+def causes_and_noise(noise: float, features: int = 25, folds: int = 4) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Folds of 60 steps: four hidden causes of features and of 30 targets."""
+    rng = np.random.default_rng(0)
+    mix, truth, made = rng.normal(size=(4, features)), rng.normal(size=(4, 30)), []
+    for _ in range(folds):
+        hidden = rng.normal(size=(60, 4))
+        x = hidden @ mix + 0.3 * rng.normal(size=(60, features))
+        made.append((x, hidden @ truth + noise * rng.normal(size=(60, 30))))
+    return made
+
+
+def strength_for(folds: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    sums = sums_of(folds)
+    sums.centre_and_scale()
+    of_one_folder = torch.zeros(sums.gram.shape[-1], dtype=torch.long)
+    return choose_strength(sums, sums.gram.sum(dim=0), sums.moment.sum(dim=0), of_one_folder, 0.0, {})
+
+
 def test_noisier_data_are_given_a_larger_penalty():
-    chosen = []
-    for noise in (0.0, 0.3, 1.0):
-        rng = np.random.default_rng(0)
-        mix, truth, folds = rng.normal(size=(4, 25)), rng.normal(size=(4, 30)), []
-        for _ in range(4):  # four hidden causes of features and targets
-            hidden = rng.normal(size=(60, 4))
-            x = hidden @ mix + 0.3 * rng.normal(size=(60, 25))
-            folds.append((x, hidden @ truth + noise * rng.normal(size=(60, 30))))
-        sums = sums_of(folds)
-        sums.centre_and_scale()
-        chosen.append(choose_strength(sums, sums.gram.sum(dim=0), sums.moment.sum(dim=0)))
-    assert chosen[0] < chosen[1] < chosen[2], chosen
+    chosen = [strength_for(causes_and_noise(noise)) for noise in (0.0, 0.3, 1.0, 30.0)]
+    assert chosen == sorted(set(chosen)), chosen
+    assert chosen[-1] > 10, "more than 1 per step where there is almost nothing but noise"
+
+
+def test_the_penalty_is_the_best_for_all_folds_together():
+    folds = causes_and_noise(2.0, features=40)
+    x, y = (np.concatenate(values) for values in zip(*folds))
+    x, y = (x - x.mean(axis=0)) / x.std(axis=0), y - y.mean(axis=0)
+    found = {}
+    for power in range(-10, 11):
+        correlations = []
+        for fold in range(4):
+            out = np.arange(len(x)) // 60 == fold
+            gram = x[~out].T @ x[~out] + 10 ** (power / 2) * (~out).sum() * np.eye(40)
+            scores = x[out] @ np.linalg.solve(gram, x[~out].T @ y[~out])
+            covariance = (scores * y[out]).sum(axis=0)
+            correlations.append(covariance / np.linalg.norm(scores, axis=0) / np.linalg.norm(y, axis=0))
+        found[10 ** (power / 2)] = np.mean(correlations)
+    best = max(found, key=found.get)
+    assert 1e-5 < best < 1e5
+    assert strength_for(folds) == pytest.approx(best)
 
 
 def test_scores_out_of_fold_have_deviation_1_in_every_column():

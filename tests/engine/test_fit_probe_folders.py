@@ -9,7 +9,7 @@ from mmad.data.feature_dataset import FeatureDataset
 from mmad.data.feature_files import FolderRows, JoinedRows
 from mmad.engine.checkpoint import load_detector
 from mmad.engine.fit_detector import FittedDetector
-from mmad.engine.fit_probe import Sums, choose_per_folder, choose_strength, features_in, fit_probe
+from mmad.engine.fit_probe import Sums, choose_strength, features_in, fit_probe
 from mmad.engine.postprocess import predict_track
 from mmad.errors import InputError
 from mmad.labels import LabelSet
@@ -218,13 +218,12 @@ def test_the_folder_of_noise_is_given_the_larger_penalty():
         folds.append((x, 9 + x[:, :4] @ truth + rng.normal(size=(80, 8))))
     sums, folder = sums_of(folds), torch.tensor([0] * 4 + [1] * 60)
     gram, moment = sums.gram.sum(dim=0), sums.moment.sum(dim=0)
-    alone = {0: 0.01, 1: 0.01}
-    chosen = choose_per_folder(sums, gram, moment, folder, 0.0, alone)
+    chosen = choose_strength(sums, gram, moment, folder, 0.0, {0: -4, 1: -4})
     assert chosen.shape == (64,) and len(set(chosen[:4].tolist())) == len(set(chosen[4:].tolist())) == 1
     assert chosen[-1] > 100 * chosen[0]
-    assert choose_per_folder(sums, gram, moment, folder, 0.5, {}) == 0.5  # detector.ridge sets all
+    assert choose_strength(sums, gram, moment, folder, 0.5, {}) == 0.5  # detector.ridge sets all
     one = {}
-    assert choose_per_folder(sums, gram, moment, 0 * folder, 0.0, one) == choose_strength(sums, gram, moment) == one[0]
+    assert choose_strength(sums, gram, moment, 0 * folder, 0.0, one) == 10.0 ** (one[0] / 2)
 
 
 # --- checkpoints and long videos --------------------------------------------------------------------------------

@@ -439,9 +439,10 @@ def choose_strength(
     folder: (D,) of each feature. ridge: the same for all instead, unless 0. alone: the power of each folder by itself;
     filled where there is one folder.
     """
-    folders, steps = folder.unique().tolist(), sums.steps.tolist()
     if ridge:
         return ridge
+    folders, steps = folder.unique().tolist(), sums.steps.tolist()
+    whole = sum(steps)
     powers = {place: alone.get(place, FIRST_POWER) for place in folders}
     deviation = sums.square.sum(dim=0).clamp(min=1e-12).sqrt()
 
@@ -457,9 +458,9 @@ def choose_strength(
     def quality(powers: tuple[tuple[int, int], ...]) -> float:
         relative, total = strengths(dict(powers)), 0.0
         for fold, count in enumerate(steps):
-            if 0 < count < sum(steps):  # those of one of several folders may be in few folds
+            if 0 < count < whole:  # those of one of several folders may be in few folds
                 held_out = sums.gram[fold], sums.moment[fold]
-                weight = solve_ridge(gram - held_out[0], moment - held_out[1], (sum(steps) - count) * relative)
+                weight = solve_ridge(gram - held_out[0], moment - held_out[1], (whole - count) * relative)
                 total += float((held_out_correlations(weight, *held_out) / deviation).mean())
         return total
 

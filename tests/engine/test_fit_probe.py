@@ -304,11 +304,11 @@ def test_centred_sums_are_the_sums_of_centred_data():
         np.testing.assert_allclose(sums.square[fold], (y**2).sum(axis=0), rtol=1e-4)
 
 
-def causes_and_noise(noise: float, features: int = 25, folds: int = 4) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds of 60 steps: four hidden causes of features and of 30 targets."""
+def causes_and_noise(noise: float, features: int = 25) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Four folds of 60 steps: four hidden causes of features and of 30 targets."""
     rng = np.random.default_rng(0)
     mix, truth, made = rng.normal(size=(4, features)), rng.normal(size=(4, 30)), []
-    for _ in range(folds):
+    for _ in range(4):
         hidden = rng.normal(size=(60, 4))
         x = hidden @ mix + 0.3 * rng.normal(size=(60, features))
         made.append((x, hidden @ truth + noise * rng.normal(size=(60, 30))))

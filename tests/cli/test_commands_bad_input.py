@@ -1,53 +1,21 @@
-"""Every command, handed what is wrong: one line that says so, exit code 2, no traceback, and nothing destroyed.
+"""Every command, handed what is wrong: one line that says so, exit code 2, no traceback, and nothing destroyed."""
 
-The scripts run in this process, as `python SCRIPT ...` would run them: torch is imported once, not once a case.
-"""
-
-import contextlib
-import io
 import json
 import pickle
-import runpy
 import shutil
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from made_videos import cut_off, write_audio, write_video
+from typed_commands import Done, run
 
-ROOT = Path(__file__).parents[2]
 HEADER = "id,video_id,start_frame,end_frame,class,total_frames,fps\n"
 BACKBONE = ["backbone.name=manet_r18", "backbone.weights=random", "backbone.resize=36", "backbone.crop=32"]
 RECOGNITION = ["configs/manet_ma52.yaml", *BACKBONE, "train.epochs=1", "train.workers=0", "device=cpu", "clips.videos="]
 DETECTION = ["detector.width=32", "train.epochs=1", "device=cpu"]
 ITEM = {"segment": [0, 4], "label": "nodding", "score": 0.9}
-
-
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture(scope="module")
-def run():
-    """run(script, argument, ...) -> Done. What a command does not catch fails the test with its own traceback."""
-
-    def typed(script: str, *arguments) -> Done:
-        out, err, argv = io.StringIO(), io.StringIO(), sys.argv
-        words = [str(ROOT / word) if str(word).startswith("configs/") else str(word) for word in arguments]
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            patch.setattr(sys, "argv", [script, *words])
-            with pytest.raises(SystemExit) as left:
-                runpy.run_path(str(ROOT / script), run_name="__main__")
-        assert sys.argv is argv
-        return Done(left.value.code, out.getvalue(), err.getvalue())
-
-    return typed
 
 
 def check_refused(done: Done, *said: str, lines: int = 1, kind: str = "error") -> None:
@@ -66,7 +34,7 @@ def torn(path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, run) -> Path:
+def trained(tmp_path_factory) -> Path:
     """clips/, a recognizer and a detector that are each trained for one epoch; read only."""
     folder = tmp_path_factory.mktemp("trained")
     (folder / "clips").mkdir()
@@ -102,7 +70,7 @@ def data(tmp_path) -> Path:
 
 
 @pytest.fixture
-def train(run, data):
+def train(data):
     """train("key=value", ...) -> Done of the detector's training on `data`."""
     return lambda *settings, config="configs/mma52.yaml": run(
         "tools/train_det.py", config, *DETECTION, f"data.root={data}", f"output={data / 'out'}", *settings
@@ -167,7 +135,7 @@ def test_a_folder_of_features_that_lacks_a_video(train, data):
     "setting",
     ["clips.frames=0", "clips.scales=[]", "dropout=2", "seed=-1", "backbone.crop=-5", "clips.videos=nowhere"],
 )
-def test_recognizer_settings(run, trained, tmp_path, setting):
+def test_recognizer_settings(trained, tmp_path, setting):
     done = run("tools/train_rec.py", *RECOGNITION, f"data.root={trained}", f"output={tmp_path / 'out'}", setting)
     check_refused(done, setting.partition("=")[2 if "nowhere" in setting else 0].rpartition(".")[2])
 
@@ -188,7 +156,7 @@ def test_recognizer_settings(run, trained, tmp_path, setting):
     ],
     ids=lambda arguments: " ".join(arguments),
 )
-def test_recognize(run, trained, monkeypatch, arguments):
+def test_recognize(trained, monkeypatch, arguments):
     monkeypatch.chdir(trained)
     before = {file: file.read_bytes() for file in trained.rglob("*.*") if file.is_file()}
     usual = {"--list": "val_list_videos.txt", "--videos": ".", "--out": "new.csv", "--device": "cpu"}
@@ -200,7 +168,7 @@ def test_recognize(run, trained, monkeypatch, arguments):
 
 
 @pytest.mark.parametrize("content", [np.full((52, 3), "a"), np.zeros((52, 0)), np.zeros((51, 3))])
-def test_label_vectors(run, trained, tmp_path, content):
+def test_label_vectors(trained, tmp_path, content):
     np.save(tmp_path / "vectors.npy", content)
     arguments = (f"data.root={trained}", f"output={tmp_path / 'out'}", f"embedding={tmp_path / 'vectors.npy'}")
     check_refused(run("tools/train_rec.py", *RECOGNITION, *arguments), "vectors.npy")
@@ -209,7 +177,7 @@ def test_label_vectors(run, trained, tmp_path, content):
 @pytest.mark.parametrize(
     "setting", ["stride=0", "fps=nan", "fps=-1", "mode=clip frames=-1", "backbone.crop=-5", "--shard=²/3", "--out="]
 )
-def test_extraction_settings(run, tmp_path, monkeypatch, setting):
+def test_extraction_settings(tmp_path, monkeypatch, setting):
     video, out = write_video(tmp_path / "a.mp4", 8), tmp_path / "out"
     monkeypatch.chdir(tmp_path)
     done = run("tools/extract_features.py", "--videos", video, "--out", out, *BACKBONE, "device=cpu", *setting.split())
@@ -217,13 +185,13 @@ def test_extraction_settings(run, tmp_path, monkeypatch, setting):
     assert list(tmp_path.rglob("a.npy")) == []
 
 
-def test_a_misspelt_key_of_extraction(run, tmp_path):
+def test_a_misspelt_key_of_extraction(tmp_path):
     done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", "strde=8")
     check_refused(done, "error: argument 'strde=8': unknown key 'strde'; did you mean stride?")
     assert not (tmp_path / "out").exists()
 
 
-def test_an_unknown_option_of_extraction(run, tmp_path):
+def test_an_unknown_option_of_extraction(tmp_path):
     done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", "--overwrite", "stride=0")
     assert done.code == 2 and "--overwrite" in done.err
 
@@ -314,7 +282,7 @@ def test_training_goes_on_only_with_the_data_it_began_with(train, data):
 # --- videos and checkpoints -----------------------------------------------------------------------------------------
 
 
-def test_bad_videos_are_named_and_good_ones_done(run, trained, tmp_path):
+def test_bad_videos_are_named_and_good_ones_done(trained, tmp_path):
     """One line a bad video; very short and very small ones are no problem."""
     videos = tmp_path / "videos"
     videos.mkdir()
@@ -334,7 +302,7 @@ def test_bad_videos_are_named_and_good_ones_done(run, trained, tmp_path):
     assert "<one frame>" not in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_a_bad_name_does_not_stop_the_others(run, trained, tmp_path):
+def test_a_bad_name_does_not_stop_the_others(trained, tmp_path):
     for name in ("a\nb", "good"):
         shutil.copy(trained / "clips" / "v0.mp4", tmp_path / f"{name}.mp4")
     done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", *BACKBONE, "device=cpu")
@@ -363,7 +331,7 @@ CHECKPOINTS = {
     ("kind", "how"),
     [(kind, how) for kind in ("rec", "det") for how in CHECKPOINTS if (kind, how) != ("rec", "no features")],
 )
-def test_checkpoints(run, trained, tmp_path, monkeypatch, kind, how):
+def test_checkpoints(trained, tmp_path, monkeypatch, kind, how):
     monkeypatch.chdir(tmp_path)
     path, out = tmp_path / "bad.pt", tmp_path / "out"
     shutil.copy(trained / kind / "best.pt", path)
@@ -384,7 +352,7 @@ def _no_network(*_, **__):
 
 
 @pytest.mark.parametrize(("detector", "recognizer"), [("rec", "rec"), ("det", "det"), ("det", None)])
-def test_checkpoints_of_the_other_kind(run, trained, tmp_path, monkeypatch, detector, recognizer):
+def test_checkpoints_of_the_other_kind(trained, tmp_path, monkeypatch, detector, recognizer):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # no weights of earlier downloads, and none of new ones
     monkeypatch.setattr(torch.hub, "urlopen", _no_network)
     more = ("--recognizer", trained / recognizer / "best.pt") if recognizer else ()
@@ -421,7 +389,7 @@ def test_checkpoints_of_the_other_kind(run, trained, tmp_path, monkeypatch, dete
     ],
     ids=["number", "leaves", "no rows", "no text", "long id", "long number", "fps NaN", "fps < 0", "list leaves"],
 )
-def test_check_data(run, tmp_path, name, content, kind):
+def test_check_data(tmp_path, name, content, kind):
     """Also with --videos, where each file is looked for: still nothing but the lines."""
     (tmp_path / name).write_text(content, encoding="latin-1")
     check_refused(run("tools/check_data.py", tmp_path / name), name, kind=kind) if "vvv" not in content else None
@@ -451,7 +419,7 @@ def judged(tmp_path) -> Path:
     ],
     ids=["score is a list", "segment of lists", "end before start", "NUL in a name", "long name"],
 )
-def test_map(run, judged, content):
+def test_map(judged, content):
     (judged / "predictions.json").write_text(json.dumps(content))
     check_refused(run("eval/map.py", judged / "predictions.json"))
 
@@ -465,7 +433,7 @@ def test_map(run, judged, content):
     ],
     ids=["no digit", "unknown label", "no second rank"],
 )
-def test_recognition(run, judged, content):
+def test_recognition(judged, content):
     (judged / "prediction.csv").write_text(content, encoding="utf-8")
     done = run("eval/recognition.py", judged / "prediction.csv", "--ground-truth", judged / "list.txt")
     check_refused(done, "prediction.csv")
@@ -473,7 +441,7 @@ def test_recognition(run, judged, content):
 
 @pytest.mark.parametrize("out", ["truth.csv/below", ".", "x" * 300], ids=["below a file", "folder", "long name"])
 @pytest.mark.parametrize("command", ["tools/export.py", "eval/map.py"])
-def test_places_that_cannot_be_written(run, judged, monkeypatch, command, out):
+def test_places_that_cannot_be_written(judged, monkeypatch, command, out):
     monkeypatch.chdir(judged)
     options = ("--format", "csv", "--out") if "export" in command else ("--json",)
     before = sorted(judged.iterdir())
@@ -492,7 +460,7 @@ def test_places_that_cannot_be_written(run, judged, monkeypatch, command, out):
     ],
     ids=["export", "export --list", "map", "map truth", "recognition"],
 )
-def test_an_input_is_never_written_over(run, judged, monkeypatch, arguments):
+def test_an_input_is_never_written_over(judged, monkeypatch, arguments):
     monkeypatch.chdir(judged)
     before = {file.name: file.read_bytes() for file in judged.iterdir()}
     check_refused(run(*arguments), arguments[-1])
@@ -518,7 +486,7 @@ def test_an_input_is_never_written_over(run, judged, monkeypatch, arguments):
         (("--format", "elana"), "choose one of predictions, mac2024"),
     ],
 )
-def test_export_options(run, judged, monkeypatch, options, said):
+def test_export_options(judged, monkeypatch, options, said):
     monkeypatch.chdir(judged)
     before = sorted(judged.iterdir())
     check_refused(run("tools/export.py", "predictions.json", *options, "--out", "out"), said)
@@ -542,7 +510,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("name", BAD_FILES)
 @pytest.mark.parametrize("command", ["export", "map", "ethogram", "agreement", "thresholds"])
-def test_files_of_other_programs(run, judged, monkeypatch, command, name):
+def test_files_of_other_programs(judged, monkeypatch, command, name):
     monkeypatch.chdir(judged)
     Path(name).write_text(BAD_FILES[name])
     before = sorted(judged.iterdir())
@@ -582,7 +550,7 @@ def test_files_of_other_programs(run, judged, monkeypatch, command, name):
         ),
     ],
 )
-def test_counting(run, judged, monkeypatch, arguments, said):
+def test_counting(judged, monkeypatch, arguments, said):
     monkeypatch.chdir(judged)
     Path("empty").mkdir()
     Path("other.csv").write_text(HEADER + "0,v9,0,120,9,300,30\n")
@@ -609,14 +577,14 @@ def test_counting(run, judged, monkeypatch, arguments, said):
         ("--workers", "-1"),
     ],
 )
-def test_synthetic_numbers(run, tmp_path, option):
+def test_synthetic_numbers(tmp_path, option):
     arguments = [*("--videos", "0", "--clips", "0"), *option]
     refused = {"--size": "", "--classes": "nodding"}.get(option[0], option[0].lstrip("-"))
     check_refused(run("tools/make_synthetic.py", tmp_path / "out", *arguments), refused)
     assert not (tmp_path / "out").exists()
 
 
-def test_real_annotations_are_not_written_over(run, data):
+def test_real_annotations_are_not_written_over(data):
     """`make_synthetic.py mma52` in the folder of the gated data."""
     before = (data / "train.csv").read_text()
     check_refused(run("tools/make_synthetic.py", data, "--videos", "1", "--clips", "0"), "train.csv")
@@ -625,13 +593,13 @@ def test_real_annotations_are_not_written_over(run, data):
 
 
 @pytest.mark.parametrize("setting", ["render.videos=0", "render.seed=-1", "detection.detector.folds=0", "foo=1"])
-def test_demo_settings(run, tmp_path, setting):
+def test_demo_settings(tmp_path, setting):
     key = setting.partition("=")[0].removeprefix("render.")
     check_refused(run("tools/demo.py", tmp_path / "out", "render.clips=1", "render.videos=1", setting), key)
     assert not (tmp_path / "out").exists()
 
 
-def test_settings_of_joints_for_a_detector_that_reads_none(run, trained, tmp_path):
+def test_settings_of_joints_for_a_detector_that_reads_none(trained, tmp_path):
     models = ("--detector", trained / "det/best.pt", "--recognizer", trained / "rec/best.pt", "device=cpu")
     done = run("tools/detect.py", trained / "clips" / "v0.mp4", "fps=10", *models, "--out", tmp_path / "out")
     check_refused(done, "error: argument 'fps=10': says how joints are found, and this detector reads no joints")

@@ -1,25 +1,19 @@
 """By joints from end to end: a small training that goes on where it was, and detect.py on a landmark track."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from typed_commands import ROOT, run
 
 from mmad.cli.commands import train_pose
 from mmad.pose.landmark_files import landmark_files, save_landmarks
 from mmad.records import LandmarkTrack
 
-ROOT = Path(__file__).parents[2]
 SMALL = ["videos=8", "clips=8", "detector_videos=24", "batches=2", "train.epochs=2", "train.batch=4", "workers=1"]
 SMALL += ["detection.train.epochs=1", "network.width=8", "detection.detector.random=16", "device=cpu"]
-
-
-def run(*arguments) -> subprocess.CompletedProcess:
-    return subprocess.run([sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +27,8 @@ def trained(tmp_path_factory) -> Path:
 def test_training_goes_on_where_it_was(trained):
     before = (trained / "pose.safetensors").read_bytes()
     again = run("tools/train_pose.py", "configs/pose.yaml", *SMALL, f"output={trained}")
-    assert again.returncode == 0, again.stderr
-    assert "going on from" in again.stdout and "epoch 1 " not in again.stdout
+    assert again.code == 0, again.err
+    assert "going on from" in again.out and "epoch 1 " not in again.out
     assert (trained / "pose.safetensors").read_bytes() == before
 
 
@@ -54,7 +48,7 @@ def test_a_track_becomes_a_page(trained, tmp_path):
         "--device",
         "cpu",
     )
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     assert list(json.loads((out / "predictions.json").read_text())["results"]) == ["someone"]
     page = (out / "report" / "someone.html").read_text(encoding="utf-8")
     index = (out / "report.html").read_text(encoding="utf-8")
@@ -65,7 +59,7 @@ def test_a_track_becomes_a_page(trained, tmp_path):
 def test_bad_input_is_one_line(tmp_path):
     (tmp_path / "no.npz").write_bytes(b"nothing")
     done = run("tools/detect.py", tmp_path / "no.npz", "--out", tmp_path / "out")
-    assert done.returncode == 2 and "no.npz" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    assert done.code == 2 and "no.npz" in done.err and len(done.err.strip().splitlines()) == 1
 
 
 def test_features_of_joints_lie_beside_those_of_pixels(trained, tmp_path):
@@ -83,12 +77,12 @@ def test_features_of_joints_lie_beside_those_of_pixels(trained, tmp_path):
     model = trained / "pose.safetensors"
     extract = ["tools/extract_features.py", "--videos", tracks, "--out", joints, "--checkpoint", model]
     done = run(*extract, "--device", "cpu")
-    assert done.returncode == 0, done.stderr
-    assert "8 of 8 tracks have features" in done.stdout
-    assert "8 of 8 tracks are done already" in run(*extract, "--device", "cpu").stdout
+    assert done.code == 0, done.err
+    assert "8 of 8 tracks have features" in done.out
+    assert "8 of 8 tracks are done already" in run(*extract, "--device", "cpu").out
     changed = LandmarkTrack("p0_v", points[:60], np.arange(60) / 15, "mediapipe75", (640, 480))
     save_landmarks(tracks, changed)
-    assert "p0_v.npz: is another file than" in run(*extract, "--device", "cpu").stderr
+    assert "p0_v.npz: is another file than" in run(*extract, "--device", "cpu").err
     assert len(np.load(joints / "p0_v.npy")) == 30
     save_landmarks(tracks, LandmarkTrack("p0_v", points, np.arange(90) / 15, "mediapipe75", (640, 480)))
     run(*extract, "--device", "cpu")
@@ -96,11 +90,11 @@ def test_features_of_joints_lie_beside_those_of_pixels(trained, tmp_path):
     options = ["features.folders=[joints,pixels]", "data.train=all.csv", "data.val=all.csv", "detector.random=16"]
     options += ["train.epochs=1", "device=cpu", f"data.root={tmp_path}", f"output={tmp_path / 'run'}"]
     done = run("tools/train_det.py", "configs/mma52.yaml", *options)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     channels = sum(np.load(folder / "p0_v.npy").shape[1] for folder in (joints, pixels))
     assert torch.load(tmp_path / "run" / "best.pt", weights_only=True)["features"]["channels"] == channels
     done = run("tools/detect.py", tracks / "p0_v.npz", "--detector", tmp_path / "run" / "best.pt", "--out", tmp_path)
-    assert done.returncode == 2 and "was trained on features of joints" in done.stderr
+    assert done.code == 2 and "was trained on features of joints" in done.err
 
 
 @pytest.mark.parametrize(
@@ -114,7 +108,7 @@ def test_features_of_joints_lie_beside_those_of_pixels(trained, tmp_path):
 def test_options_that_landmark_tracks_do_not_take(tmp_path, typed, said):
     (tmp_path / "a.npz").write_bytes(b"")
     done = run("tools/extract_features.py", *typed, "--videos", tmp_path, "--out", tmp_path / "out")
-    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+    assert done.code == 2 and said in done.err and "Traceback" not in done.err
 
 
 def test_a_file_that_is_not_a_landmark_track_is_named_and_the_others_are_done(tmp_path):
@@ -122,8 +116,8 @@ def test_a_file_that_is_not_a_landmark_track_is_named_and_the_others_are_done(tm
     save_landmarks(tmp_path, LandmarkTrack("good", points, np.arange(30) / 15, "mediapipe75", (640, 480)))
     (tmp_path / "bad.npz").write_bytes(b"nothing")
     done = run("tools/extract_features.py", "--videos", tmp_path, "--out", tmp_path / "out", "--device", "cpu")
-    assert done.returncode == 2 and "bad.npz: is not a file of landmarks" in done.stderr
-    assert (tmp_path / "out" / "good.npy").exists() and "1 of 2 tracks have features" in done.stdout
+    assert done.code == 2 and "bad.npz: is not a file of landmarks" in done.err
+    assert (tmp_path / "out" / "good.npy").exists() and "1 of 2 tracks have features" in done.out
 
 
 def test_folders_with_videos_are_folders_of_videos(tmp_path):

@@ -16,7 +16,7 @@ from mmad.engine.skeleton_features import MMN_SOURCE
 from mmad.errors import InputError, warn
 from mmad.files import id_of_file
 from mmad.labels import LabelSet
-from mmad.metrics.reliability import drop_below, drop_unreliable
+from mmad.metrics.reliability import shown_by_default
 from mmad.models.detector import Detector
 from mmad.pose.joint_inputs import on_grid
 from mmad.pose.visibility import needed_joints_seen
@@ -78,7 +78,7 @@ class PosePipeline:
 
     def shown(self, found: Detections) -> Detections:
         """Those that are shown by default: of reliable actions, with scores from `model.least` on."""
-        return drop_below(drop_unreliable(found, self.labels, self.model.reliability), self.model.least)
+        return shown_by_default(found, self.labels, self.model.reliability, self.model.least)
 
 
 def only_visible(found: Detections, points: np.ndarray, grid: TimeGrid, labels: LabelSet) -> Detections:

@@ -29,3 +29,10 @@ def drop_unreliable(detections: Detections, labels: LabelSet, reliability: Relia
 def drop_below(detections: Detections, min_score: float) -> Detections:
     """The detections with at least this score."""
     return detections.select(detections.scores >= min_score)
+
+
+def shown_by_default(
+    detections: Detections, labels: LabelSet, reliability: Reliability, min_score: float
+) -> Detections:
+    """Those of actions that can be told, with scores from `min_score` on."""
+    return drop_below(drop_unreliable(detections, labels, reliability), min_score)

@@ -7,6 +7,8 @@ from mmad.files import name_in_folder
 from mmad.labels import LabelSet
 from mmad.metrics.average_precision import evaluate
 from mmad.metrics.diagnosis import Diagnosis, diagnose, in_percent
+from mmad.metrics.reliability import shown_by_default
+from mmad.records import Detections
 from mmad.report.content import PageOptions, VideoResult
 from mmad.report.html_templates import fill_template
 
@@ -44,6 +46,7 @@ def index_page(videos: Sequence[VideoResult], labels: LabelSet, options: PageOpt
     """The HTML of report.html: the videos, where their truth is known those with the lowest mAP first."""
     evaluated = [video for video in videos if video.truth is not None and len(video.truth.labels)]
     map_of = {video.video_id: evaluate([video.truth], [video.found], labels).average() for video in evaluated}
+    counts = {video.video_id: _count(video.found, labels, options) for video in videos}
     ordered = sorted(videos, key=lambda video: (map_of.get(video.video_id, UNKNOWN), video.video_id))
     truth, found = [video.truth for video in evaluated], [video.found for video in evaluated]
     diagnosis = diagnose(truth, found, labels) if evaluated else None
@@ -52,7 +55,7 @@ def index_page(videos: Sequence[VideoResult], labels: LabelSet, options: PageOpt
         assets="report/",
         note=options.note,
         min_score=options.min_score,
-        num_detections=sum(len(video.found) for video in videos),
+        num_detections=sum(counts.values()),
         headings=[
             "video",
             "length s",
@@ -60,7 +63,7 @@ def index_page(videos: Sequence[VideoResult], labels: LabelSet, options: PageOpt
             "best score",
             *(["mAP 0.1:0.9 of the video"] if evaluated else []),
         ],
-        rows=[_row(video, map_of) for video in ordered],
+        rows=[_row(video, counts[video.video_id], map_of) for video in ordered],
         shown=SHOWN,
         searchable=SEARCHABLE,
         unreliable=options.unreliable(),
@@ -69,9 +72,17 @@ def index_page(videos: Sequence[VideoResult], labels: LabelSet, options: PageOpt
     )
 
 
-def _row(video: VideoResult, map_of: dict[str, float]) -> IndexRow:
-    """map_of: mAP 0.1:0.9 of each video whose truth is known, by its id; the column is left out where it is empty."""
-    count, best = len(video.found), float(video.found.scores[0]) if len(video.found) else 0.0
+def _count(found: Detections, labels: LabelSet, options: PageOptions) -> int:
+    """As many as predictions.csv lists: all, or where pages have a least score what they show at first."""
+    if options.min_score is None:
+        return len(found)
+    return len(shown_by_default(found, labels, options.reliability, options.min_score))
+
+
+def _row(video: VideoResult, count: int, map_of: dict[str, float]) -> IndexRow:
+    """count: of its detections. map_of: mAP 0.1:0.9 of each video whose truth is known, by its id; the column is left
+    out where it is empty."""
+    best = float(video.found.scores[0]) if len(video.found) else 0.0
     cells = [Cell(f"{video.duration:.1f}", video.duration), Cell(f"{count}", count), Cell(f"{best:.3f}", best)]
     if map_of:
         value = map_of.get(video.video_id)

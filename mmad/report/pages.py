@@ -11,7 +11,7 @@ import numpy as np
 from mmad.errors import InputError
 from mmad.files import name_in_folder, path_for_id, write_text
 from mmad.labels import LabelSet
-from mmad.metrics.reliability import check_reliability, drop_below, drop_unreliable
+from mmad.metrics.reliability import check_reliability, shown_by_default
 from mmad.report.content import PageOptions, VideoResult
 from mmad.report.index import index_page
 from mmad.report.joints import joint_pictures, write_joints
@@ -65,8 +65,7 @@ def write_timeline(path: Path, page: VideoPage, info: VideoInfo | None) -> None:
     frames = key_frames(info) if info else None
     if frames is None and video.tracks:
         frames = joint_pictures(video.tracks, video.duration, KEY_FRAMES, KEY_FRAME_HEIGHT)
-    reliable = drop_unreliable(video.found, page.labels, options.reliability)
-    shown = drop_below(reliable, options.min_score or 0.0)
+    shown = shown_by_default(video.found, page.labels, options.reliability, options.min_score or 0.0)
     draw_timeline(path, VideoResult(shown, video.duration, video.truth), page.labels, frames)
 
 
